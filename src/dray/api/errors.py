@@ -51,7 +51,13 @@ class StatusError(Exception):
     @property
     def status(self) -> Object:
         """The metav1.Status object that says this error on the wire."""
-        body: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message}
+        body: Object = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+        }
         if self.status_reason:
             body["reason"] = self.status_reason
         details = dict(self.details or {})
@@ -173,7 +179,9 @@ def not_found(group: str, plural: str, name: str) -> NotFound:
 
 
 def already_exists(group: str, plural: str, name: str) -> AlreadyExists:
-    return AlreadyExists(f'{_qualified(group, plural)} "{name}" already exists', details=_details(group, plural, name))
+    return AlreadyExists(
+        f'{_qualified(group, plural)} "{name}" already exists', details=_details(group, plural, name)
+    )
 
 
 def conflict(group: str, plural: str, name: str, why: str) -> Conflict:

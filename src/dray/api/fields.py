@@ -103,7 +103,17 @@ def show(value: Any) -> str:
 
 def quote(text: str) -> str:
     """Go's %q for a string."""
-    escapes = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
+    escapes = {
+        "\\": "\\\\",
+        '"': '\\"',
+        "\n": "\\n",
+        "\t": "\\t",
+        "\r": "\\r",
+        "\a": "\\a",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\v": "\\v",
+    }
     shown = []
     for char in text:
         if char in escapes:
@@ -134,7 +144,9 @@ def type_invalid(path: Path, value: Any, detail: str) -> FieldError:
 def not_supported(path: Path, value: str, supported: "list[str] | tuple[str, ...]") -> FieldError:
     """`supported` is shown sorted and quoted."""
     choices = ", ".join(quote(choice) for choice in sorted(supported))
-    return FieldError(ErrorType.NOT_SUPPORTED, str(path), value, f"supported values: {choices}" if choices else "")
+    return FieldError(
+        ErrorType.NOT_SUPPORTED, str(path), value, f"supported values: {choices}" if choices else ""
+    )
 
 
 def duplicate(path: Path, value: Any) -> FieldError:

@@ -1,0 +1,147 @@
+"""What the generic verbs need to know of one kind: the seam between `verbs/` and `registry/<kind>.py`.
+
+A kind is a value of functions, not a class hierarchy. Adding a kind is one module that builds one `Kind` and one
+line in `registry/catalog.py`. Objects pass through in this order:
+
+    create: decode (structure) -> default -> to_hub -> mutating admission -> prepare_create -> validate_create
+            -> validating admission -> store                     (the hub form is what is stored)
+    update: the same with prepare_update / validate_update; a status write uses `status` instead
+    read:   store -> from_hub(version) when another version was asked for
+
+`default`, `prepare_*` and `to_hub` receive an object that is theirs alone and may mutate it in place.
+Everything else receives shared objects and must not.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from dray.api.features import FeatureGates
+from dray.api.fields import FieldError
+from dray.api.meta import Object
+from dray.api.resources import Resource
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class User:
+    """Who is asking, once authenticated."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+
+class WriteContext(Protocol):
+    """What a strategy may ask while it prepares and validates a write. Values only; no awaiting."""
+
+    user: User
+    now: dt.datetime
+    features: FeatureGates
+    verb: str
+    """create, update, patch, delete: as RBAC names it."""
+    old: Object | None
+    """The stored object on update; None on create."""
+
+    def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
+        """Another stored object (hub form), as the server's own reader sees it now."""
+        ...
+
+    def authorize(
+        self,
+        *,
+        verb: str,
+        group: str,
+        resource: str,
+        subresource: str = "",
+        namespace: str = "",
+        name: str = "",
+    ) -> tuple[bool, str]:
+        """Whether the user may do this as well, and the refusal's text."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a Table; `cell` sees the hub object and the present time."""
+
+    name: str
+    cell: Callable[[Object, dt.datetime], Any]
+    type: str = "string"
+    format: str = ""
+    priority: int = 0
+    description: str = ""
+
+
+def _nothing(context: WriteContext, obj: Object) -> None:
+    return None
+
+
+def _no_errors(context: WriteContext, obj: Object) -> list[FieldError]:
+    return []
+
+
+def _same(obj: Object, version: str) -> Object:
+    return obj
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StatusStrategy:
+    """How a write to `/status` differs: it keeps everything but the status of the stored object."""
+
+    prepare_update: Callable[[WriteContext, Object], None] = _nothing
+    validate_update: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kind:
+    resource: Resource
+    """In the hub version: the form stored and the form strategies see."""
+    singular: str
+    versions: tuple[str, ...] = ("v1",)
+    """Served versions, the preferred first."""
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = (
+        "create",
+        "delete",
+        "deletecollection",
+        "get",
+        "list",
+        "patch",
+        "update",
+        "watch",
+    )
+    columns: tuple[Column, ...] = ()
+
+    default: Callable[[Object, str], None] = lambda obj, version: None
+    """Fill the defaults of `version` into an object of that version."""
+    to_hub: Callable[[Object, str], Object] = _same
+    from_hub: Callable[[Object, str], Object] = _same
+
+    prepare_create: Callable[[WriteContext, Object], None] = _nothing
+    prepare_update: Callable[[WriteContext, Object], None] = _nothing
+    validate_create: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
+    validate_update: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
+    """Kind's own rules only; the verbs validate ObjectMeta for every kind (`api.validation.meta`)."""
+    warnings: Callable[[WriteContext, Object], Sequence[str]] = lambda context, obj: ()
+    status: StatusStrategy | None = None
+    subresources: tuple[str, ...] = ()
+    """Beyond status: log, exec, attach, portforward, binding, eviction, ephemeralcontainers, scale, token, ..."""
+
+    has_generation: bool = False
+    """metadata.generation starts at 1 and grows when `generation_of(old) != generation_of(new)`."""
+    generation_of: Callable[[Object], Any] = lambda obj: obj.get("spec")
+    unconditional_update: bool = True
+    """A PUT without resourceVersion overwrites."""
+    create_on_update: bool = False
+    """A PUT or apply to an absent name creates it (apply always may)."""
+    graceful_delete: Callable[[Object, int | None], int] | None = None
+    """Seconds of grace for a deletion (Pods); None: deleted at once."""
+    field_labels: Mapping[str, Callable[[Object], str]] = dataclasses.field(default_factory=dict)
+    """Selectable fields beyond metadata.name and metadata.namespace."""
+    name_rule: Callable[[str], list[str]] | None = None
+    """Texts for a bad metadata.name; None: a DNS subdomain."""
+    virtual: bool = False
+    """Never stored: reviews such as TokenReview. `verbs/virtual.py` answers them."""
