@@ -10,6 +10,7 @@ a handler that raises is logged and does not stop the informer.
 """
 
 import asyncio
+import builtins
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -42,15 +43,12 @@ class Cache:
     def find(self, name: str, namespace: str = "") -> Object | None:
         return self._objects.get(ObjectKey(namespace, name))
 
-    def list(self) -> list[Object]:
-        """All objects, in the order in which they were first seen."""
-        return list(self._objects.values())
-
-    def keys(self) -> list[ObjectKey]:
-        return list(self._objects)
-
     def by_index(self, name: str, value: str) -> list[Object]:
         return list(self._indexes[name].get(value, {}).values())
+
+    def keys(self) -> tuple[ObjectKey, ...]:
+        """A copy of the keys: safe to walk while the cache changes."""
+        return tuple(self._objects)
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -92,6 +90,11 @@ class Cache:
                 members.pop(key, None)
                 if not members:
                     del index[value]
+
+    # Last in the class: from here on `list` no longer names the built-in type.
+    def list(self) -> "builtins.list[Object]":
+        """All objects, in the order in which they were first seen."""
+        return [*self._objects.values()]
 
 
 class Informer:
@@ -198,7 +201,7 @@ class Informer:
                     pending = None
 
     def _replace(self, objects: Mapping[ObjectKey, Object], version: str) -> None:
-        for key in self.cache.keys():
+        for key in self.cache.keys():  # noqa: SIM118 - a copy, since the loop removes
             if key not in objects:
                 self._removed(key)
         for obj in objects.values():
