@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import copy
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal
 
@@ -85,7 +85,7 @@ class MemoryClient:
         return _entered(self._events(resource, selection, start, initial))
 
     async def _events(
-        self, resource: Resource, selection: Selection, start: int, initial: "list[Object] | None"
+        self, resource: Resource, selection: Selection, start: int, initial: Sequence[Object] | None
     ) -> AsyncGenerator[WatchEvent, None]:
         for obj in initial or ():
             yield WatchEvent("ADDED", obj)
