@@ -60,7 +60,7 @@ def test_wrong_shape_is_refused_with_the_pattern(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1K", "1mi", "1e", "1E+", "1-5", "1kk", "1iG"])
 def test_unknown_suffix_is_refused(text: str) -> None:
-    with pytest.raises(InvalidQuantity, match="^unable to parse quantity's suffix$"):
+    with pytest.raises(InvalidQuantity, match=r"^unable to parse quantity's suffix$"):
         parse_quantity(text)
 
 

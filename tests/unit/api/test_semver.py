@@ -35,7 +35,8 @@ REFUSED = {
 
 def test_precedence_follows_the_specification() -> None:
     versions = [parse_semver(text) for text in ASCENDING]
-    assert sorted(versions[::-1]) == versions
+    shuffled = versions[::-1]
+    assert sorted(shuffled) == versions
     assert all(left < right <= right and right > left >= left for left, right in itertools.pairwise(versions))
 
 
