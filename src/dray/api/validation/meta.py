@@ -1,0 +1,148 @@
+"""ObjectMeta: names, labels, annotations, owners, finalizers; what may appear and what an update may change.
+
+Applies to every kind alike; a kind only chooses the rule of its name. Texts: api.md 0.2.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dray.api import names
+from dray.api.fields import FieldError, Path, forbidden, invalid, quote, required, too_long
+from dray.api.meta import Object
+from dray.api.names import NameRule
+
+ANNOTATIONS_MAX_BYTES = 256 * 1024
+METADATA = Path("metadata")
+IMMUTABLE = "field is immutable"
+
+_STANDARD_FINALIZERS = {"kubernetes", "orphan", "foregroundDeletion"}
+_FIXED_FIELDS = (
+    ("name", ""),
+    ("namespace", ""),
+    ("uid", ""),
+    ("creationTimestamp", None),
+    ("deletionTimestamp", None),
+    ("deletionGracePeriodSeconds", None),
+)
+
+
+def validate_meta_create(
+    meta: Object, *, namespaced: bool, name_rule: NameRule = names.dns_subdomain, path: Path = METADATA
+) -> list[FieldError]:
+    """Findings on the metadata of an object about to be created, its namespace and name already filled in."""
+    errors: list[FieldError] = []
+    generate_name, name = meta.get("generateName") or "", meta.get("name") or ""
+    if generate_name:
+        at = path.child("generateName")
+        errors += [invalid(at, generate_name, text) for text in names.prefix_of(generate_name, name_rule)]
+    if not name:
+        errors.append(required(path.child("name"), "name or generateName is required"))
+    else:
+        errors += [invalid(path.child("name"), name, text) for text in name_rule(name)]
+    errors += _validate_namespace(meta.get("namespace") or "", namespaced, path.child("namespace"))
+    if (meta.get("generation") or 0) < 0:
+        at = path.child("generation")
+        errors.append(invalid(at, meta["generation"], "must be greater than or equal to 0"))
+    return errors + _validate_contents(meta, path)
+
+
+def validate_meta_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
+    """Findings on replacing the metadata `old` by `new`."""
+    errors: list[FieldError] = []
+    if old.get("deletionTimestamp"):
+        added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
+        if added:
+            listing = "[]string{" + ", ".join(quote(name) for name in added) + "}"
+            text = "no new finalizers can be added if the object is being deleted, found new finalizers "
+            errors.append(forbidden(path.child("finalizers"), text + listing))
+    if not new.get("resourceVersion"):
+        errors.append(invalid(path.child("resourceVersion"), "", "must be specified for an update"))
+    if (new.get("generation") or 0) < (old.get("generation") or 0):
+        at = path.child("generation")
+        errors.append(invalid(at, new.get("generation") or 0, "must not be decremented"))
+    for field, zero in _FIXED_FIELDS:
+        errors += immutable(new.get(field, zero), old.get(field, zero), path.child(field))
+    return errors + _validate_contents(new, path)
+
+
+def immutable(new: Any, old: Any, path: Path) -> list[FieldError]:
+    return [] if new == old else [invalid(path, new, IMMUTABLE)]
+
+
+def validate_labels(labels: Mapping[str, str], path: Path) -> list[FieldError]:
+    """Findings on a label map; both keys and values are reported at the map itself."""
+    errors: list[FieldError] = []
+    for key, value in labels.items():
+        errors += [invalid(path, key, text) for text in names.qualified_name(key)]
+        errors += [invalid(path, value, text) for text in names.label_value(value)]
+    return errors
+
+
+def validate_annotations(annotations: Mapping[str, str], path: Path) -> list[FieldError]:
+    """Keys are qualified names in any case; values are free, all together at most 256 KiB."""
+    errors = [invalid(path, key, text) for key in annotations for text in names.qualified_name(key.lower())]
+    size = sum(names.byte_length(key) + names.byte_length(value) for key, value in annotations.items())
+    if size > ANNOTATIONS_MAX_BYTES:
+        errors.append(too_long(path, ANNOTATIONS_MAX_BYTES))
+    return errors
+
+
+def _validate_namespace(namespace: str, namespaced: bool, path: Path) -> list[FieldError]:
+    if not namespaced:
+        return [forbidden(path, "not allowed on this type")] if namespace else []
+    if not namespace:
+        return [required(path)]
+    return [invalid(path, namespace, text) for text in names.dns_label(namespace)]
+
+
+def _validate_contents(meta: Object, path: Path) -> list[FieldError]:
+    errors = validate_labels(meta.get("labels") or {}, path.child("labels"))
+    errors += validate_annotations(meta.get("annotations") or {}, path.child("annotations"))
+    errors += _validate_owners(meta.get("ownerReferences") or (), path.child("ownerReferences"))
+    errors += _validate_finalizers(meta.get("finalizers") or (), path.child("finalizers"))
+    return errors
+
+
+def _validate_owners(owners: Sequence[Object], path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    controller = ""
+    for owner in owners:
+        errors += _validate_owner(owner, path)
+        if not owner.get("controller"):
+            continue
+        this = f"{owner.get('kind', '')}/{owner.get('name', '')}"
+        if controller:
+            text = 'Only one reference can have Controller set to true. Found "true" in references for '
+            errors.append(invalid(path, list(owners), f"{text}{controller} and {this}"))
+        else:
+            controller = this
+    return errors
+
+
+def _validate_owner(owner: Object, path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    group, slash, version = (owner.get("apiVersion") or "").rpartition("/")
+    if not version:
+        errors.append(
+            invalid(path.child("apiVersion"), owner.get("apiVersion") or "", "version must not be empty")
+        )
+    for field in ("kind", "name", "uid"):
+        if not owner.get(field):
+            errors.append(invalid(path.child(field), "", "must not be empty"))
+    if owner.get("kind") == "Event" and version == "v1" and not slash and not group:
+        errors.append(invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner"))
+    return errors
+
+
+def _validate_finalizers(finalizers: Sequence[str], path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for finalizer in finalizers:
+        errors += [invalid(path, finalizer, text) for text in names.qualified_name(finalizer)]
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        text = "finalizer orphan and foregroundDeletion cannot be both set"
+        errors.append(invalid(path, list(finalizers), text))
+    text = "name is neither a standard finalizer name nor is it fully qualified"
+    for index, finalizer in enumerate(finalizers):
+        if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+            errors.append(invalid(path.index(index), finalizer, text))
+    return errors
