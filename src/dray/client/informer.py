@@ -21,6 +21,7 @@ from dray.api.meta import Object, ObjectKey, key_of
 from dray.api.resources import Resource
 from dray.client.protocol import EVERYTHING, Client, Selection, Unreachable, WatchEvent
 from dray.kits.backoff import Backoff
+from dray.kits.tasks import TaskSet
 
 log = logging.getLogger("dray.informer")
 
@@ -52,6 +53,9 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self._objects)
+
+    def has_index(self, name: str) -> bool:
+        return name in self._indexers
 
     def add_index(self, name: str, function: IndexFunction) -> None:
         self._indexers[name] = function
@@ -113,6 +117,7 @@ class Informer:
         self._handlers: list[_Handler] = []
         self._synced = asyncio.Event()
         self._version = ""
+        self._advanced = asyncio.Event()
         self._backoff = backoff or Backoff(0.2, 30.0)
         self._watch_list = True
         """Whether the server is still believed to support sendInitialEvents."""
@@ -140,6 +145,20 @@ class Informer:
     async def wait_synced(self) -> None:
         """Return once the copy has held everything the server had when it was asked."""
         await self._synced.wait()
+
+    async def wait_seen(self, obj: Object, timeout_seconds: float = 5.0) -> None:
+        """Wait until the copy is as new as `obj`, which the caller just wrote.
+
+        So a loop that reads the copy next does not act on a past that it changed itself. Gives up quietly after the
+        timeout: an informer that is cut off must not stop its users. Versions compare as numbers, as Kubernetes
+        promises since 1.35 and has done before.
+        """
+        version = int(obj["metadata"]["resourceVersion"])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                while not self._version or int(self._version) < version:
+                    self._advanced.clear()
+                    await self._advanced.wait()
 
     async def run(self) -> None:
         """Follow the resource until cancelled."""
@@ -206,12 +225,15 @@ class Informer:
                 self._removed(key)
         for obj in objects.values():
             self._changed(obj)
-        self._version = version
+        self._advance(version)
         self._synced.set()
+
+    def _advance(self, version: str) -> None:
+        self._version = version
+        self._advanced.set()
 
     def _apply(self, event: WatchEvent) -> None:
         obj = event.object
-        self._version = obj["metadata"]["resourceVersion"]
         if event.type == "DELETED":
             # The last state the object had, which may be newer than the copy.
             key = key_of(obj)
@@ -220,6 +242,7 @@ class Informer:
             self._removed(key)
         elif event.type != "BOOKMARK":
             self._changed(obj)
+        self._advance(obj["metadata"]["resourceVersion"])
 
     def _changed(self, obj: Object) -> None:
         old = self.cache.get(key_of(obj))
@@ -283,17 +306,30 @@ def _ends_initial_events(bookmark: Mapping[str, Any]) -> bool:
     return (bookmark["metadata"].get("annotations") or {}).get(INITIAL_EVENTS_END) == "true"
 
 
-@contextlib.asynccontextmanager
-async def running(*informers: Informer) -> Any:
-    """Run `informers` for the duration of a block, entered once all have synced."""
-    tasks = [
-        asyncio.create_task(informer.run(), name=f"informer/{informer.resource.plural}")
-        for informer in informers
-    ]
-    try:
-        await asyncio.gather(*(informer.wait_synced() for informer in informers))
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+class SharedInformers:
+    """One informer per resource and selection, however many loops of a process read it."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._informers: dict[tuple[Resource, Selection], Informer] = {}
+        self._tasks = TaskSet("informers")
+        self._running = False
+
+    def of(self, resource: Resource, selection: Selection = EVERYTHING) -> Informer:
+        """The shared informer; started at once when the others already run."""
+        informer = self._informers.get((resource, selection))
+        if informer is None:
+            informer = self._informers[resource, selection] = Informer(self.client, resource, selection)
+            if self._running:
+                self._tasks.start(informer.run(), resource.plural)
+        return informer
+
+    async def start(self) -> None:
+        """Run all informers; return when each has synced."""
+        self._running = True
+        for (resource, _), informer in self._informers.items():
+            self._tasks.start(informer.run(), resource.plural)
+        await asyncio.gather(*(informer.wait_synced() for informer in self._informers.values()))
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
