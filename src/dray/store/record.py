@@ -1,0 +1,69 @@
+"""What the store holds: one object at one revision, parsed and encoded once, and the change that made it.
+
+The encoding always starts with `apiVersion` and `kind`, so that a reader can cut them off or splice the rest into a
+larger document without parsing.
+"""
+
+import dataclasses
+from collections.abc import Callable, Hashable
+from typing import Any, Literal
+
+import orjson
+
+Object = dict[str, Any]
+
+ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One version of one object. `obj` is shared: never mutate it."""
+
+    path: str
+    revision: int
+    obj: Object
+    data: bytes
+
+
+class Event:
+    """One change of one object: what it is now, and what it was.
+
+    For DELETED, `record` is the object as it was last, at the revision of its deletion. `encoded` remembers wire forms
+    that several watchers share, so that each is built once.
+    """
+
+    __slots__ = ("_encodings", "previous", "record", "type")
+
+    def __init__(self, type: ChangeType, record: Record, previous: Record | None) -> None:
+        self.type: ChangeType = type
+        self.record = record
+        self.previous = previous
+        self._encodings: dict[Hashable, bytes] | None = None
+
+    @property
+    def revision(self) -> int:
+        return self.record.revision
+
+    def encoded(self, form: Hashable, build: Callable[[], bytes]) -> bytes:
+        if self._encodings is None:
+            self._encodings = {}
+        data = self._encodings.get(form)
+        if data is None:
+            data = self._encodings[form] = build()
+        return data
+
+
+def seal(path: str, revision: int, obj: Object) -> Record:
+    """Give `obj` its resourceVersion and encode it. `obj` and its metadata must be the caller's own."""
+    obj["metadata"]["resourceVersion"] = str(revision)
+    head = {"apiVersion": obj.pop("apiVersion"), "kind": obj.pop("kind")}
+    ordered = {**head, **obj}
+    return Record(path, revision, ordered, orjson.dumps(ordered))
+
+
+def unseal(path: str, revision: int, data: bytes) -> Record:
+    """The record that `data` encodes. Raises ValueError when it is no JSON object."""
+    obj = orjson.loads(data)
+    if not isinstance(obj, dict):
+        raise ValueError(f"{path} at revision {revision} is not an object")
+    return Record(path, revision, obj, data)
