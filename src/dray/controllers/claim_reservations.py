@@ -62,12 +62,12 @@ class ClaimReservations(Controller):
             return True
         pod = self.pods.cache.find(consumer["name"], namespace_of(claim))
         if pod is not None:
-            return uid_of(pod) == consumer["uid"] and not is_done_with_claims(pod)
+            return uid_of(pod) == str(consumer["uid"]) and not is_done_with_claims(pod)
         try:
             live = await self.client.get(PODS, consumer["name"], namespace_of(claim))
         except errors.NotFound:
             return False
-        return uid_of(live) == consumer["uid"]
+        return uid_of(live) == str(consumer["uid"])
 
     async def _drop_reservations(self, claim: Object, kept: list[Object]) -> Object:
         if kept:

@@ -1,0 +1,114 @@
+"""Keeps as many pods of each ReplicaSet as it asks for; adopts orphans that match, lets go of pods that no longer do."""
+
+from typing import ClassVar
+
+from dray.api.meta import (
+    Object,
+    ObjectKey,
+    controller_of,
+    is_deleting,
+    labels_of,
+    name_of,
+    namespace_of,
+    owner_reference,
+    uid_of,
+)
+from dray.api.pods import is_ready
+from dray.api.resources import PODS, REPLICA_SETS
+from dray.api.selectors import matches_label_selector
+from dray.client.protocol import PatchType
+from dray.controllers.base import Context, Controller, index_by_owner
+from dray.controllers.pod_templates import (
+    PodControl,
+    deletion_order,
+    is_active,
+    pod_from,
+    seconds_until_available,
+)
+
+BURST = 500
+
+
+class ReplicaSets(Controller):
+    name: ClassVar[str] = "replicaset-controller"
+    workers: ClassVar[int] = 5
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.sets = self.watch(REPLICA_SETS)
+        self.pods = index_by_owner(self.watch_owned(PODS, "ReplicaSet"))
+        self.pods.add_handler(on_add=self._orphan_seen, on_update=lambda _, new: self._orphan_seen(new))
+        self.control = PodControl(self.client, self.pods, self.recorder)
+
+    def _orphan_seen(self, pod: Object) -> None:
+        if controller_of(pod) is not None:
+            return
+        for replica_set in self.sets.cache.list():
+            if namespace_of(replica_set) == namespace_of(pod) and _selects(replica_set, pod):
+                self._enqueue(replica_set)
+
+    async def sync(self, key: ObjectKey) -> None:
+        replica_set = self.sets.cache.get(key)
+        if replica_set is None:
+            return
+        if not is_deleting(replica_set):
+            pods = [pod for pod in await self._claim_pods(replica_set) if is_active(pod)]
+            await self._scale(replica_set, pods)
+        await self._report(replica_set)
+
+    async def _claim_pods(self, replica_set: Object) -> list[Object]:
+        owned = self.control.pods_of(replica_set)
+        kept = [pod for pod in owned if _selects(replica_set, pod)]
+        for pod in owned:
+            if pod not in kept and not is_deleting(pod):
+                await self._patch_owners(pod, {"$patch": "delete", "uid": uid_of(replica_set)})
+        for pod in self.pods.cache.list():
+            if namespace_of(pod) == namespace_of(replica_set) and controller_of(pod) is None:
+                if _selects(replica_set, pod) and is_active(pod):
+                    kept.append(await self._patch_owners(pod, owner_reference(replica_set)))
+        return kept
+
+    async def _patch_owners(self, pod: Object, reference: Object) -> Object:
+        patch = {"metadata": {"uid": uid_of(pod), "ownerReferences": [reference]}}
+        return await self.client.patch(
+            PODS, name_of(pod), patch, namespace_of(pod), patch_type=PatchType.STRATEGIC
+        )
+
+    async def _scale(self, replica_set: Object, pods: list[Object]) -> None:
+        missing = int(replica_set["spec"].get("replicas", 1)) - len(pods)
+        if missing > 0:
+            template = replica_set["spec"]["template"]
+            new = [pod_from(template, replica_set, labels={}) for _ in range(min(missing, BURST))]
+            await self.control.create(replica_set, new)
+        elif missing < 0:
+            await self.control.delete(replica_set, sorted(pods, key=deletion_order)[: min(-missing, BURST)])
+
+    async def _report(self, replica_set: Object) -> None:
+        current = self.sets.cache.get(ObjectKey(namespace_of(replica_set), name_of(replica_set)))
+        if current is None or uid_of(current) != uid_of(replica_set):
+            return
+        status = self._status(current)
+        if status != current.get("status"):
+            await self.client.update(REPLICA_SETS, {**current, "status": status}, subresource="status")
+
+    def _status(self, replica_set: Object) -> Object:
+        pods = [pod for pod in self.control.pods_of(replica_set) if is_active(pod)]
+        min_ready = int(replica_set["spec"].get("minReadySeconds") or 0)
+        waits = [seconds_until_available(pod, min_ready, self.clock) for pod in pods]
+        for wait in waits:
+            if wait:
+                self.queue.add_after(ObjectKey(namespace_of(replica_set), name_of(replica_set)), wait)
+        template_labels = (replica_set["spec"]["template"].get("metadata") or {}).get("labels") or {}
+        counts = {
+            "fullyLabeledReplicas": sum(template_labels.items() <= labels_of(pod).items() for pod in pods),
+            "readyReplicas": sum(is_ready(pod) for pod in pods),
+            "availableReplicas": waits.count(0.0),
+            "observedGeneration": replica_set["metadata"].get("generation", 0),
+        }
+        conditions = (replica_set.get("status") or {}).get("conditions")
+        status: Object = {"replicas": len(pods)} | {key: value for key, value in counts.items() if value}
+        return status | ({"conditions": conditions} if conditions else {})
+
+
+def _selects(replica_set: Object, pod: Object) -> bool:
+    return matches_label_selector(replica_set["spec"]["selector"], labels_of(pod))
