@@ -87,8 +87,21 @@ def _same(obj: Object, version: str) -> Object:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Deprecation:
+    """The releases that deprecate and remove a served version, as the Warning header names them ("1.35")."""
+
+    since: str
+    removed_in: str
+    replacement: str = ""
+    """`group/version Kind` to use instead, if there is one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class StatusStrategy:
-    """How a write to `/status` differs: it keeps everything but the status of the stored object."""
+    """How a write to `/status`, or to another subresource that shows the whole object, differs.
+
+    `prepare_update` must itself bring back everything the subresource may not change (from `context.old`).
+    """
 
     prepare_update: Callable[[WriteContext, Object], None] = _nothing
     validate_update: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
@@ -130,6 +143,12 @@ class Kind:
     subresources: tuple[str, ...] = ()
     """Beyond status: log, exec, attach, portforward, binding, eviction, ephemeralcontainers, scale, token, ..."""
 
+    updatable: Mapping[str, StatusStrategy] = dataclasses.field(default_factory=dict)
+    """Beyond status: subresources that show the whole object and take GET, PUT and PATCH
+    (ephemeralcontainers, resize) or PUT alone (finalize)."""
+    deprecated: Mapping[str, Deprecation] = dataclasses.field(default_factory=dict)
+    """By version: what the Warning header says."""
+
     has_generation: bool = False
     """metadata.generation starts at 1 and grows when `generation_of(old) != generation_of(new)`."""
     generation_of: Callable[[Object], Any] = lambda obj: obj.get("spec")
@@ -139,9 +158,23 @@ class Kind:
     """A PUT or apply to an absent name creates it (apply always may)."""
     graceful_delete: Callable[[Object, int | None], int] | None = None
     """Seconds of grace for a deletion (Pods); None: deleted at once."""
+    returns_deleted: bool = False
+    """DELETE answers with the object that is gone; otherwise with a Status that says Success."""
+    holds_deletion: Callable[[Object], bool] | None = None
+    """What else keeps a deleted object besides metadata.finalizers (a namespace's spec.finalizers).
+    Such a kind gets no deletionGracePeriodSeconds."""
+    begin_deletion: Callable[[Object], None] = lambda obj: None
+    """Changes the object that starts to be deleted (a namespace's phase); it may mutate it."""
     field_labels: Mapping[str, Callable[[Object], str]] = dataclasses.field(default_factory=dict)
     """Selectable fields beyond metadata.name and metadata.namespace."""
+    unknown_field_text: str = (
+        '"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    )
+    """What a selector on another field is told; `{field}` and `{version}` are filled in."""
     name_rule: Callable[[str], list[str]] | None = None
     """Texts for a bad metadata.name; None: a DNS subdomain."""
     virtual: bool = False
     """Never stored: reviews such as TokenReview. `verbs/virtual.py` answers them."""
+    stored_as: Resource | None = None
+    """The resource whose objects these are (events.k8s.io shows the core events); None: `resource` itself.
+    `to_hub` and `from_hub` convert to and from that resource's form."""
