@@ -63,10 +63,14 @@ class ReplicaSets(Controller):
             if pod not in kept and not is_deleting(pod):
                 await self._patch_owners(pod, {"$patch": "delete", "uid": uid_of(replica_set)})
         for pod in self.pods.cache.list():
-            if namespace_of(pod) == namespace_of(replica_set) and controller_of(pod) is None:
-                if _selects(replica_set, pod) and is_active(pod):
-                    kept.append(await self._patch_owners(pod, owner_reference(replica_set)))
+            if self._is_adoptable(replica_set, pod):
+                kept.append(await self._patch_owners(pod, owner_reference(replica_set)))
         return kept
+
+    def _is_adoptable(self, replica_set: Object, pod: Object) -> bool:
+        if namespace_of(pod) != namespace_of(replica_set) or controller_of(pod) is not None:
+            return False
+        return is_active(pod) and _selects(replica_set, pod)
 
     async def _patch_owners(self, pod: Object, reference: Object) -> Object:
         patch = {"metadata": {"uid": uid_of(pod), "ownerReferences": [reference]}}

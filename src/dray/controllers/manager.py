@@ -1,0 +1,80 @@
+"""The controller-manager role: every loop, one set of informers, one life."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from dray.api.features import FeatureGates
+from dray.client.informer import SharedInformers
+from dray.client.protocol import Client
+from dray.controllers.base import Context, Controller
+from dray.controllers.claim_reservations import ClaimReservations
+from dray.controllers.claim_templates import ClaimTemplates
+from dray.controllers.cluster_roles import ClusterRoleAggregation
+from dray.controllers.daemon_sets import DaemonSets
+from dray.controllers.deployments import Deployments
+from dray.controllers.garbage import GarbageCollector
+from dray.controllers.jobs import Jobs
+from dray.controllers.namespaces import Namespaces
+from dray.controllers.nodes import NodeLifecycle, TaintEviction
+from dray.controllers.pod_gc import PodGarbageCollector
+from dray.controllers.replica_sets import ReplicaSets
+from dray.controllers.service_accounts import RootCertificates, ServiceAccounts
+from dray.kits.clock import Clock
+from dray.kits.tasks import TaskSet
+
+log = logging.getLogger("dray.controllers")
+
+CONTROLLERS: tuple[type[Controller], ...] = (
+    ClaimTemplates,
+    ClaimReservations,
+    DaemonSets,
+    ReplicaSets,
+    Deployments,
+    Jobs,
+    Namespaces,
+    GarbageCollector,
+    NodeLifecycle,
+    TaintEviction,
+    PodGarbageCollector,
+    ServiceAccounts,
+    ClusterRoleAggregation,
+)
+
+
+class ControllerManager:
+    """Runs all controllers against one API server.
+
+    `client_for(name)` gives the API as a controller of that name sees it; by default all share `client`.
+    `root_ca_pem` is published to every namespace; without it that one controller does not run.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        clock: Clock,
+        features: FeatureGates,
+        root_ca_pem: str = "",
+        client_for: Callable[[str], Client] | None = None,
+    ) -> None:
+        self.ready = asyncio.Event()
+        self._informers = SharedInformers(client)
+        context = Context(self._informers, clock, features, client_for or (lambda name: client))
+        self.controllers: list[Controller] = [controller(context) for controller in CONTROLLERS]
+        if root_ca_pem:
+            self.controllers.append(RootCertificates(context, root_ca_pem))
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        tasks = TaskSet("controller-manager")
+        try:
+            await self._informers.start()
+            running = [tasks.start(controller.run(), controller.name) for controller in self.controllers]
+            self.ready.set()
+            log.info("Started %d controllers", len(self.controllers))
+            await asyncio.gather(*running)
+        finally:
+            self.ready.clear()
+            await tasks.stop()
+            await self._informers.stop()

@@ -1,0 +1,225 @@
+"""Watches over nodes: one that stops renewing its lease becomes Unknown, is tainted, and loses its pods.
+
+A node is healthy while its lease or its status moves; after a grace period without either, its Ready condition is
+set to Unknown. Taints follow the conditions. Pods that do not tolerate a NoExecute taint are deleted, at once or after
+their tolerationSeconds. Source: kubernetes pkg/controller/nodelifecycle and tainteviction, 1.36.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from dray.api import errors
+from dray.api.meta import (
+    Object,
+    ObjectKey,
+    format_time,
+    is_deleting,
+    name_of,
+    namespace_of,
+    parse_time,
+    replace_at,
+    uid_of,
+)
+from dray.api.placement import tolerates
+from dray.api.pods import condition_status
+from dray.api.resources import LEASES, NODES, PODS
+from dray.client.protocol import PatchType, Selection
+from dray.controllers.base import Context, Controller, ignore_missing
+from dray.kits.tasks import TaskSet
+
+GRACE_SECONDS = 50.0
+PERIOD_SECONDS = 5.0
+NODE_LEASES = "kube-node-lease"
+UNKNOWN_CONDITIONS = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+CONDITION_TAINTS: Mapping[tuple[str, str], str] = {
+    ("Ready", "False"): "node.kubernetes.io/not-ready",
+    ("Ready", "Unknown"): "node.kubernetes.io/unreachable",
+    ("MemoryPressure", "True"): "node.kubernetes.io/memory-pressure",
+    ("DiskPressure", "True"): "node.kubernetes.io/disk-pressure",
+    ("PIDPressure", "True"): "node.kubernetes.io/pid-pressure",
+    ("NetworkUnavailable", "True"): "node.kubernetes.io/network-unavailable",
+}
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+EVICTING = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+OURS = {*CONDITION_TAINTS.values(), UNSCHEDULABLE}
+
+
+class NodeLifecycle(Controller):
+    name: ClassVar[str] = "node-controller"
+    workers: ClassVar[int] = 4
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.nodes = self.watch(NODES)
+        self.leases = self.context.informers.of(LEASES, Selection(NODE_LEASES))
+        self._seen: dict[str, tuple[Any, float]] = {}
+        """Node -> its latest sign of life, and when this loop first saw that sign, on its own clock."""
+
+    def background(self, tasks: TaskSet) -> None:
+        tasks.start(self._check_for_ever(), "heartbeats")
+
+    async def _check_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD_SECONDS)
+            for key in self.nodes.cache.keys():  # noqa: SIM118 - a cache, not a dict
+                self.queue.add(key)
+
+    async def sync(self, key: ObjectKey) -> None:
+        node = self.nodes.cache.get(key)
+        if node is None:
+            self._seen.pop(key.name, None)
+            return
+        if self._silent_seconds(node) > GRACE_SECONDS and condition_status(node, "Ready") != "Unknown":
+            node = await self._mark_unknown(node)
+        await self._sync_taints(node)
+
+    def _silent_seconds(self, node: Object) -> float:
+        lease = self.leases.cache.find(name_of(node), NODE_LEASES)
+        renewed = (lease or {}).get("spec", {}).get("renewTime")
+        heartbeats = [c.get("lastHeartbeatTime") for c in (node.get("status") or {}).get("conditions") or ()]
+        sign = (renewed, heartbeats)
+        now = self.clock.monotonic()
+        seen = self._seen.get(name_of(node))
+        if seen is None or seen[0] != sign:
+            self._seen[name_of(node)] = (sign, now)
+            return 0.0
+        return now - seen[1]
+
+    async def _mark_unknown(self, node: Object) -> Object:
+        now = format_time(self.clock.now())
+        conditions = {c["type"]: c for c in (node.get("status") or {}).get("conditions") or ()}
+        for kind in UNKNOWN_CONDITIONS:
+            old = conditions.get(kind) or {
+                "type": kind,
+                "lastHeartbeatTime": node["metadata"].get("creationTimestamp"),
+            }
+            conditions[kind] = {
+                **old,
+                "status": "Unknown",
+                "reason": "NodeStatusUnknown",
+                "message": "Kubelet stopped posting node status.",
+                "lastTransitionTime": now,
+            }
+        changed = replace_at(node, ("status", "conditions"), list(conditions.values()))
+        self.recorder.event(
+            node, "Normal", "NodeNotReady", f"Node {name_of(node)} status is now: NodeNotReady"
+        )
+        return await self.client.update(NODES, changed, subresource="status")
+
+    async def _sync_taints(self, node: Object) -> None:
+        present = list((node.get("spec") or {}).get("taints") or ())
+        wanted = _wanted_taints(node)
+        kept = [taint for taint in present if taint["key"] not in OURS or _identity(taint) in wanted]
+        known = {_identity(taint) for taint in kept}
+        now = format_time(self.clock.now())
+        added = [
+            {"key": key, "effect": effect, **({"timeAdded": now} if effect == "NoExecute" else {})}
+            for key, effect in wanted
+            if (key, effect) not in known
+        ]
+        if added or len(kept) < len(present):
+            await self.client.update(NODES, replace_at(node, ("spec", "taints"), kept + added))
+
+
+def _identity(taint: Mapping[str, str]) -> tuple[str, str]:
+    return taint["key"], taint["effect"]
+
+
+def _wanted_taints(node: Object) -> list[tuple[str, str]]:
+    wanted: list[tuple[str, str]] = []
+    for condition in (node.get("status") or {}).get("conditions") or ():
+        key = CONDITION_TAINTS.get((condition["type"], condition["status"]))
+        if key:
+            wanted.append((key, "NoSchedule"))
+            if key in EVICTING:
+                wanted.append((key, "NoExecute"))
+    if (node.get("spec") or {}).get("unschedulable"):
+        wanted.append((UNSCHEDULABLE, "NoSchedule"))
+    return wanted
+
+
+class TaintEviction(Controller):
+    name: ClassVar[str] = "taint-eviction-controller"
+    component: ClassVar[str] = "taint-eviction-controller"
+    workers: ClassVar[int] = 4
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.nodes = self.informer(NODES)
+        self.pods = self.informer(PODS)
+        self.pods.add_handler(on_add=self._consider, on_update=lambda _, new: self._consider(new))
+        self.nodes.add_handler(on_add=self._node_changed, on_update=self._node_updated)
+
+    def _consider(self, pod: Object) -> None:
+        node = self.nodes.cache.find(pod["spec"].get("nodeName") or "")
+        if node is not None and _no_execute(node) and not is_deleting(pod):
+            self._enqueue(pod)
+
+    def _node_updated(self, old: Object, new: Object) -> None:
+        if _no_execute(old) != _no_execute(new):
+            self._node_changed(new)
+
+    def _node_changed(self, node: Object) -> None:
+        if not _no_execute(node):
+            return
+        for pod in self.pods.cache.list():
+            if pod["spec"].get("nodeName") == name_of(node) and not is_deleting(pod):
+                self._enqueue(pod)
+
+    async def sync(self, key: ObjectKey) -> None:
+        pod = self.pods.cache.get(key)
+        if pod is None or is_deleting(pod):
+            return
+        node = self.nodes.cache.find(pod["spec"].get("nodeName") or "")
+        due = None if node is None else self._seconds_left(pod, _no_execute(node))
+        if due is None:
+            return
+        if due > 0:
+            self.queue.add_after(key, due)
+            return
+        self.recorder.event(
+            pod, "Normal", "TaintManagerEviction", f"Marking for deletion Pod {key.namespace}/{key.name}"
+        )
+        await self._mark_disrupted(pod)
+        await ignore_missing(self.client.delete(PODS, key.name, key.namespace, uid=uid_of(pod)))
+
+    def _seconds_left(self, pod: Object, taints: Sequence[Object]) -> float | None:
+        """Until eviction: 0 at once, None never."""
+        due: list[float] = []
+        for taint in taints:
+            covering = [each for each in pod["spec"].get("tolerations") or () if tolerates(each, taint)]
+            if not covering:
+                return 0.0
+            limits = [
+                each["tolerationSeconds"] for each in covering if each.get("tolerationSeconds") is not None
+            ]
+            if limits:
+                added = parse_time(taint["timeAdded"]) if taint.get("timeAdded") else self.clock.now()
+                due.append(max(0.0, min(limits) - (self.clock.now() - added).total_seconds()))
+        return min(due, default=None)
+
+    async def _mark_disrupted(self, pod: Object) -> None:
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "DeletionByTaintManager",
+            "message": "Taint manager: deleting due to NoExecute taint",
+            "lastTransitionTime": format_time(self.clock.now()),
+        }
+        patch = {"metadata": {"uid": uid_of(pod)}, "status": {"conditions": [condition]}}
+        try:
+            await self.client.patch(
+                PODS,
+                name_of(pod),
+                patch,
+                namespace_of(pod),
+                patch_type=PatchType.STRATEGIC,
+                subresource="status",
+            )
+        except errors.NotFound:
+            return
+
+
+def _no_execute(node: Object) -> list[Object]:
+    return [taint for taint in (node.get("spec") or {}).get("taints") or () if taint["effect"] == "NoExecute"]
