@@ -1,0 +1,167 @@
+"""Reads JSON into an object as the API server's Go types do, and writes back what they would write.
+
+Decides: which fields exist, which values fit them, what an empty value becomes (vanishes, stays, turns null), the
+canonical form of quantities and times, the order of fields. Refuses to know defaults and validation.
+
+Two passes: a fast reader compiled per schema, for input without surprises; and, when it meets one, the slow
+`inspection` that finds every unknown and duplicate field and the exact text of the first error.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from dray.api.meta import Object
+from dray.api.schema import inspection
+from dray.api.schema.inspection import DecodeError
+from dray.api.schema.model import ABSENT, ZEROS, Schema, zero_struct
+from dray.api.schema.scalars import READERS, BadScalar, Reader, WrongType
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decoded:
+    object: Object
+    """New dicts and lists throughout, safe to change; only opaque JSON may be shared with the input."""
+    strict_errors: tuple[str, ...] = ()
+    """`unknown field "spec.foo"`, `duplicate field "metadata.name"`, in the order of the document."""
+
+
+def decode(data: bytes | Mapping[str, Any], schema: Schema, *, strict: bool = True) -> Decoded:
+    """The object that `data` (a JSON text, or a dict already parsed) says.
+
+    Unknown fields are dropped and reported in `strict_errors`. Duplicate keys (the last one wins) are looked for
+    only when `strict`, since that costs. Raises DecodeError with Go's text for malformed JSON and for wrong types.
+    """
+    if isinstance(data, bytes | bytearray | memoryview):
+        tree, duplicates = _parse(bytes(data), strict)
+    else:
+        tree, duplicates = data, False
+    if not duplicates:
+        try:
+            return Decoded(reader(schema)(tree))
+        except (_Surprise, WrongType, BadScalar):
+            pass
+    found = inspection.inspect(data, schema)
+    return Decoded(reader(schema)(found.clean), found.messages if strict else found.unknown)
+
+
+def _parse(data: bytes, strict: bool) -> tuple[Any, bool]:
+    try:
+        if not strict:
+            return orjson.loads(data), False
+        return json.loads(data, object_pairs_hook=_unique), False
+    except _DuplicateKey:
+        return None, True
+    except ValueError:
+        raise DecodeError(inspection.syntax_error(data)) from None
+
+
+class _DuplicateKey(Exception):
+    pass
+
+
+class _Surprise(Exception):
+    """The fast reader met something it leaves to the inspection."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _DuplicateKey
+    return members
+
+
+_READERS: dict[Schema, Reader] = {}
+
+
+def reader(schema: Schema) -> Reader:
+    """The compiled fast reader of a schema: JSON value -> written form. Raises on any surprise."""
+    known = _READERS.get(schema)
+    if known is None:
+        known = _READERS[schema] = _COMPILERS[schema.shape](schema)
+    return known
+
+
+def _compile_struct(schema: Schema) -> Reader:
+    rules: dict[str, tuple[Reader, bool]] | None = None
+    plan: tuple[tuple[str, Callable[[], Any] | None], ...] = ()
+
+    def compile_fields() -> None:
+        # Only at the first value, so that an unused part of a kind costs nothing.
+        nonlocal rules, plan
+        rules = {name: (reader(field.schema), _drops_empty(field)) for name, field in schema.fields.items()}
+        plan = tuple((name, None if f.zero() is ABSENT else f.zero) for name, f in schema.fields.items())
+
+    def read(value: Any) -> Any:
+        if value.__class__ is not dict:
+            raise _Surprise
+        if rules is None:
+            compile_fields()
+        found = {}
+        for name, item in value.items():
+            rule = rules.get(name)  # type: ignore[union-attr]
+            if rule is None:
+                raise _Surprise
+            if item is not None:
+                item = rule[0](item)
+                if item or not rule[1]:
+                    found[name] = item
+        out = {}
+        for name, zero in plan:
+            if name in found:
+                out[name] = found[name]
+            elif zero is not None:
+                out[name] = zero()
+        return out
+
+    return read
+
+
+def _drops_empty(field: Any) -> bool:
+    if field.pointer or field.always:
+        return False
+    shape, scalar = field.schema.shape, field.schema.scalar
+    return shape in ("list", "map") or scalar in ("string", "int32", "int64", "bool", "float64", "bytes")
+
+
+def _compile_list(schema: Schema) -> Reader:
+    assert schema.items is not None
+    read_item, items = reader(schema.items), schema.items
+
+    def read(value: Any) -> Any:
+        if value.__class__ is not list:
+            raise _Surprise
+        return [_zero(items) if item is None else read_item(item) for item in value]
+
+    return read
+
+
+def _compile_map(schema: Schema) -> Reader:
+    assert schema.values is not None
+    read_value, values = reader(schema.values), schema.values
+
+    def read(value: Any) -> Any:
+        if value.__class__ is not dict:
+            raise _Surprise
+        return {key: _zero(values) if item is None else read_value(item) for key, item in value.items()}
+
+    return read
+
+
+def _zero(schema: Schema) -> Any:
+    """What null becomes as an element of a list or map."""
+    if schema.shape == "struct":
+        return zero_struct(schema)
+    return ZEROS.get(schema.scalar)
+
+
+_COMPILERS: Mapping[str, Callable[[Schema], Reader]] = {
+    "struct": _compile_struct,
+    "list": _compile_list,
+    "map": _compile_map,
+    "scalar": lambda schema: READERS[schema.scalar],
+    "any": lambda schema: lambda value: value,
+}

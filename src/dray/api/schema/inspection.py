@@ -1,0 +1,173 @@
+"""Finds what is wrong with a document, in Go's words: unknown and duplicate fields, and the first value that does not fit.
+
+The careful half of `decoding`, used only when the fast reader met a surprise. It reads the JSON text again, keeping
+duplicate keys and the digits of numbers, since the texts quote them.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dray.api.schema.json_syntax import syntax_error
+from dray.api.schema.model import Schema
+from dray.api.schema.scalars import READERS, BadScalar, WrongType
+
+__all__ = ["DecodeError", "Inspection", "inspect", "syntax_error"]
+
+_MOST_MESSAGES = 100
+
+
+class DecodeError(ValueError):
+    """The document cannot become an object of its kind; `str()` is Go's text."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inspection:
+    clean: Any
+    """The document without unknown and superseded fields."""
+    messages: tuple[str, ...]
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        return tuple(text for text in self.messages if text.startswith("unknown"))
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with its duplicate keys."""
+
+
+class _Number(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+def inspect(data: bytes | Mapping[str, Any], schema: Schema) -> Inspection:
+    """Raises DecodeError for the first value that does not fit."""
+    tree: Any = data
+    if not isinstance(data, Mapping):
+        try:
+            tree = json.loads(data, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)
+        except ValueError:
+            raise DecodeError(syntax_error(bytes(data))) from None
+    walk = _Walk()
+    clean = walk.value(tree, schema)
+    if walk.first_error:
+        raise DecodeError(walk.first_error)
+    return Inspection(clean, tuple(walk.messages))
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.messages: dict[str, None] = {}
+        self.first_error = ""
+        self.fields: list[str] = []
+        """Names of struct fields only: the path in type errors."""
+        self.places: list[str] = []
+        """Names, keys and indexes: the path in strict messages."""
+        self.struct = ""
+
+    def value(self, tree: Any, schema: Schema) -> Any:
+        if tree is None:
+            return None
+        if schema.shape == "any":
+            return _plain(tree)
+        if schema.shape == "scalar":
+            return self.scalar(tree, schema)
+        if schema.shape == "list":
+            return self.list(tree, schema)
+        pairs = _pairs(tree)
+        if pairs is None:
+            return self.wrong(tree, schema.go_type)
+        return self.struct_(pairs, schema) if schema.shape == "struct" else self.map(pairs, schema)
+
+    def struct_(self, pairs: Iterable[tuple[str, Any]], schema: Schema) -> dict[str, Any]:
+        outer, self.struct = self.struct, schema.go_type.rpartition(".")[2]
+        out: dict[str, Any] = {}
+        for name, item in pairs:
+            field = schema.fields.get(name)
+            if field is None:
+                self.say("unknown", name)
+                continue
+            if name in out:
+                self.say("duplicate", name)
+            self.fields.append(name)
+            out[name] = self.inside(name, item, field.schema)
+            self.fields.pop()
+        self.struct = outer
+        return out
+
+    def map(self, pairs: Iterable[tuple[str, Any]], schema: Schema) -> dict[str, Any]:
+        assert schema.values is not None
+        out: dict[str, Any] = {}
+        for key, item in pairs:
+            if key in out:
+                self.say("duplicate", key)
+            out[key] = self.inside(key, item, schema.values)
+        return out
+
+    def list(self, tree: Any, schema: Schema) -> Any:
+        assert schema.items is not None
+        if not isinstance(tree, list) or isinstance(tree, _Pairs):
+            return self.wrong(tree, schema.go_type)
+        return [self.inside(f"[{index}]", item, schema.items) for index, item in enumerate(tree)]
+
+    def inside(self, place: str, item: Any, schema: Schema) -> Any:
+        self.places.append(place)
+        out = self.value(item, schema)
+        self.places.pop()
+        return out
+
+    def scalar(self, tree: Any, schema: Schema) -> Any:
+        plain = _plain(tree)
+        try:
+            READERS[schema.scalar](plain)
+        except WrongType as error:
+            numeric = schema.scalar in ("int32", "int64", "float64") or error.go_type == "int32"
+            return self.wrong(tree, error.go_type or schema.go_type, numeric=numeric, aborts=error.aborts)
+        except BadScalar as error:
+            if error.aborts:
+                raise DecodeError(str(error)) from None
+            self.first_error = self.first_error or str(error)
+            return None
+        return plain
+
+    def wrong(self, tree: Any, go_type: str, *, numeric: bool = False, aborts: bool = False) -> None:
+        where = f"struct field {self.struct}.{'.'.join(self.fields)}" if self.fields else "value"
+        text = f"json: cannot unmarshal {_describe(tree, numeric)} into Go {where} of type {go_type}"
+        if aborts:
+            raise DecodeError(text)
+        self.first_error = self.first_error or text
+
+    def say(self, what: str, name: str) -> None:
+        place = "".join(part if part.startswith("[") else f".{part}" for part in (*self.places, name))
+        if len(self.messages) < _MOST_MESSAGES:
+            self.messages[f'{what} field "{place.removeprefix(".")}"'] = None
+
+
+def _pairs(tree: Any) -> Iterable[tuple[str, Any]] | None:
+    if isinstance(tree, _Pairs):
+        return tree
+    return tree.items() if isinstance(tree, Mapping) else None
+
+
+def _plain(tree: Any) -> Any:
+    """The JSON value without the marks of this module."""
+    if isinstance(tree, _Pairs):
+        return {key: _plain(item) for key, item in tree}
+    if isinstance(tree, list):
+        return [_plain(item) for item in tree]
+    if isinstance(tree, _Number):
+        return json.loads(tree)
+    return tree
+
+
+def _describe(tree: Any, numeric: bool) -> str:
+    if isinstance(tree, bool):
+        return "bool"
+    if isinstance(tree, _Number | int | float):
+        return f"number {tree}" if numeric else "number"
+    if isinstance(tree, str):
+        return "string"
+    return "object" if isinstance(tree, _Pairs | Mapping) else "array"

@@ -1,0 +1,142 @@
+"""Says what is wrong with a malformed JSON text, as Go's encoding/json does.
+
+Used only for texts that some JSON parser already refused; a text this scanner finds no fault with (invalid UTF-8, for
+instance) gets a general answer.
+"""
+
+import re
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
+_LITERALS = {"t": "true", "f": "false", "n": "null"}
+_END = "unexpected end of JSON input"
+
+
+class _Fault(Exception):
+    pass
+
+
+def syntax_error(data: bytes) -> str:
+    """Go's text for the first fault of `data`."""
+    text = data.decode("utf-8", "replace")
+    try:
+        end = _space(text, _value(text, _space(text, 0)))
+    except _Fault as fault:
+        return str(fault)
+    except RecursionError:
+        return "exceeded max depth"
+    return _invalid(text, end, "after top-level value") if end < len(text) else "invalid JSON"
+
+
+def _invalid(text: str, at: int, where: str) -> str:
+    if at >= len(text):
+        return _END
+    char = text[at]
+    shown = (
+        {"'": "'\\''", '"': "'\"'"}.get(char) or f"'{char}'"
+        if char.isprintable()
+        else f"'\\x{ord(char):02x}'"
+    )
+    return f"invalid character {shown} {where}"
+
+
+def _fail(text: str, at: int, where: str) -> int:
+    raise _Fault(_invalid(text, at, where))
+
+
+def _space(text: str, at: int) -> int:
+    matched = _SPACE.match(text, at)
+    return matched.end() if matched else at
+
+
+def _value(text: str, at: int) -> int:
+    char = text[at : at + 1]
+    if char == "{":
+        return _object(text, at)
+    if char == "[":
+        return _array(text, at)
+    if char == '"':
+        return _string(text, at)
+    if char in _LITERALS and char:
+        return _literal(text, at, _LITERALS[char])
+    if char and char in "-0123456789":
+        return _number(text, at)
+    return _fail(text, at, "looking for beginning of value")
+
+
+def _object(text: str, at: int) -> int:
+    at = _space(text, at + 1)
+    if text[at : at + 1] == "}":
+        return at + 1
+    while True:
+        if text[at : at + 1] != '"':
+            _fail(text, at, "looking for beginning of object key string")
+        at = _space(text, _string(text, at))
+        if text[at : at + 1] != ":":
+            _fail(text, at, "after object key")
+        at = _space(text, _value(text, _space(text, at + 1)))
+        if text[at : at + 1] == "}":
+            return at + 1
+        if text[at : at + 1] != ",":
+            _fail(text, at, "after object key:value pair")
+        at = _space(text, at + 1)
+
+
+def _array(text: str, at: int) -> int:
+    at = _space(text, at + 1)
+    if text[at : at + 1] == "]":
+        return at + 1
+    while True:
+        at = _space(text, _value(text, at))
+        if text[at : at + 1] == "]":
+            return at + 1
+        if text[at : at + 1] != ",":
+            _fail(text, at, "after array element")
+        at = _space(text, at + 1)
+
+
+def _string(text: str, at: int) -> int:
+    at += 1
+    while True:
+        matched = _PLAIN.match(text, at)
+        at = matched.end() if matched else at
+        char = text[at : at + 1]
+        if char == '"':
+            return at + 1
+        if char != "\\":
+            _fail(text, at, "in string literal")
+        at = _escape(text, at + 1)
+
+
+def _escape(text: str, at: int) -> int:
+    char = text[at : at + 1]
+    if char and char in '"\\/bfnrt':
+        return at + 1
+    if char != "u":
+        _fail(text, at, "in string escape code")
+    for index in range(at + 1, at + 5):
+        if text[index : index + 1] not in tuple("0123456789abcdefABCDEF"):
+            _fail(text, index, "in \\u hexadecimal character escape")
+    return at + 5
+
+
+def _literal(text: str, at: int, word: str) -> int:
+    for index, expected in enumerate(word):
+        if text[at + index : at + index + 1] != expected:
+            _fail(text, at + index, f"in literal {word} (expecting '{expected}')")
+    return at + len(word)
+
+
+def _number(text: str, at: int) -> int:
+    matched = _NUMBER.match(text, at)
+    if matched is None:  # a lone minus sign
+        return _fail(text, at + 1, "in numeric literal")
+    end = matched.end()
+    following = text[end : end + 1]
+    if following == "." and "." not in matched.group():
+        return _fail(text, end + 1, "after decimal point in numeric literal")
+    if following and following in "eE":
+        sign = text[end + 1 : end + 2]
+        return _fail(text, end + (2 if sign and sign in "+-" else 1), "in exponent of numeric literal")
+    return end

@@ -1,0 +1,176 @@
+"""What a structural schema says: the shape of one value, and how lists and maps of it merge.
+
+A `Schema` is a node of a graph; `fields`, `items` and `values` lead to the next nodes. Structs resolve their fields when
+first asked, so a kind costs nothing until it is used. Nodes are immutable and shared.
+Knows nothing of how schemas are stored (`registry`) or of what is done with values (`decoding`, `dray.api.patch`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+Shape = Literal["struct", "map", "list", "scalar", "any"]
+Scalar = Literal[
+    "string", "int32", "int64", "bool", "float64", "bytes", "quantity", "time", "microTime", "intOrString", ""
+]
+
+ABSENT: Final = object()
+"""What an empty field leaves behind in the written object: nothing."""
+
+ZEROS: Mapping[str, Any] = {
+    "string": "",
+    "int32": 0,
+    "int64": 0,
+    "bool": False,
+    "float64": 0,
+    "bytes": None,
+    "quantity": "0",
+    "time": None,
+    "microTime": None,
+    "intOrString": 0,
+}
+
+
+class Schema:
+    """One node. Which attributes mean something depends on `shape`:
+
+    struct   fields (in the order the API server writes them), map_type
+    map      values, map_type
+    list     items, list_type, list_keys
+    scalar   scalar
+    any      opaque JSON, kept as it came (`runtime.RawExtension`)
+    """
+
+    __slots__ = (
+        "_fields",
+        "_load",
+        "go_type",
+        "items",
+        "list_keys",
+        "list_type",
+        "map_type",
+        "scalar",
+        "shape",
+        "values",
+    )
+
+    shape: Shape
+    go_type: str
+    """The type's name in error texts: `v1.DeviceRequest`, `[]string`, `int64`."""
+    scalar: Scalar
+    list_type: Literal["atomic", "set", "map"]
+    list_keys: tuple[str, ...]
+    map_type: Literal["granular", "atomic"]
+
+    def __init__(
+        self,
+        shape: Shape,
+        go_type: str,
+        *,
+        scalar: Scalar = "",
+        items: "Schema | None" = None,
+        values: "Schema | None" = None,
+        list_type: Literal["atomic", "set", "map"] = "atomic",
+        list_keys: tuple[str, ...] = (),
+        map_type: Literal["granular", "atomic"] = "granular",
+        load: "Callable[[], Mapping[str, Field]] | None" = None,
+    ) -> None:
+        self.shape = shape
+        self.go_type = go_type
+        self.scalar = scalar
+        self.items = items
+        self.values = values
+        self.list_type = list_type
+        self.list_keys = list_keys
+        self.map_type = map_type
+        self._load = load
+        self._fields: Mapping[str, Field] | None = None
+
+    @property
+    def fields(self) -> "Mapping[str, Field]":
+        """A struct's fields by JSON name; empty for every other shape."""
+        if self._fields is None:
+            self._fields = self._load() if self._load else {}
+        return self._fields
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether the value is owned and replaced as a whole."""
+        if self.shape == "list":
+            return self.list_type == "atomic"
+        return self.map_type == "atomic"
+
+    def child(self, name: str) -> "Schema | None":
+        """The schema under a key: of the field, or of any entry of a map; None where none is declared."""
+        if self.shape == "struct":
+            field = self.fields.get(name)
+            return field.schema if field else None
+        return self.values
+
+    def __repr__(self) -> str:
+        return f"<Schema {self.go_type}>"
+
+
+class Field:
+    """One field of a struct: its schema, and what becomes of its empty values."""
+
+    __slots__ = (
+        "always",
+        "default",
+        "enum",
+        "merge_key",
+        "name",
+        "pointer",
+        "required",
+        "schema",
+        "strategies",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        schema: Schema,
+        *,
+        required: bool = False,
+        pointer: bool = False,
+        always: bool = False,
+        merge_key: str = "",
+        strategies: frozenset[str] = frozenset(),
+        enum: tuple[str, ...] = (),
+        default: Any = ABSENT,
+    ) -> None:
+        self.name = name
+        self.schema = schema
+        self.required = required
+        self.pointer = pointer
+        """Absent and zero differ: `replicas: 0` survives."""
+        self.always = always
+        """Written even when empty."""
+        self.merge_key = merge_key
+        self.strategies = strategies
+        """Strategic merge patch: any of merge, retainKeys, replace."""
+        self.enum = enum
+        self.default = default
+        """What the key of an associative list counts as when it is absent (`protocol: TCP`); ABSENT for none."""
+
+    def zero(self) -> Any:
+        """What is written when the field is unset: a new value each time, or ABSENT."""
+        shape = self.schema.shape
+        if self.pointer:
+            return None if self.always else ABSENT
+        if shape == "struct":
+            return zero_struct(self.schema)
+        if self.always:
+            return ZEROS[self.schema.scalar] if shape == "scalar" else None
+        # Go leaves out empty scalars, lists and maps, but never structs, and these are structs in Go.
+        if shape == "any" or self.schema.scalar in ("time", "microTime"):
+            return None
+        return ZEROS[self.schema.scalar] if self.schema.scalar in ("quantity", "intOrString") else ABSENT
+
+    def __repr__(self) -> str:
+        return f"<Field {self.name} {self.schema.go_type}>"
+
+
+def zero_struct(schema: Schema) -> dict[str, Any]:
+    """What an unset struct is written as: the fields that are written always."""
+    zeros = ((name, field.zero()) for name, field in schema.fields.items())
+    return {name: zero for name, zero in zeros if zero is not ABSENT}
