@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from dray.api.meta import Object, ObjectKey, labels_of, name_of
 from dray.api.resources import CLUSTER_ROLES
-from dray.api.selectors import matches_label_selector
+from dray.api.selectors import selects
 from dray.controllers.base import Context, Controller
 
 
@@ -41,4 +41,4 @@ class ClusterRoleAggregation(Controller):
 
 def _is_selected(role: Object, source: Object) -> bool:
     selectors = role["aggregationRule"].get("clusterRoleSelectors") or ()
-    return any(matches_label_selector(selector, labels_of(source)) for selector in selectors)
+    return any(selects(selector, labels_of(source)) for selector in selectors)

@@ -15,7 +15,7 @@ from dray.api.meta import (
 )
 from dray.api.pods import is_ready
 from dray.api.resources import PODS, REPLICA_SETS
-from dray.api.selectors import matches_label_selector
+from dray.api.selectors import selects
 from dray.client.protocol import PatchType
 from dray.controllers.base import Context, Controller, index_by_owner
 from dray.controllers.pod_templates import (
@@ -115,4 +115,4 @@ class ReplicaSets(Controller):
 
 
 def _selects(replica_set: Object, pod: Object) -> bool:
-    return matches_label_selector(replica_set["spec"]["selector"], labels_of(pod))
+    return selects(replica_set["spec"]["selector"], labels_of(pod))
