@@ -63,7 +63,7 @@ class StatusError(Exception):
         details = dict(self.details or {})
         if self.retry_after_seconds:
             details["retryAfterSeconds"] = self.retry_after_seconds
-        if details:
+        if details or self.details is not None:  # an empty `details` is written too where upstream does
             body["details"] = details
         body["code"] = self.status_code
         return body
