@@ -1,0 +1,22 @@
+"""The three patch languages of the API over plain dicts: JSON patch, JSON merge patch, strategic merge patch.
+
+Each takes a document and a patch and gives a new document that shares what did not change; the input is never
+mutated. They know nothing of requests: `PatchError` and `DecodeError` texts become statuses in `refusals`.
+"""
+
+from dray.api.patch.json_patch import json_patch, parse_operations
+from dray.api.patch.merge import merge_patch
+from dray.api.patch.refusals import PatchError, invalid_patch, rendered, rendered_strategic, unprocessable
+from dray.api.patch.strategic import strategic_merge_patch
+
+__all__ = [
+    "PatchError",
+    "invalid_patch",
+    "json_patch",
+    "merge_patch",
+    "parse_operations",
+    "rendered",
+    "rendered_strategic",
+    "strategic_merge_patch",
+    "unprocessable",
+]

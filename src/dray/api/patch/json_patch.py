@@ -1,0 +1,200 @@
+"""JSON patch (RFC 6902), with the leniences of the library that the API server uses.
+
+`replace` of an absent object member adds it; negative array indexes count from the end; `replace` of the whole
+document takes an object or an array. Every other misfit raises PatchError.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from dray.api.errors import BadRequest, RequestEntityTooLarge
+from dray.api.patch.refusals import PatchError
+from dray.api.schema import go_text
+from dray.api.schema.json_syntax import syntax_error
+
+MAX_OPERATIONS = 10_000
+
+Operation = Mapping[str, Any]
+_GO_NAMES = {"map": "object", "slice": "array", "int64": "number", "float64": "number"}
+
+
+def parse_operations(body: bytes) -> list[Operation]:
+    """The operations of a request body. Raises BadRequest, or RequestEntityTooLarge past 10000 operations."""
+    try:
+        operations = orjson.loads(body)
+    except ValueError:
+        raise BadRequest(f"error decoding patch: {syntax_error(body)}") from None
+    if operations is None:
+        return []
+    if not isinstance(operations, list):
+        raise _not_a(operations, "[]handlers.jsonPatchOp")
+    for operation in operations:
+        if not isinstance(operation, Mapping):
+            raise _not_a(operation, "handlers.jsonPatchOp")
+    if len(operations) > MAX_OPERATIONS:
+        raise RequestEntityTooLarge(
+            "Request entity too large: The allowed maximum operations in a JSON patch is "
+            f"{MAX_OPERATIONS}, got {len(operations)}"
+        )
+    return operations
+
+
+def _not_a(value: Any, go_type: str) -> BadRequest:
+    kind = go_text.kind_name(value)
+    return BadRequest(
+        f"error decoding patch: json: cannot unmarshal {_GO_NAMES.get(kind, kind)} into Go value of type {go_type}"
+    )
+
+
+def json_patch(document: Any, operations: Sequence[Operation]) -> Any:
+    """`document` after all `operations`, in order. Raises PatchError; then nothing was applied."""
+    for operation in operations:
+        name = operation.get("op")
+        apply = _OPERATIONS.get(name) if isinstance(name, str) else None
+        if apply is None:
+            raise PatchError(f"Unexpected kind: {name if isinstance(name, str) else 'unknown'}")
+        document = apply(document, operation)
+    return document
+
+
+def _add(document: Any, operation: Operation) -> Any:
+    return _insert(document, _pointer(operation, "path"), operation.get("value"), "add")
+
+
+def _remove(document: Any, operation: Operation) -> Any:
+    return _delete(document, _pointer(operation, "path"), "remove")
+
+
+def _replace(document: Any, operation: Operation) -> Any:
+    parts = _pointer(operation, "path")
+    value = operation.get("value")
+    if not parts:
+        if not isinstance(value, Mapping | list):
+            raise PatchError("replace operation value must be object or array")
+        return value
+
+    def change(container: Any, key: str) -> Any:
+        if isinstance(container, Mapping):
+            return {**container, key: value}
+        index = _index(container, key, len(container) - 1)
+        return [*container[:index], value, *container[index + 1 :]]
+
+    return _edit(document, parts, "replace", change)
+
+
+def _move(document: Any, operation: Operation) -> Any:
+    source = _pointer(operation, "from")
+    value = _find(document, source, "move")
+    document = _delete(document, source, "move")
+    return _insert(document, _pointer(operation, "path"), value, "move")
+
+
+def _copy(document: Any, operation: Operation) -> Any:
+    value = _find(document, _pointer(operation, "from"), "copy")
+    return _insert(document, _pointer(operation, "path"), value, "copy")
+
+
+def _test(document: Any, operation: Operation) -> Any:
+    parts = _pointer(operation, "path")
+    actual = _find(document, parts, "test") if parts else document
+    if not _equal(actual, operation.get("value")):
+        raise PatchError(f"testing value {operation.get('path')} failed: test failed")
+    return document
+
+
+_OPERATIONS: Mapping[str, Callable[[Any, Operation], Any]] = {
+    "add": _add,
+    "remove": _remove,
+    "replace": _replace,
+    "move": _move,
+    "copy": _copy,
+    "test": _test,
+}
+
+
+def _pointer(operation: Operation, member: str) -> list[str]:
+    """The parts of a JSON pointer; [] for the whole document."""
+    path = operation.get(member)
+    if not isinstance(path, str):
+        raise PatchError(f"{operation.get('op')} operation failed to decode {member}: missing value")
+    if not path:
+        return []
+    if not path.startswith("/"):
+        raise PatchError(f"{operation.get('op')} operation does not apply: doc is missing path: {path}")
+    return [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
+
+
+def _find(document: Any, parts: list[str], verb: str) -> Any:
+    for part in parts:
+        if isinstance(document, Mapping):
+            if part not in document and verb != "test":
+                raise _missing(verb, parts)
+            document = document.get(part)
+        elif isinstance(document, list):
+            document = document[_index(document, part, len(document) - 1)]
+        else:
+            raise _missing(verb, parts)
+    return document
+
+
+def _insert(document: Any, parts: list[str], value: Any, verb: str) -> Any:
+    def change(container: Any, key: str) -> Any:
+        if isinstance(container, Mapping):
+            return {**container, key: value}
+        index = len(container) if key == "-" else _index(container, key, len(container))
+        return [*container[:index], value, *container[index:]]
+
+    return _edit(document, parts, verb, change)
+
+
+def _delete(document: Any, parts: list[str], verb: str) -> Any:
+    def change(container: Any, key: str) -> Any:
+        if isinstance(container, Mapping):
+            if key not in container:
+                raise PatchError(f"Unable to remove nonexistent key: {key}: missing value")
+            return {name: value for name, value in container.items() if name != key}
+        index = _index(container, key, len(container) - 1)
+        return [*container[:index], *container[index + 1 :]]
+
+    return _edit(document, parts, verb, change)
+
+
+def _edit(document: Any, parts: list[str], verb: str, change: Callable[[Any, str], Any]) -> Any:
+    """A copy of `document` in which the container of the last part went through `change`."""
+    if not parts or not isinstance(document, Mapping | list):
+        raise _missing(verb, parts)
+    if len(parts) == 1:
+        return change(document, parts[0])
+    key = parts[0]
+    if isinstance(document, list):
+        index = _index(document, key, len(document) - 1)
+        return [*document[:index], _edit(document[index], parts[1:], verb, change), *document[index + 1 :]]
+    return {**document, key: _edit(document.get(key), parts[1:], verb, change)}
+
+
+def _index(container: Sequence[Any], key: str, last: int) -> int:
+    try:
+        index = int(key)
+    except ValueError:
+        raise PatchError(f"value was not a proper array index: {key!r}") from None
+    counted = index + last + 1 if index < 0 else index
+    if not 0 <= counted <= last:
+        raise PatchError(f"Unable to access invalid index: {index}: invalid index referenced")
+    return counted
+
+
+def _missing(verb: str, parts: list[str]) -> PatchError:
+    return PatchError(
+        f"{verb} operation does not apply: doc is missing path: /{'/'.join(parts)}: missing value"
+    )
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """JSON equality: Python's `==`, except that 1 is not true."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(_equal(item, right[key]) for key, item in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(_equal(*pair) for pair in zip(left, right, strict=True))
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)

@@ -1,0 +1,43 @@
+"""What a client is told when a patch cannot be applied, or its result cannot be read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from dray.api import fields
+from dray.api.errors import Invalid, invalid
+from dray.api.schema import go_text
+
+
+class PatchError(ValueError):
+    """The patch does not apply to this document; `str()` says where."""
+
+
+def unprocessable() -> Invalid:
+    """422 for a JSON patch that does not apply. Upstream keeps the reason to itself."""
+    return Invalid("the server rejected our request due to an error in our request", details={})
+
+
+def invalid_patch(shown: str, text: str) -> Invalid:
+    """422 for a patch whose result is no object of its kind: `shown` is the value that the text is about."""
+    return invalid("", "", "", [fields.invalid(fields.Path("patch"), shown, text)])
+
+
+def rendered(document: Mapping[str, Any], touched: Mapping[str, Any]) -> str:
+    """The patched document as `invalid_patch` shows it after a JSON or merge patch.
+
+    Objects that the patch went into (`touched` has the same nesting) list their keys sorted; the others as written.
+    """
+    return orjson.dumps(_sorted_where(document, touched)).decode()
+
+
+def rendered_strategic(patch: Mapping[str, Any]) -> str:
+    """After a strategic merge patch it is the patch itself that is shown."""
+    return go_text.show(patch)
+
+
+def _sorted_where(document: Any, touched: Any) -> Any:
+    if not isinstance(document, Mapping) or not isinstance(touched, Mapping):
+        return document
+    return {key: _sorted_where(document[key], touched.get(key)) for key in sorted(document)}

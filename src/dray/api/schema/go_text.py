@@ -1,0 +1,61 @@
+"""Prints JSON values as Go's fmt does, for the error texts that embed them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dray.api.fields import quote
+
+
+def show(value: Any) -> str:
+    """`%v`: `map[image:q]`, `[a b]`, `<nil>`."""
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return f"map[{' '.join(f'{key}:{show(item)}' for key, item in sorted(value.items()))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(show(item) for item in value)}]"
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def show_typed(value: Any) -> str:
+    """`%#v`: strings quoted, containers with their Go types."""
+    if value is None:
+        return "interface {}(nil)"
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, Mapping):
+        members = ", ".join(f"{quote(key)}:{show_typed(item)}" for key, item in sorted(value.items()))
+        return f"map[string]interface {{}}{{{members}}}"
+    if isinstance(value, list):
+        return f"[]interface {{}}{{{', '.join(show_typed(item) for item in value)}}}"
+    return show(value)
+
+
+def type_name(value: Any) -> str:
+    """`%T` of a value that came out of JSON."""
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int64"
+    if isinstance(value, float):
+        return "float64"
+    if isinstance(value, str):
+        return "string"
+    return "map[string]interface {}" if isinstance(value, Mapping) else "[]interface {}"
+
+
+def kind_name(value: Any) -> str:
+    """The reflect.Kind of such a value: `map`, `slice`, `int64`."""
+    name = type_name(value)
+    return {"map[string]interface {}": "map", "[]interface {}": "slice"}.get(name, name)
+
+
+def _number(value: float) -> str:
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    mantissa, mark, exponent = repr(value).partition("e")
+    return f"{mantissa}e{int(exponent):+03d}" if mark else mantissa
