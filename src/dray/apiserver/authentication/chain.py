@@ -1,0 +1,162 @@
+"""Who is asking: a client certificate, a static token, a service account token, or nobody (anonymous).
+
+A bearer token that nobody knows is refused (401); the absence of any credential is the anonymous user, whom RBAC then
+allows very little. Verified tokens are remembered briefly, since their bound objects must be looked at each time anyway.
+"""
+
+import csv
+import hashlib
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dray.api.meta import uid_of
+from dray.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS
+from dray.apiserver.access import ANONYMOUS, unauthorized
+from dray.apiserver.authentication.tokens import BoundObject, TokenClaims, TokenError, TokenIssuer
+from dray.apiserver.core import path_of
+from dray.apiserver.registry.kind import User
+from dray.kits.clock import Clock
+from dray.store.backend import Store
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+AUTHENTICATED = "system:authenticated"
+CACHE_LIMIT = 1000
+_BOUND_RESOURCES = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
+
+
+class TokenFileError(Exception):
+    """A static token file that cannot be used; names file and line."""
+
+
+def read_token_file(path: pathlib.Path) -> dict[str, User]:
+    """kube-apiserver's --token-auth-file: `token,user,uid,"group1,group2"` a line."""
+    users: dict[str, User] = {}
+    with path.open(newline="") as file:
+        for number, row in enumerate(csv.reader(file), start=1):
+            if not row or row[0].startswith("#"):
+                continue
+            if len(row) < 3:
+                raise TokenFileError(
+                    f"{path}:{number}: expected token,user,uid[,groups], found {len(row)} columns"
+                )
+            groups = tuple(row[3].split(",")) if len(row) > 3 else ()
+            users[row[0]] = User(row[1], groups, row[2])
+    return users
+
+
+class AuthenticatorChain:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        issuer: TokenIssuer | None = None,
+        static_tokens: Mapping[str, User] | None = None,
+        allow_anonymous: bool = True,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._issuer = issuer
+        self._static = {_digest(token): user for token, user in (static_tokens or {}).items()}
+        self._allow_anonymous = allow_anonymous
+        self._verified: dict[bytes, TokenClaims] = {}
+
+    async def authenticate(self, request: "web.BaseRequest") -> User:
+        """Raises Unauthorized."""
+        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            user = self.user_of_token(token.strip())
+            if user is None:
+                raise unauthorized()
+            return authenticated(user)
+        if (user := _certificate_user(request)) is not None:
+            return authenticated(user)
+        if not self._allow_anonymous:
+            raise unauthorized()
+        return ANONYMOUS
+
+    def user_of_token(self, token: str, audiences: Sequence[str] = ()) -> User | None:
+        """The user a token stands for, without the groups every user has; None when it is worth nothing."""
+        digest = _digest(token)
+        if (static := self._static.get(digest)) is not None:
+            return static
+        claims = self._claims_of(token, digest)
+        wanted = audiences or (self._issuer.audiences if self._issuer else ())
+        if claims is None or not set(claims.audiences) & set(wanted) or not self._is_current(claims):
+            return None
+        return _account_user(claims)
+
+    def _claims_of(self, token: str, digest: bytes) -> TokenClaims | None:
+        if self._issuer is None:
+            return None
+        now = self._clock.now()
+        claims = self._verified.get(digest)
+        if claims is None:
+            try:
+                claims = self._issuer.verify(token, now=now)
+            except (TokenError, ValueError, KeyError, TypeError):
+                return None
+            if len(self._verified) >= CACHE_LIMIT:
+                self._verified.clear()
+            self._verified[digest] = claims
+        return claims if claims.expires > now else None
+
+    def _is_current(self, claims: TokenClaims) -> bool:
+        account = BoundObject("ServiceAccount", claims.name, claims.uid)
+        if not self._exists(account, claims.namespace):
+            return False
+        return claims.bound is None or self._exists(claims.bound, claims.namespace)
+
+    def _exists(self, bound: BoundObject, namespace: str) -> bool:
+        resource = _BOUND_RESOURCES.get(bound.kind, SERVICE_ACCOUNTS)
+        record = self._store.get(resource.qualified, path_of(resource, namespace, bound.name))
+        return record is not None and uid_of(record.obj) == bound.uid
+
+
+def authenticated(user: User) -> User:
+    """The user with the group that every authenticated one has."""
+    if AUTHENTICATED in user.groups or user.name == ANONYMOUS.name:
+        return user
+    return User(user.name, (*user.groups, AUTHENTICATED), user.uid, user.extra)
+
+
+def service_account_groups(namespace: str) -> tuple[str, str]:
+    return "system:serviceaccounts", f"system:serviceaccounts:{namespace}"
+
+
+def _account_user(claims: TokenClaims) -> User:
+    extra: dict[str, tuple[str, ...]] = {
+        "authentication.kubernetes.io/credential-id": (f"JTI={claims.token_id}",)
+    }
+    if claims.node is not None:
+        extra["authentication.kubernetes.io/node-name"] = (claims.node.name,)
+        extra["authentication.kubernetes.io/node-uid"] = (claims.node.uid,)
+    if claims.bound is not None and claims.bound.kind == "Pod":
+        extra["authentication.kubernetes.io/pod-name"] = (claims.bound.name,)
+        extra["authentication.kubernetes.io/pod-uid"] = (claims.bound.uid,)
+    name = f"system:serviceaccount:{claims.namespace}:{claims.name}"
+    return User(name, service_account_groups(claims.namespace), claims.uid, extra)
+
+
+def _certificate_user(request: "web.BaseRequest") -> User | None:
+    """TLS has verified the certificate against the cluster's authority already."""
+    ssl_object: Any = request.get_extra_info("ssl_object")
+    certificate = ssl_object.getpeercert() if ssl_object is not None else None
+    if not certificate:
+        return None
+    names: dict[str, list[str]] = {}
+    for part in certificate.get("subject", ()):
+        for key, value in part:
+            names.setdefault(key, []).append(value)
+    common_names = names.get("commonName")
+    if not common_names:
+        return None
+    return User(common_names[0], tuple(names.get("organizationName", ())))
+
+
+def _digest(token: str) -> bytes:
+    """Tokens are kept and compared as digests, so that neither memory nor timing gives one away."""
+    return hashlib.sha256(token.encode()).digest()
