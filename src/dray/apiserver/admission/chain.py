@@ -1,0 +1,64 @@
+"""The admission plugins in force, each asked only about the resources it cares for."""
+
+from collections.abc import Mapping, Sequence
+
+from dray.apiserver.access import Admission, AdmissionRequest
+from dray.apiserver.admission.escalation import EscalationCheck
+from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
+from dray.apiserver.admission.pods import PodDefaults
+from dray.apiserver.authorization.rbac import Rbac
+
+_Plugins = Mapping[str, Sequence[Admission]]
+
+
+class AdmissionChain:
+    """Plugins by plural of the resource; those under "*" see every write."""
+
+    def __init__(self, plugins: _Plugins) -> None:
+        self._plugins = plugins
+        self._always = tuple(plugins.get("*", ()))
+
+    def _of(self, request: AdmissionRequest) -> Sequence[Admission]:
+        return (*self._plugins.get(request.call.kind.resource.plural, ()), *self._always)
+
+    async def mutate(self, request: AdmissionRequest) -> None:
+        for plugin in self._of(request):
+            await plugin.mutate(request)
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        for plugin in self._of(request):
+            await plugin.validate(request)
+
+
+def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
+    """What a cluster runs with; `extra` plugins see every write, after the others."""
+    restriction, escalation = NodeRestriction(), EscalationCheck(rbac)
+    return AdmissionChain(
+        {
+            "pods": (_OnlyMain(PodDefaults()), restriction),
+            "nodes": (NodeTaint(), restriction),
+            "resourceslices": (restriction,),
+            "serviceaccounts": (restriction,),
+            "leases": (restriction,),
+            "roles": (escalation,),
+            "clusterroles": (escalation,),
+            "rolebindings": (escalation,),
+            "clusterrolebindings": (escalation,),
+            "*": extra,
+        }
+    )
+
+
+class _OnlyMain:
+    """Keeps a plugin away from subresources."""
+
+    def __init__(self, plugin: Admission) -> None:
+        self._plugin = plugin
+
+    async def mutate(self, request: AdmissionRequest) -> None:
+        if not request.call.subresource:
+            await self._plugin.mutate(request)
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        if not request.call.subresource:
+            await self._plugin.validate(request)

@@ -1,0 +1,133 @@
+"""What is filled into, and demanded of, every new Pod: its service account, its priority, its default tolerations.
+
+Sources: kubernetes plugin/pkg/admission/{serviceaccount,priority,defaulttolerationseconds}, 1.36.
+"""
+
+import random
+
+from dray.api import errors
+from dray.api.meta import Object, annotations_of, name_of
+from dray.api.resources import PRIORITY_CLASSES, SERVICE_ACCOUNTS
+from dray.apiserver.access import AdmissionRequest
+from dray.apiserver.core import prefix_of
+
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+TOKEN_SECONDS = 3607
+"""An hour and some: that odd number lets servers tell a default token from one asked for."""
+TOLERATION_SECONDS = 300
+_SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_SYSTEM_PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
+
+
+class PodDefaults:
+    """Mutates pods on CREATE."""
+
+    def __init__(self, randomness: random.Random | None = None) -> None:
+        self._random = randomness or random.Random()
+
+    async def mutate(self, request: AdmissionRequest) -> None:
+        pod = request.object
+        if pod is None or request.operation != "CREATE":
+            return
+        _default_priority(request, pod)
+        _default_tolerations(pod)
+        if MIRROR_ANNOTATION not in annotations_of(pod):
+            self._assign_service_account(request, pod)
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        return None
+
+    def _assign_service_account(self, request: AdmissionRequest, pod: Object) -> None:
+        spec, namespace = pod["spec"], request.call.namespace
+        name = spec.get("serviceAccountName") or "default"
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+        account = request.call.find(SERVICE_ACCOUNTS, name, namespace)
+        if account is None:
+            missing = f'serviceaccount "{name}" not found'
+            why = f"error looking up service account {namespace}/{name}: {missing}"
+            raise errors.forbidden("", "pods", _display_name(pod), why)
+        if account.get("imagePullSecrets") and not spec.get("imagePullSecrets"):
+            spec["imagePullSecrets"] = account["imagePullSecrets"]
+        automount = spec.get("automountServiceAccountToken")
+        if automount is None:
+            automount = account.get("automountServiceAccountToken", True)
+        if automount:
+            self._mount_token(spec)
+
+    def _mount_token(self, spec: Object) -> None:
+        containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+        lacking = [each for each in containers if not _mounts_token(each)]
+        if not lacking:
+            return
+        name = "kube-api-access-" + "".join(self._random.choices(_SUFFIX_ALPHABET, k=5))
+        mount = {"name": name, "readOnly": True, "mountPath": TOKEN_MOUNT}
+        for container in lacking:
+            container["volumeMounts"] = [*(container.get("volumeMounts") or ()), dict(mount)]
+        spec["volumes"] = [*(spec.get("volumes") or ()), {"name": name, "projected": _token_sources()}]
+
+
+def _mounts_token(container: Object) -> bool:
+    return any(mount.get("mountPath") == TOKEN_MOUNT for mount in container.get("volumeMounts") or ())
+
+
+def _token_sources() -> Object:
+    namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    return {
+        "sources": [
+            {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
+            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {"downwardAPI": {"items": [namespace]}},
+        ],
+        "defaultMode": 420,
+    }
+
+
+def _default_priority(request: AdmissionRequest, pod: Object) -> None:
+    spec = pod["spec"]
+    name = spec.get("priorityClassName") or ""
+    chosen = request.call.find(PRIORITY_CLASSES, name) if name else _global_default(request)
+    if name and chosen is None and name not in _SYSTEM_PRIORITIES:
+        raise errors.forbidden("", "pods", _display_name(pod), f"no PriorityClass with name {name} was found")
+    if chosen is not None:
+        spec["priorityClassName"] = name_of(chosen)
+    value = int(chosen["value"]) if chosen else _SYSTEM_PRIORITIES.get(name, 0)
+    policy = (chosen or {}).get("preemptionPolicy") or "PreemptLowerPriority"
+    if spec.get("priority") is not None and spec["priority"] != value:
+        why = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
+        raise errors.forbidden("", "pods", _display_name(pod), why)
+    if spec.get("preemptionPolicy") is not None and spec["preemptionPolicy"] != policy:
+        why = f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec; priority admission controller computed {policy} from the given PriorityClass name"
+        raise errors.forbidden("", "pods", _display_name(pod), why)
+    spec["priority"], spec["preemptionPolicy"] = value, policy
+
+
+def _global_default(request: AdmissionRequest) -> Object | None:
+    """Of several global defaults the one with the lowest value holds."""
+    store = request.call.core.store
+    records = store.page(PRIORITY_CLASSES.qualified, prefix_of(PRIORITY_CLASSES, "")).records
+    defaults = [record.obj for record in records if record.obj.get("globalDefault")]
+    return min(defaults, key=lambda each: int(each["value"]), default=None)
+
+
+def _default_tolerations(pod: Object) -> None:
+    tolerations = list(pod["spec"].get("tolerations") or ())
+    for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+        if not any(_covers(each, key) for each in tolerations):
+            added = {
+                "key": key,
+                "operator": "Exists",
+                "effect": "NoExecute",
+                "tolerationSeconds": TOLERATION_SECONDS,
+            }
+            tolerations.append(added)
+    pod["spec"]["tolerations"] = tolerations
+
+
+def _covers(toleration: Object, key: str) -> bool:
+    return toleration.get("key") in (key, None, "") and toleration.get("effect") in ("NoExecute", None, "")
+
+
+def _display_name(pod: Object) -> str:
+    meta = pod["metadata"]
+    return str(meta.get("name") or meta.get("generateName") or "")
