@@ -1,0 +1,32 @@
+"""Binding conditions of a device, and of the allocation result that copies them (api.md 2.6)."""
+
+from dray.api import names
+from dray.api.fields import FieldError, Path, invalid
+from dray.api.meta import Object
+from dray.api.validation.lists import each_unique
+from dray.api.validation.resource.naming import check_name
+
+CONDITIONS_MAX = 4
+
+
+def validate_binding_conditions(holder: Object, path: Path) -> list[FieldError]:
+    """`holder` has bindingConditions and bindingFailureConditions: both or neither, no type in both."""
+    good, bad = holder.get("bindingConditions") or [], holder.get("bindingFailureConditions") or []
+    good_path, bad_path = path.child("bindingConditions"), path.child("bindingFailureConditions")
+    errors = each_unique(good, good_path, _validate_type, most=CONDITIONS_MAX)
+    errors += each_unique(bad, bad_path, _validate_type, most=CONDITIONS_MAX)
+    for index, kind in enumerate(bad):
+        if kind in good:
+            text = "bindingFailureConditions must not overlap with bindingConditions"
+            errors.append(invalid(bad_path.index(index), kind, text))
+    if good and not bad:
+        text = "bindingFailureConditions are required to use bindingConditions"
+        errors.append(invalid(bad_path, None, text))
+    elif bad and not good:
+        text = "bindingConditions are required to use bindingFailureConditions"
+        errors.append(invalid(good_path, None, text))
+    return errors
+
+
+def _validate_type(kind: str, path: Path) -> list[FieldError]:
+    return check_name(kind, path, names.qualified_name)

@@ -1,0 +1,98 @@
+"""Pod: containers that run together on a node."""
+
+from dray.api.fields import FieldError
+from dray.api.meta import Object
+from dray.api.qos import qos_class
+from dray.api.resources import PODS
+from dray.apiserver.registry.columns import find
+from dray.apiserver.registry.kind import Kind, StatusStrategy, WriteContext
+from dray.apiserver.registry.pod_columns import COLUMNS
+from dray.apiserver.registry.pod_defaults import default_pod, mirror_service_account
+from dray.apiserver.registry.selection import FIELD_LABEL_TEXT
+from dray.apiserver.registry.writes import keep_status, old_of, restore
+
+GATED = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
+
+
+def _default(obj: Object, version: str) -> None:
+    default_pod(obj)
+
+
+def _prepare_create(context: WriteContext, obj: Object) -> None:
+    spec = obj["spec"]
+    mirror_service_account(spec)
+    obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
+    if spec.get("schedulingGates"):
+        obj["status"]["conditions"] = [dict(GATED)]
+
+
+def _prepare_update(context: WriteContext, obj: Object) -> None:
+    keep_status(context, obj)
+    mirror_service_account(obj["spec"])
+
+
+def _prepare_status(context: WriteContext, obj: Object) -> None:
+    old = old_of(context)
+    restore(obj, old, "spec")
+    for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences"):
+        restore(obj["metadata"], old["metadata"], key)
+    status = obj.setdefault("status", {})
+    if not status.get("qosClass"):
+        restore(status, old.get("status") or {}, "qosClass")
+
+
+def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
+    return []
+
+
+def grace_seconds(pod: Object, asked: int | None) -> int:
+    """Seconds a pod is given to end: what was asked, else its own; none before it has a node or after it ended."""
+    period = asked
+    if period is None:
+        period = find(pod, "spec", "terminationGracePeriodSeconds", default=0)
+    if not find(pod, "spec", "nodeName") or find(pod, "status", "phase") in ("Failed", "Succeeded"):
+        period = 0
+    return 1 if period < 0 else period
+
+
+POD = Kind(
+    PODS,
+    singular="pod",
+    short_names=("po",),
+    categories=("all",),
+    columns=COLUMNS,
+    default=_default,
+    prepare_create=_prepare_create,
+    prepare_update=_prepare_update,
+    validate_create=_validate_create,
+    status=StatusStrategy(_prepare_status),
+    subresources=(
+        "attach",
+        "binding",
+        "ephemeralcontainers",
+        "eviction",
+        "exec",
+        "log",
+        "portforward",
+        "proxy",
+    ),
+    has_generation=True,
+    graceful_delete=grace_seconds,
+    returns_deleted=True,
+    field_labels={
+        "spec.nodeName": lambda pod: find(pod, "spec", "nodeName", default=""),
+        "spec.restartPolicy": lambda pod: find(pod, "spec", "restartPolicy", default=""),
+        "spec.schedulerName": lambda pod: find(pod, "spec", "schedulerName", default=""),
+        "spec.serviceAccountName": lambda pod: find(pod, "spec", "serviceAccountName", default=""),
+        "spec.hostNetwork": lambda pod: str(bool(find(pod, "spec", "hostNetwork"))).lower(),
+        "status.phase": lambda pod: find(pod, "status", "phase", default=""),
+        "status.podIP": lambda pod: find(pod, "status", "podIP", default=""),
+        "status.nominatedNodeName": lambda pod: find(pod, "status", "nominatedNodeName", default=""),
+    },
+    unknown_field_text=FIELD_LABEL_TEXT,
+)

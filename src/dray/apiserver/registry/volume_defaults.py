@@ -1,0 +1,45 @@
+"""Defaults of a pod's volumes and of the claims they stand for."""
+
+from dray.api.meta import Object
+from dray.api.validation.lists import items_of
+
+FILE_MODE = 0o644
+TOKEN_SECONDS = 3600
+
+
+def default_volume(volume: Object) -> None:
+    """A volume without a source is an empty directory."""
+    sources = [key for key, value in volume.items() if key != "name" and value is not None]
+    if not sources:
+        volume["emptyDir"] = {}
+        return
+    for source in ("secret", "configMap", "downwardAPI", "projected"):
+        if volume.get(source) is not None and volume[source].get("defaultMode") is None:
+            volume[source]["defaultMode"] = FILE_MODE
+    if volume.get("hostPath") is not None and volume["hostPath"].get("type") is None:
+        volume["hostPath"]["type"] = ""
+    _default_field_references(volume.get("downwardAPI"))
+    for projection in items_of((volume.get("projected") or {}).get("sources")):
+        _default_projection(projection)
+    template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
+    if template is not None:
+        default_volume_claim_spec(template.setdefault("spec", {}))
+
+
+def default_volume_claim_spec(spec: Object) -> None:
+    if spec.get("volumeMode") is None:
+        spec["volumeMode"] = "Filesystem"
+
+
+def _default_projection(source: Object) -> None:
+    _default_field_references(source.get("downwardAPI"))
+    token = source.get("serviceAccountToken")
+    if token is not None and token.get("expirationSeconds") is None:
+        token["expirationSeconds"] = TOKEN_SECONDS
+
+
+def _default_field_references(source: Object | None) -> None:
+    for item in items_of((source or {}).get("items")):
+        reference = item.get("fieldRef")
+        if reference is not None and not reference.get("apiVersion"):
+            reference["apiVersion"] = "v1"
