@@ -1,0 +1,181 @@
+"""Where a cluster keeps everything on disk, and who may use it: one directory, one process.
+
+<data directory>/
+  cluster.json     name, port, nodes: what a second `dray up` goes on with
+  lock             held while the cluster runs; contains the pid
+  state.db         the API server's database
+  pki/             certificates and keys
+  kubeconfig       the administrator's
+  nodes/<node>/    each node's own kubelet root
+  log              output of a detached cluster
+"""
+
+import dataclasses
+import errno
+import fcntl
+import json
+import os
+import pathlib
+import re
+import shutil
+from typing import Any
+
+NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
+MAX_NODES = 100
+
+
+class ClusterError(Exception):
+    """A cluster that cannot be started or reached; one line with the cure."""
+
+
+class AlreadyRunning(ClusterError):
+    def __init__(self, name: str, pid: int) -> None:
+        super().__init__(
+            f"cluster {name!r} is already running (pid {pid}); stop it with: dray down --name {name}"
+        )
+        self.pid = pid
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClusterSpec:
+    """What a user asks for, and what is remembered of it."""
+
+    name: str = "dray"
+    nodes: int = 2
+    port: int = 0
+    """Of the API server; 0 lets the system choose at first start, and keeps the choice."""
+
+    def __post_init__(self) -> None:
+        if not NAME_PATTERN.fullmatch(self.name):
+            raise ClusterError(
+                f"{self.name!r} is no cluster name: use up to 32 of a-z, 0-9 and '-', e.g. dev"
+            )
+        if not 0 <= self.nodes <= MAX_NODES:
+            raise ClusterError(f"--nodes {self.nodes}: choose 0 to {MAX_NODES}")
+
+    @property
+    def node_names(self) -> list[str]:
+        return [f"{self.name}-worker{number if number > 1 else ''}" for number in range(1, self.nodes + 1)]
+
+
+class Layout:
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root.absolute()
+
+    @property
+    def pki(self) -> pathlib.Path:
+        return self.root / "pki"
+
+    @property
+    def database(self) -> pathlib.Path:
+        return self.root / "state.db"
+
+    @property
+    def kubeconfig(self) -> pathlib.Path:
+        return self.root / "kubeconfig"
+
+    @property
+    def log(self) -> pathlib.Path:
+        return self.root / "log"
+
+    def node_root(self, node: str) -> pathlib.Path:
+        return self.root / "nodes" / node
+
+    def create(self) -> None:
+        """Raises ClusterError when the directory cannot be made or is somebody else's."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ClusterError(f"cannot use {self.root} as data directory: {_cause(error)}") from error
+        foreign = [path.name for path in self.root.iterdir()] if not self.spec_file.exists() else []
+        if foreign and "lock" not in foreign and "pki" not in foreign:
+            raise ClusterError(
+                f"{self.root} is not empty and is no data directory of dray; choose another --data-dir"
+            )
+
+    @property
+    def spec_file(self) -> pathlib.Path:
+        return self.root / "cluster.json"
+
+    def read_spec(self) -> ClusterSpec | None:
+        """What the cluster in this directory is; None where there is none."""
+        try:
+            content: dict[str, Any] = json.loads(self.spec_file.read_text())
+            return ClusterSpec(content["name"], int(content["nodes"]), int(content["port"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ClusterError(
+                f"{self.spec_file} is damaged ({error}); delete it to start with fresh settings"
+            ) from error
+
+    def write_spec(self, spec: ClusterSpec) -> None:
+        temporary = self.spec_file.with_suffix(".new")
+        temporary.write_text(json.dumps(dataclasses.asdict(spec)) + "\n")
+        temporary.rename(self.spec_file)
+
+    def lock(self, name: str) -> "Lock":
+        """Take the directory for this process. Raises AlreadyRunning."""
+        return Lock(self.root / "lock", name)
+
+    def running_pid(self) -> int | None:
+        """The process that runs this cluster, if one does."""
+        try:
+            descriptor = os.open(self.root / "lock", os.O_RDWR)
+        except OSError:
+            return None
+        try:
+            return None if _try_lock(descriptor) else _read_pid(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def delete(self) -> None:
+        shutil.rmtree(self.root)
+
+
+class Lock:
+    """Held until `release` or the end of the process, however it ends."""
+
+    def __init__(self, path: pathlib.Path, name: str) -> None:
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ClusterError(f"cannot write {path}: {_cause(error)}") from error
+        if not _try_lock(self._descriptor):
+            pid = _read_pid(self._descriptor) or 0
+            os.close(self._descriptor)
+            raise AlreadyRunning(name, pid)
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+def _read_pid(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+    return int(text) if text.isdigit() else None
+
+
+def default_root(name: str) -> pathlib.Path:
+    """$XDG_DATA_HOME/dray/<name>, else ~/.local/share/dray/<name>."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (pathlib.Path(base) if base else pathlib.Path.home() / ".local" / "share") / "dray" / name
+
+
+def _cause(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "no space left on the device; free some, or choose another --data-dir"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.strerror}; choose another --data-dir"
+    return error.strerror or str(error)
