@@ -42,7 +42,7 @@ def decode(data: bytes | Mapping[str, Any], schema: Schema, *, strict: bool = Tr
     if not duplicates:
         try:
             return Decoded(reader(schema)(tree))
-        except (_Surprise, WrongType, BadScalar):
+        except (Surprise, WrongType, BadScalar):
             pass
     found = inspection.inspect(data, schema)
     return Decoded(reader(schema)(found.clean), found.messages if strict else found.unknown)
@@ -63,7 +63,7 @@ class _DuplicateKey(Exception):
     pass
 
 
-class _Surprise(Exception):
+class Surprise(Exception):
     """The fast reader met something it leaves to the inspection."""
 
 
@@ -97,14 +97,14 @@ def _compile_struct(schema: Schema) -> Reader:
 
     def read(value: Any) -> Any:
         if value.__class__ is not dict:
-            raise _Surprise
+            raise Surprise
         if rules is None:
             compile_fields()
         found = {}
         for name, item in value.items():
             rule = rules.get(name)  # type: ignore[union-attr]
             if rule is None:
-                raise _Surprise
+                raise Surprise
             if item is not None:
                 item = rule[0](item)
                 if item or not rule[1]:
@@ -133,7 +133,7 @@ def _compile_list(schema: Schema) -> Reader:
 
     def read(value: Any) -> Any:
         if value.__class__ is not list:
-            raise _Surprise
+            raise Surprise
         return [_zero(items) if item is None else read_item(item) for item in value]
 
     return read
@@ -145,8 +145,11 @@ def _compile_map(schema: Schema) -> Reader:
 
     def read(value: Any) -> Any:
         if value.__class__ is not dict:
-            raise _Surprise
-        return {key: _zero(values) if item is None else read_value(item) for key, item in value.items()}
+            raise Surprise
+        # Go writes the keys of maps sorted.
+        return {
+            key: _zero(values) if (item := value[key]) is None else read_value(item) for key in sorted(value)
+        }
 
     return read
 

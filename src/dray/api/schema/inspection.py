@@ -13,7 +13,7 @@ from dray.api.schema.json_syntax import syntax_error
 from dray.api.schema.model import Schema
 from dray.api.schema.scalars import READERS, BadScalar, WrongType
 
-__all__ = ["DecodeError", "Inspection", "inspect", "syntax_error"]
+__all__ = ["DecodeError", "Inspection", "Walk", "finished", "inspect", "syntax_error"]
 
 _MOST_MESSAGES = 100
 
@@ -44,21 +44,26 @@ class _Number(str):
 
 
 def inspect(data: bytes | Mapping[str, Any], schema: Schema) -> Inspection:
-    """Raises DecodeError for the first value that does not fit."""
+    """Raises DecodeError for the first value that does not fit, in the words of encoding/json."""
     tree: Any = data
     if not isinstance(data, Mapping):
         try:
             tree = json.loads(data, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)
         except ValueError:
             raise DecodeError(syntax_error(bytes(data))) from None
-    walk = _Walk()
+    return finished(Walk(), tree, schema)
+
+
+def finished(walk: "Walk", tree: Any, schema: Schema) -> Inspection:
     clean = walk.value(tree, schema)
     if walk.first_error:
         raise DecodeError(walk.first_error)
     return Inspection(clean, tuple(walk.messages))
 
 
-class _Walk:
+class Walk:
+    """One pass over a document. Subclasses speak other words in `wrong_text`."""
+
     def __init__(self) -> None:
         self.messages: dict[str, None] = {}
         self.first_error = ""
@@ -79,7 +84,7 @@ class _Walk:
             return self.list(tree, schema)
         pairs = _pairs(tree)
         if pairs is None:
-            return self.wrong(tree, schema.go_type)
+            return self.wrong(tree, schema.go_type, schema)
         return self.struct_(pairs, schema) if schema.shape == "struct" else self.map(pairs, schema)
 
     def struct_(self, pairs: Iterable[tuple[str, Any]], schema: Schema) -> dict[str, Any]:
@@ -110,7 +115,7 @@ class _Walk:
     def list(self, tree: Any, schema: Schema) -> Any:
         assert schema.items is not None
         if not isinstance(tree, list) or isinstance(tree, _Pairs):
-            return self.wrong(tree, schema.go_type)
+            return self.wrong(tree, schema.go_type, schema)
         return [self.inside(f"[{index}]", item, schema.items) for index, item in enumerate(tree)]
 
     def inside(self, place: str, item: Any, schema: Schema) -> Any:
@@ -125,7 +130,9 @@ class _Walk:
             READERS[schema.scalar](plain)
         except WrongType as error:
             numeric = schema.scalar in ("int32", "int64", "float64") or error.go_type == "int32"
-            return self.wrong(tree, error.go_type or schema.go_type, numeric=numeric, aborts=error.aborts)
+            return self.wrong(
+                tree, error.go_type or schema.go_type, schema, numeric=numeric, aborts=error.aborts
+            )
         except BadScalar as error:
             if error.aborts:
                 raise DecodeError(str(error)) from None
@@ -133,12 +140,17 @@ class _Walk:
             return None
         return plain
 
-    def wrong(self, tree: Any, go_type: str, *, numeric: bool = False, aborts: bool = False) -> None:
-        where = f"struct field {self.struct}.{'.'.join(self.fields)}" if self.fields else "value"
-        text = f"json: cannot unmarshal {_describe(tree, numeric)} into Go {where} of type {go_type}"
+    def wrong(
+        self, tree: Any, go_type: str, schema: Schema, *, numeric: bool = False, aborts: bool = False
+    ) -> None:
+        text = self.wrong_text(tree, go_type, schema.shape, schema.scalar, numeric)
         if aborts:
             raise DecodeError(text)
         self.first_error = self.first_error or text
+
+    def wrong_text(self, tree: Any, go_type: str, shape: str, scalar: str, numeric: bool) -> str:
+        where = f"struct field {self.struct}.{'.'.join(self.fields)}" if self.fields else "value"
+        return f"json: cannot unmarshal {_describe(tree, numeric)} into Go {where} of type {go_type}"
 
     def say(self, what: str, name: str) -> None:
         place = "".join(part if part.startswith("[") else f".{part}" for part in (*self.places, name))
