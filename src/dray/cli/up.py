@@ -1,0 +1,160 @@
+"""`dray up`: start a cluster, or go on with one."""
+
+import asyncio
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import click
+
+from dray.cluster.layout import AlreadyRunning, ClusterError, ClusterSpec, Layout, default_root
+
+DETACH_TIMEOUT_SECONDS = 30.0
+
+
+@click.command(
+    epilog="Examples:  dray up  |  dray up --nodes 4 --detach  |  dray up --name ci --kubeconfig ./kubeconfig --port 6443"
+)
+@click.option(
+    "--name", default="dray", show_default=True, help="The cluster's name; its context is dray-NAME."
+)
+@click.option("--nodes", type=int, help="How many nodes; 2 for a new cluster, unchanged for a present one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="The API server's port; a free one by default, then kept."
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=pathlib.Path),
+    help="Where the cluster lives; ~/.local/share/dray/NAME.",
+)
+@click.option(
+    "--detach", "-d", is_flag=True, help="Return when the cluster is ready; stop it with dray down."
+)
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=pathlib.Path),
+    help="Merge the context into this file instead of the default one.",
+)
+@click.option("--switch", is_flag=True, help="Make the cluster the current context of the kubeconfig.")
+@click.option("--logging-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "-v", "--verbosity", type=int, default=0, help="Log level, as in Kubernetes: 0 quiet, 2 usual, 4 debug."
+)
+def command(
+    name: str,
+    nodes: int | None,
+    port: int | None,
+    data_dir: pathlib.Path | None,
+    detach: bool,
+    kubeconfig: pathlib.Path | None,
+    switch: bool,
+    logging_format: str,
+    verbosity: int,
+) -> None:
+    """Start a cluster, or go on with one: API server, scheduler, controllers and nodes in one process.
+
+    Everything is kept in the data directory; a second `dray up` resumes it, pods included. Ctrl-C stops it.
+    """
+    layout = Layout(data_dir or default_root(name))
+    if (pid := layout.running_pid()) is not None:
+        raise AlreadyRunning(name, pid)
+    if detach:
+        _start_detached(layout, name)
+        return
+    from dray.cli.logs import set_up_logging
+    from dray.client.config import default_kubeconfig_path
+
+    set_up_logging(logging_format, verbosity)
+    layout.create()
+    spec = _spec(layout, name, nodes, port)
+    asyncio.run(_run(layout, spec, kubeconfig or default_kubeconfig_path(), switch))
+
+
+def _spec(layout: Layout, name: str, nodes: int | None, port: int | None) -> ClusterSpec:
+    present = layout.read_spec()
+    if present is None:
+        return ClusterSpec(name, 2 if nodes is None else nodes, port or 0)
+    if present.name != name:
+        raise ClusterError(
+            f"{layout.root} holds the cluster {present.name!r}; use --name {present.name} or another --data-dir"
+        )
+    return ClusterSpec(
+        name, present.nodes if nodes is None else nodes, present.port if port is None else port
+    )
+
+
+async def _run(layout: Layout, spec: ClusterSpec, kubeconfig: pathlib.Path, switch: bool) -> None:
+    from dray.client.config import read_kubeconfig
+    from dray.cluster.embedded import EmbeddedCluster
+    from dray.cluster.kubeconfig import context_name, merge_kubeconfig
+
+    started = time.monotonic()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    cluster = EmbeddedCluster(spec, layout)
+    async with cluster:
+        merge_kubeconfig(kubeconfig, read_kubeconfig(layout.kubeconfig), switch=switch)
+        _say_ready(cluster.spec, time.monotonic() - started, context_name(spec.name), kubeconfig)
+        failure = asyncio.create_task(cluster.wait_failed())
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([failure, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if failure in done:
+            raise failure.result()
+        failure.cancel()
+        click.echo("Stopping ...", err=True)
+
+
+def _say_ready(spec: ClusterSpec, seconds: float, context: str, kubeconfig: pathlib.Path) -> None:
+    nodes = f"{spec.nodes} node{'s' if spec.nodes != 1 else ''}"
+    click.echo(
+        f"Cluster {spec.name!r} is ready: API server, scheduler, controllers, {nodes} ({seconds:.1f} s)."
+    )
+    option = "" if kubeconfig == pathlib.Path.home() / ".kube" / "config" else f" --kubeconfig {kubeconfig}"
+    click.echo("Use it:")
+    click.echo(f"  kubectl{option} --context {context} get nodes")
+    click.echo(f"  kubectl{option} config use-context {context}")
+    sys.stdout.flush()
+
+
+def _start_detached(layout: Layout, name: str) -> None:
+    """Run the same command again in a session of its own, and wait until it says it is ready."""
+    layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    arguments = [argument for argument in sys.argv[1:] if argument not in ("--detach", "-d")]
+    log = os.open(layout.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "dray.cli.main", *arguments],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ],
+            setsid=True,
+        )
+    finally:
+        os.close(log)
+    _wait_ready(layout, name, pid)
+
+
+def _wait_ready(layout: Layout, name: str, pid: int) -> None:
+    deadline = time.monotonic() + DETACH_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        text = layout.log.read_text(errors="replace")
+        if "is ready:" in text and "config use-context" in text:
+            click.echo(text.rstrip())
+            click.echo(f"It runs as process {pid}; stop it with: dray down --name {name}")
+            return
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            last = text.strip().splitlines()[-1:] or [f"it ended without a word; see {layout.log}"]
+            raise ClusterError(last[0].removeprefix("dray: "))
+        time.sleep(0.05)
+    raise ClusterError(
+        f"cluster {name!r} was not ready after {DETACH_TIMEOUT_SECONDS:.0f} s; see {layout.log}"
+    )
