@@ -148,6 +148,11 @@ class Watch:
         self._ended = False
         table.watches.add(self)
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a change that was not handed out yet."""
+        return self._cursor < self._table.first + len(self._table.events)
+
     def ready(self) -> list[Event]:
         """The changes since the last call, without waiting. Raises Compacted, or StoreClosed when it has ended."""
         table = self._table

@@ -1,0 +1,154 @@
+"""Every path that is not a resource: discovery, version, OpenAPI, health, metrics and the list of paths."""
+
+import functools
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from dray.apiserver import discovery
+from dray.apiserver.core import Core
+from dray.apiserver.health import Health
+from dray.apiserver.http.negotiation import not_acceptable, parse_accept
+from dray.apiserver.http.responses import (
+    answer,
+    json_answer,
+    method_not_allowed,
+    page_not_found,
+    resource_not_found,
+    text_answer,
+)
+from dray.apiserver.index import Group
+from dray.apiserver.options import Query
+from dray.apiserver.release import version_document
+from dray.kits.metrics import Registry
+
+AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+
+Page = Callable[[web.BaseRequest, Query], Awaitable[web.StreamResponse]]
+
+
+class Documents:
+    def __init__(self, core: Core, health: Health, metrics: Registry, address: Callable[[], str]) -> None:
+        self._core = core
+        self._health = health
+        self._metrics = metrics
+        self._address = address
+        """The host and port clients reach the server at."""
+        self._pages: Mapping[str, Page] = {
+            "": self._root,
+            "api": self._api,
+            "apis": self._apis,
+            "version": self._version,
+            "metrics": self._metrics_text,
+        }
+
+    async def serve(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        """Raises MethodNotAllowed, NotFound, NotAcceptable."""
+        parts = [part for part in request.rel_url.path.split("/") if part]
+        head = parts[0] if parts else ""
+        page = self._pages.get(head) if len(parts) < 2 else None
+        if head in ("api", "apis") and page is None:
+            page = self._discovery(parts)
+        elif head in ("healthz", "livez", "readyz"):
+            page = self._check(head, parts[1:])
+        if page is None:
+            return page_not_found()
+        if request.method != "GET":
+            raise method_not_allowed()
+        return await page(request, query)
+
+    # --- discovery
+
+    async def _api(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        if _wants_aggregated(request):
+            return self._aggregated(tuple(group for group in self._core.kinds.groups if not group.name))
+        return json_answer(discovery.core_versions(self._address()))
+
+    async def _apis(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        groups = tuple(group for group in self._core.kinds.groups if group.name)
+        if _wants_aggregated(request):
+            return self._aggregated(groups)
+        return json_answer(discovery.group_list(groups))
+
+    def _aggregated(self, groups: tuple[Group, ...]) -> web.StreamResponse:
+        data, tag = self._aggregated_bytes(groups)
+        response = answer(data, content_type=AGGREGATED)
+        response.headers["Cache-Control"] = "public"
+        response.headers["ETag"] = f'"{tag}"'
+        response.headers["Vary"] = "Accept"
+        return response
+
+    @functools.cache  # noqa: B019  one server, a handful of entries, the same lifetime
+    def _aggregated_bytes(self, groups: tuple[Group, ...]) -> tuple[bytes, str]:
+        data = orjson.dumps(discovery.aggregated(self._core.kinds, groups))
+        return data, hashlib.sha512(data).hexdigest().upper()
+
+    def _discovery(self, parts: list[str]) -> Page | None:
+        """/api/v1, /apis/GROUP and /apis/GROUP/VERSION; None where there is no such group."""
+        index = self._core.kinds
+        group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], "".join(parts[2:3]))
+        if not index.has_group(group):
+            return None
+        if not version:
+            (found,) = (entry for entry in index.groups if entry.name == group)
+            return _constant(discovery.group_document(found))
+        if not index.has_version(group, version):
+            raise resource_not_found()
+        return _constant(discovery.resource_list(index, group, version))
+
+    # --- the rest
+
+    async def _root(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        paths = ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"]
+        for group in self._core.kinds.groups:
+            root = f"/apis/{group.name}" if group.name else "/api"
+            paths += [root, *(f"{root}/{version}" for version in group.versions)]
+        for name in ("healthz", "livez", "readyz"):
+            paths += [f"/{name}/{check}" for check in self._health.names(name)]
+        return json_answer({"paths": sorted(set(paths))})
+
+    async def _version(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        return json_answer(version_document())
+
+    async def _metrics_text(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        return text_answer(self._metrics.render(), content_type=METRICS_TYPE)
+
+    def _check(self, endpoint: str, rest: list[str]) -> Page | None:
+        name = "/".join(rest)
+        if name and name not in self._health.names(endpoint):
+            return None
+
+        async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
+            excluded = frozenset(query.get("exclude") or ())
+            report = self._health.report(endpoint, only=name, excluded=excluded)
+            text = report.verbose if "verbose" in query or not report.is_ok else "ok"
+            return text_answer(text, 200 if report.is_ok else 500)
+
+        return page
+
+
+def _constant(document: Any) -> Page:
+    async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        return json_answer(document)
+
+    return page
+
+
+def _wants_aggregated(request: web.BaseRequest) -> bool:
+    """Raises NotAcceptable when only aggregated versions that are not served are accepted."""
+    accept = request.headers.get("Accept", "")
+    media_types = parse_accept(accept)
+    for media in media_types:
+        parameters = media.parameters
+        if parameters.get("as") == "APIGroupDiscoveryList":
+            if parameters.get("g") == "apidiscovery.k8s.io" and parameters.get("v") == "v2":
+                return True
+        elif media.type in ("application/json", "*/*", "application/*"):
+            return False
+    if media_types:
+        raise not_acceptable()
+    return False

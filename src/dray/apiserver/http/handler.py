@@ -1,0 +1,71 @@
+"""The one entry of the HTTP server: who asks, may they, and which part answers; every failure becomes a Status."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from dray.api import errors
+from dray.apiserver.access import Attributes, Authenticator
+from dray.apiserver.core import Core
+from dray.apiserver.http import request_info, resources
+from dray.apiserver.http.documents import Documents
+from dray.apiserver.http.request_info import RequestInfo
+from dray.apiserver.http.responses import error_answer
+from dray.apiserver.options import Query, first
+from dray.apiserver.registry.kind import User
+
+log = logging.getLogger("dray.apiserver")
+
+
+class HttpApi:
+    def __init__(self, core: Core, authenticator: Authenticator, documents: Documents) -> None:
+        self._core = core
+        self._authenticator = authenticator
+        self._documents = documents
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except errors.StatusError as error:
+            return error_answer(error)
+        except web.HTTPException:
+            raise
+        except Exception:
+            log.exception("%s %s failed", request.method, request.rel_url.raw_path)
+            return error_answer(
+                errors.InternalError("Internal error occurred: the API server's log says more")
+            )
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        raw = request.rel_url.raw_query_string
+        query: Query = parse_qs(raw, keep_blank_values=True) if raw else {}
+        info = request_info.parse(request.method, request.rel_url.raw_path, watch=_asks_watch(query))
+        user = await self._authenticator.authenticate(request)
+        self._core.authorize(_attributes(info, user, query))
+        if info.is_resource:
+            return await resources.serve(self._core, request, info, user, query)
+        return await self._documents.serve(request, query)
+
+
+def _asks_watch(query: Mapping[str, Sequence[str]]) -> bool:
+    values = query.get("watch")
+    return values is not None and values[0].lower() not in ("false", "0")
+
+
+def _attributes(info: RequestInfo, user: User, query: Query) -> Attributes:
+    if not info.is_resource:
+        return Attributes(user, info.verb, path=info.path)
+    return Attributes(
+        user,
+        info.verb,
+        info.group,
+        info.version,
+        info.resource,
+        info.subresource,
+        info.namespace,
+        info.name,
+        labels=first(query, "labelSelector"),
+        fields=first(query, "fieldSelector"),
+    )

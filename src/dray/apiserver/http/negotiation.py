@@ -1,0 +1,92 @@
+"""Which form of an answer a client asks for in its Accept header.
+
+Every answer is JSON (or YAML on request): a client that asks for protobuf first is answered in the next form it names,
+or in JSON, which every Kubernetes client reads.
+"""
+
+import dataclasses
+import functools
+from typing import Final, Literal
+
+from dray.api import errors
+
+Form = Literal["object", "table", "partial"]
+
+JSON: Final = "application/json"
+YAML: Final = "application/yaml"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
+_OFFERED: Final = (JSON, YAML, PROTOBUF)
+_STREAMED: Final = (f"{JSON};stream=watch", f"{PROTOBUF};stream=watch")
+_FORMS: Final[dict[str, Form]] = {
+    "Table": "table",
+    "PartialObjectMetadata": "partial",
+    "PartialObjectMetadataList": "partial",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Representation:
+    form: Form = "object"
+    version: str = "v1"
+    """Of meta.k8s.io, for tables and partial objects."""
+    yaml: bool = False
+
+
+PLAIN: Final = Representation()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MediaType:
+    type: str
+    parameters: dict[str, str] = dataclasses.field(hash=False)
+    quality: float = 1.0
+
+
+@functools.lru_cache(maxsize=512)
+def representation(accept: str, is_collection: bool = False) -> Representation:
+    """Raises NotAcceptable."""
+    if not accept:
+        return PLAIN
+    for media in parse_accept(accept):
+        if (found := _offer(media)) is not None:
+            return found
+    raise not_acceptable(is_collection)
+
+
+def not_acceptable(is_collection: bool = False) -> errors.NotAcceptable:
+    available = ", ".join(_OFFERED + _STREAMED if is_collection else _OFFERED)
+    return errors.NotAcceptable(f"406: Not Acceptable\n\nAvailable representations: {available}", details={})
+
+
+def _offer(media: MediaType) -> Representation | None:
+    if media.type not in (*_OFFERED, "*/*", "application/*"):
+        return None
+    wanted = media.parameters.get("as")
+    if wanted is None:
+        return Representation(yaml=media.type == YAML)
+    form = _FORMS.get(wanted)
+    version = media.parameters.get("v", "")
+    if form is None or media.parameters.get("g") != "meta.k8s.io" or version not in ("v1", "v1beta1"):
+        return None
+    return Representation(form, version, yaml=media.type == YAML)
+
+
+@functools.lru_cache(maxsize=512)
+def parse_accept(accept: str) -> tuple[MediaType, ...]:
+    """The media types of an Accept header, the most wanted first."""
+    found = []
+    for part in accept.split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        if not name:
+            continue
+        pairs = dict(parameter.partition("=")[::2] for parameter in parameters)
+        quality = pairs.pop("q", "1")
+        found.append(MediaType(name.lower(), pairs, _quality(quality)))
+    return tuple(sorted(found, key=lambda media: -media.quality))
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0

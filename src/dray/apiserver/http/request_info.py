@@ -1,0 +1,89 @@
+"""What a URL is about: which resource and verb, or which other path. Nothing is looked up here."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import unquote
+
+_VERBS: Final = {
+    "POST": "create",
+    "GET": "get",
+    "HEAD": "get",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+_NAMESPACE_SUBRESOURCES: Final = frozenset({"status", "finalize"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RequestInfo:
+    path: str
+    method: str
+    verb: str
+    """As RBAC names it; for other paths the HTTP method in lower case."""
+    is_resource: bool = False
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    is_watch: bool = False
+
+
+def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
+    """`path` as sent, still escaped; `watch`: the query asks for a watch."""
+    parts = [unquote(part) for part in path.split("/") if part]
+    plain = RequestInfo(path, method, method.lower())
+    if len(parts) < 3 or parts[0] not in ("api", "apis"):
+        return plain
+    group, version, rest = _group_version(parts)
+    if not rest:
+        return plain
+    is_watch_path = rest[0] == "watch" and len(rest) > 1
+    if is_watch_path:
+        rest = rest[1:]
+    namespace, rest = _namespace(rest)
+    resource, name, subresource = _place(rest)
+    is_watch = (watch or is_watch_path) and method in ("GET", "HEAD") and not subresource
+    return RequestInfo(
+        path,
+        method,
+        _verb(method, name, is_watch),
+        True,
+        group,
+        version,
+        resource,
+        subresource,
+        namespace or (name if resource == "namespaces" else ""),
+        name,
+        is_watch,
+    )
+
+
+def _group_version(parts: Sequence[str]) -> tuple[str, str, Sequence[str]]:
+    if parts[0] == "api":
+        return "", parts[1], parts[2:]
+    return parts[1], parts[2], parts[3:]
+
+
+def _namespace(rest: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """`namespaces/NS/pods` is about pods, `namespaces/NS` and its own subresources about a namespace."""
+    if rest[0] != "namespaces" or len(rest) < 3 or rest[2] in _NAMESPACE_SUBRESOURCES:
+        return "", rest
+    return rest[1], rest[2:]
+
+
+def _place(rest: Sequence[str]) -> tuple[str, str, str]:
+    name = rest[1] if len(rest) > 1 else ""
+    return rest[0], name, "/".join(rest[2:])
+
+
+def _verb(method: str, name: str, is_watch: bool) -> str:
+    verb = _VERBS.get(method, method.lower())
+    if is_watch:
+        return "watch"
+    if name:
+        return verb
+    return {"get": "list", "delete": "deletecollection"}.get(verb, verb)

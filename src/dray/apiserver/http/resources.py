@@ -1,0 +1,271 @@
+"""Requests about resources: from the HTTP method and URL to a verb, and from its outcome to an answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import orjson
+from aiohttp import web
+
+from dray.api import errors
+from dray.api.meta import Object, name_of, uid_of
+from dray.apiserver.call import Call, WriteOptions
+from dray.apiserver.core import Core
+from dray.apiserver.http import body as bodies
+from dray.apiserver.http.encoding import View
+from dray.apiserver.http.negotiation import PLAIN, Representation, representation
+from dray.apiserver.http.request_info import RequestInfo
+from dray.apiserver.http.responses import (
+    answer,
+    json_answer,
+    method_not_allowed,
+    page_not_found,
+    resource_not_found,
+    success,
+    warning_header,
+)
+from dray.apiserver.http.watching import WatchStream
+from dray.apiserver.options import Query, delete_options, first, list_options, write_options
+from dray.apiserver.registry.kind import Deprecation, Kind, User
+from dray.apiserver.structure import Body, TypeName, structured, to_hub, type_name
+from dray.apiserver.verbs.collection import delete_collection
+from dray.apiserver.verbs.create import create
+from dray.apiserver.verbs.delete import delete
+from dray.apiserver.verbs.patch import patch, read_patch
+from dray.apiserver.verbs.read import get, list_objects
+from dray.apiserver.verbs.update import update
+from dray.apiserver.verbs.watch import open_watch
+from dray.client.protocol import PatchType
+from dray.store.record import Record
+
+Handler = Callable[["ResourceRequest"], Awaitable[web.StreamResponse]]
+
+DELETE_OPTIONS: Final = TypeName("v1", "DeleteOptions")
+
+
+class ResourceRequest:
+    """One HTTP request about a served resource, with what its handler needs."""
+
+    def __init__(
+        self, core: Core, request: web.BaseRequest, info: RequestInfo, user: User, query: Query, kind: Kind
+    ) -> None:
+        self.request = request
+        self.info = info
+        self.query = query
+        self.call = Call(
+            core,
+            user,
+            info.verb,
+            kind,
+            info.version,
+            info.namespace if kind.resource.namespaced else "",
+            info.name,
+            info.subresource,
+            warnings=_deprecation_warnings(kind, info.version),
+        )
+
+    @property
+    def user_agent(self) -> str:
+        return self.request.headers.get("User-Agent", "")
+
+    def represented(self, is_collection: bool = False) -> Representation:
+        return representation(self.request.headers.get("Accept", ""), is_collection)
+
+    def view(self, shown_as: Representation = PLAIN) -> View:
+        include = first(self.query, "includeObject") or "Metadata"
+        if include not in ("None", "Metadata", "Object"):
+            include = "Metadata"
+        call = self.call
+        return View(call.kind, call.version, shown_as, include, call.now)  # type: ignore[arg-type]
+
+    def written(self, options_kind: str) -> WriteOptions:
+        """Take the query's write options into the call. Raises Invalid."""
+        self.call.options = write_options(self.query, options_kind, self.user_agent)
+        return self.call.options
+
+    async def object(self, wanted: TypeName) -> Object:
+        """The body as an object of that type. Raises BadRequest, UnsupportedMediaType."""
+        body = await bodies.read_object(self.request, wanted.kind)
+        return structured(body, wanted, self.call.options.field_validation, self.call.warnings)
+
+    def respond(self, record: Record, shown_as: Representation, status: int = 200) -> web.Response:
+        view = self.view(shown_as)
+        return self.send(view.object(record), view.content_type, status)
+
+    def send(self, data: bytes, content_type: str, status: int = 200) -> web.Response:
+        return answer(
+            data,
+            status=status,
+            content_type=content_type,
+            warnings=self.call.warnings,
+            request=self.request,
+        )
+
+
+async def serve(
+    core: Core, request: web.BaseRequest, info: RequestInfo, user: User, query: Query
+) -> web.StreamResponse:
+    """Raises StatusErrors, for the caller to put on the wire."""
+    kind = core.kinds.find(info.group, info.version, info.resource)
+    if kind is None or not _is_placed(kind, info):
+        if kind is None and not core.kinds.has_group(info.group):
+            return page_not_found()
+        raise resource_not_found()
+    wanted = ResourceRequest(core, request, info, user, query, kind)
+    return await _handler(kind, info)(wanted)
+
+
+def _is_placed(kind: Kind, info: RequestInfo) -> bool:
+    """Whether the URL has a namespace exactly where the kind wants one."""
+    if kind.resource.namespaced:
+        return bool(info.namespace) or not info.name
+    return not info.namespace or kind.resource.plural == "namespaces"
+
+
+def _deprecation_warnings(kind: Kind, version: str) -> list[str]:
+    deprecation: Deprecation | None = kind.deprecated.get(version)
+    if deprecation is None:
+        return []
+    name = f"{kind.resource.at(version).api_version} {kind.resource.kind}"
+    text = f"{name} is deprecated in v{deprecation.since}+, unavailable in v{deprecation.removed_in}+"
+    return [f"{text}; use {deprecation.replacement}" if deprecation.replacement else text]
+
+
+def _handler(kind: Kind, info: RequestInfo) -> Handler:
+    """Raises NotFound for a subresource that does not exist, MethodNotAllowed for a verb it does not take."""
+    handlers: Mapping[str, Handler]
+    if info.subresource:
+        handlers = _subresource_handlers(kind, info.subresource)
+    elif info.name:
+        handlers = _OBJECT if not kind.virtual else {}
+    else:
+        handlers = _collection_handlers(kind, info)
+    handler = handlers.get(info.verb) if info.method != "HEAD" else None
+    if handler is None or (not info.subresource and info.verb not in kind.verbs):
+        raise method_not_allowed()
+    return handler
+
+
+def _collection_handlers(kind: Kind, info: RequestInfo) -> Mapping[str, Handler]:
+    if kind.resource.namespaced and not info.namespace:
+        return {"list": _list, "watch": _watch}
+    return _COLLECTION
+
+
+def _subresource_handlers(kind: Kind, subresource: str) -> Mapping[str, Handler]:
+    if subresource == "status" and kind.status is not None:
+        return _WHOLE
+    if subresource in kind.updatable:
+        return _WHOLE if subresource != "finalize" else {"update": _update}
+    raise resource_not_found()
+
+
+# --- handlers
+
+
+async def _create(wanted: ResourceRequest) -> web.StreamResponse:
+    shown_as = wanted.represented()
+    call = wanted.call
+    wanted.written("CreateOptions")
+    obj = await wanted.object(type_name(call.kind, call.version))
+    record = await create(call, to_hub(call, obj))
+    return wanted.respond(record, shown_as, 201)
+
+
+async def _get(wanted: ResourceRequest) -> web.StreamResponse:
+    shown_as = wanted.represented()
+    record = await get(wanted.call, first(wanted.query, "resourceVersion"))
+    return wanted.respond(record, shown_as)
+
+
+async def _list(wanted: ResourceRequest) -> web.StreamResponse:
+    view = wanted.view(wanted.represented(is_collection=True))
+    listing = await list_objects(wanted.call, list_options(wanted.query))
+    return wanted.send(view.listing(listing), view.content_type)
+
+
+async def _watch(wanted: ResourceRequest) -> web.StreamResponse:
+    view = wanted.view(wanted.represented(is_collection=True))
+    query = dict(wanted.query)
+    if wanted.info.name:
+        query["fieldSelector"] = [f"metadata.name={wanted.info.name}"]
+    options = list_options({**query, "watch": ["true"]})
+    watch = await open_watch(wanted.call, options)
+    stream = WatchStream(wanted.request, view, watch, options)
+    return await stream.serve([warning_header(text) for text in wanted.call.warnings])
+
+
+async def _update(wanted: ResourceRequest) -> web.StreamResponse:
+    shown_as = wanted.represented()
+    call = wanted.call
+    wanted.written("UpdateOptions")
+    obj = await wanted.object(type_name(call.kind, call.version))
+    record, is_new = await update(call, to_hub(call, obj))
+    return wanted.respond(record, shown_as, 201 if is_new else 200)
+
+
+async def _patch(wanted: ResourceRequest) -> web.StreamResponse:
+    shown_as = wanted.represented()
+    kind_of_patch = _patch_type(wanted.request)
+    wanted.written("PatchOptions")
+    data = await bodies.read(wanted.request)
+    record = await patch(wanted.call, kind_of_patch, read_patch(data))
+    return wanted.respond(record, shown_as)
+
+
+def _patch_type(request: web.BaseRequest) -> PatchType:
+    try:
+        return PatchType(request.headers.get("Content-Type", "").partition(";")[0].strip())
+    except ValueError:
+        raise errors.UnsupportedMediaType("415: Unsupported Media Type", details={}) from None
+
+
+async def _delete(wanted: ResourceRequest) -> web.StreamResponse:
+    shown_as = wanted.represented()
+    call = wanted.call
+    options = delete_options(wanted.query, await _delete_body(wanted))
+    call.options = WriteOptions(dry_run=options.dry_run)
+    record, is_gone = await delete(call, options)
+    if not is_gone or call.kind.returns_deleted:
+        return wanted.respond(record, shown_as)
+    resource = call.kind.resource
+    details = {"name": name_of(record.obj), "group": resource.group, "kind": resource.plural}
+    details["uid"] = uid_of(record.obj)
+    status = success({key: value for key, value in details.items() if value})
+    return json_answer(status, warnings=call.warnings)
+
+
+async def _delete_collection(wanted: ResourceRequest) -> web.StreamResponse:
+    view = wanted.view(wanted.represented(is_collection=True))
+    options = delete_options(wanted.query, await _delete_body(wanted))
+    wanted.call.options = WriteOptions(dry_run=options.dry_run)
+    listing = await delete_collection(wanted.call, list_options(wanted.query), options)
+    return wanted.send(view.listing(listing), view.content_type)
+
+
+async def _delete_body(wanted: ResourceRequest) -> Object | None:
+    if not wanted.request.body_exists:
+        return None
+    body = await bodies.read_object(wanted.request, DELETE_OPTIONS.kind)
+    if not body.tree:
+        return None
+    if isinstance(body.tree, Mapping) and body.tree.get("kind") in (None, "", DELETE_OPTIONS.kind):
+        # DeleteOptions exist in every group version and mean the same in each.
+        tree = {key: value for key, value in body.tree.items() if key not in ("apiVersion", "kind")}
+        body = Body(tree, orjson.dumps(tree))
+    return structured(body, DELETE_OPTIONS)
+
+
+_COLLECTION: Final[Mapping[str, Handler]] = {
+    "create": _create,
+    "list": _list,
+    "watch": _watch,
+    "deletecollection": _delete_collection,
+}
+_OBJECT: Final[Mapping[str, Handler]] = {
+    "get": _get,
+    "watch": _watch,
+    "update": _update,
+    "patch": _patch,
+    "delete": _delete,
+}
+_WHOLE: Final[Mapping[str, Handler]] = {"get": _get, "update": _update, "patch": _patch}

@@ -1,0 +1,31 @@
+"""The release of Kubernetes that the server stands for, as `/version` tells it."""
+
+import platform
+import sys
+from typing import Final
+
+from dray import KUBERNETES_VERSION
+from dray.api.meta import Object
+
+_MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def version_document() -> Object:
+    """metav1 version.Info; `gitVersion` must be a semantic version, since clients compare it with theirs."""
+    major, minor, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
+    machine = platform.machine()
+    return {
+        "major": major,
+        "minor": minor,
+        "emulationMajor": major,
+        "emulationMinor": minor,
+        "minCompatibilityMajor": major,
+        "minCompatibilityMinor": str(int(minor) - 1),
+        "gitVersion": KUBERNETES_VERSION,
+        "gitCommit": "",
+        "gitTreeState": "",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "",
+        "compiler": f"{sys.implementation.name} {platform.python_version()}",
+        "platform": f"{sys.platform}/{_MACHINES.get(machine, machine)}",
+    }

@@ -1,0 +1,196 @@
+"""From what a client sent to an object of a known kind, in Kubernetes' words where that fails.
+
+Decides which kind a body may claim to be, what `fieldValidation` makes of unknown fields, and the order of defaulting
+and conversion. The structure of each kind is `dray.api.schema`'s, its defaults and conversions are the `Kind`'s.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from dray.api import errors
+from dray.api.meta import Object
+from dray.api.schema import Schema, decode, schema_for
+from dray.api.schema.inspection import DecodeError, syntax_error
+from dray.apiserver.call import Call, FieldValidation
+from dray.apiserver.registry.kind import Kind
+
+_SCHEME: Final = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
+_TYPE_META: Final = (
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+)
+_SUMMARY: Final = 30
+"""Bytes of an unreadable body that the error shows."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TypeName:
+    """What a body must be: apiVersion and kind."""
+
+    api_version: str
+    kind: str
+
+    @property
+    def version(self) -> str:
+        return self.api_version.rpartition("/")[2]
+
+    @property
+    def schema(self) -> Schema | None:
+        return schema_for(self.api_version, self.kind)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Body:
+    """A request body, read: the JSON value, and the text it came as where duplicate keys can be found in it."""
+
+    tree: Any
+    text: bytes | None = None
+
+
+def type_name(kind: Kind, version: str) -> TypeName:
+    return TypeName(kind.resource.at(version).api_version, kind.resource.kind)
+
+
+def read_json(data: bytes, kind_name: str) -> Body:
+    """Raises BadRequest for a text that is no JSON."""
+    try:
+        return Body(orjson.loads(data), data)
+    except orjson.JSONDecodeError:
+        raise unrecognized(
+            data, kind_name, f"couldn't get version/kind; json parse error: {syntax_error(data)}"
+        ) from None
+
+
+def unrecognized(data: bytes, kind_name: str, why: str) -> errors.BadRequest:
+    return errors.BadRequest(
+        f"the object provided is unrecognized (must be of type {kind_name}): {why} ({_summary(data)})"
+    )
+
+
+def _summary(data: bytes) -> str:
+    if not data:
+        return "<empty>"
+    cut = " ..." if len(data) > _SUMMARY else ""
+    shown = data[:_SUMMARY]
+    return (shown.decode("utf-8", "replace") if shown.startswith(b"{") else shown.hex()) + cut
+
+
+def structured(
+    body: Body,
+    wanted: TypeName,
+    field_validation: FieldValidation = "Ignore",
+    warnings: list[str] | None = None,
+) -> Object:
+    """The object a body holds, new throughout and canonical, with its apiVersion and kind.
+
+    Raises BadRequest when it is another kind, does not fit the kind's structure or, under Strict, has unknown or
+    duplicate fields; under Warn those go to `warnings`.
+    """
+    _check_type(body, wanted)
+    found: list[str] | None = None if field_validation == "Ignore" else []
+    try:
+        obj = strict_decode(body, wanted, found)
+    except DecodeError as error:
+        raise errors.BadRequest(_cannot_handle(wanted.kind, wanted, str(error))) from None
+    if found and field_validation == "Strict":
+        text = "strict decoding error: " + ", ".join(found)
+        raise errors.BadRequest(_cannot_handle(wanted.kind, wanted, text))
+    if warnings is not None:
+        warnings += found or ()
+    return obj
+
+
+def strict_decode(body: Body, wanted: TypeName, found: list[str] | None) -> Object:
+    """As `structured`, taking the type for granted; unknown and duplicate fields go to `found`, if it is given.
+
+    Raises DecodeError.
+    """
+    schema = wanted.schema
+    if schema is None:
+        obj: Object = clone(body.tree or {})
+    else:
+        source = body.text if body.text is not None and found is not None else body.tree or {}
+        decoded = decode(source, schema, strict=found is not None)
+        obj = decoded.object
+        if found is not None:
+            found += decoded.strict_errors
+    obj["apiVersion"], obj["kind"] = wanted.api_version, wanted.kind
+    if obj.get("metadata") is None:
+        obj["metadata"] = {}
+    return obj
+
+
+def to_hub(call: Call, obj: Object) -> Object:
+    """The stored form of an object of the call's version; `obj` is taken over."""
+    kind = call.kind
+    kind.default(obj, call.version)
+    hub = kind.to_hub(obj, call.version)
+    stored = call.stored
+    hub["apiVersion"], hub["kind"] = stored.api_version, stored.kind
+    return hub
+
+
+def from_hub(kind: Kind, obj: Object, version: str) -> Object:
+    """What a client of `version` sees; may be `obj` itself."""
+    resource = kind.resource
+    if kind.stored_as is None and version == resource.version:
+        return obj
+    shown = kind.from_hub(obj, version)
+    return {**shown, "apiVersion": resource.at(version).api_version, "kind": resource.kind}
+
+
+def clone(value: Any) -> Any:
+    """A deep copy of a JSON value."""
+    if value.__class__ is dict:
+        return {key: clone(item) for key, item in value.items()}
+    if value.__class__ is list:
+        return [clone(item) for item in value]
+    return value
+
+
+def _check_type(body: Body, wanted: TypeName) -> None:
+    tree = {} if body.tree is None else body.tree
+    if not isinstance(tree, Mapping):
+        raise _not_typed(
+            body, wanted, f"cannot unmarshal {_json_type(tree)} into Go value of type {_TYPE_META}"
+        )
+    for key in ("apiVersion", "kind"):
+        value = tree.get(key)
+        if value is not None and not isinstance(value, str):
+            why = f"cannot unmarshal {_json_type(value)} into Go struct field .{key} of type string"
+            raise _not_typed(body, wanted, why)
+    api_version = tree.get("apiVersion") or wanted.api_version
+    kind = tree.get("kind") or wanted.kind
+    if (api_version, kind) == (wanted.api_version, wanted.kind):
+        return
+    given = TypeName(api_version, kind)
+    if given.kind == wanted.kind and given.schema is not None:
+        raise errors.BadRequest(
+            f"the API version in the data ({api_version}) does not match "
+            f"the expected API version ({wanted.api_version})"
+        )
+    why = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
+    if given.schema is not None:
+        why = f"{given.schema.go_type} is not a {wanted.kind}"
+    raise errors.BadRequest(_cannot_handle(kind, given, why, expected=wanted.kind))
+
+
+def _not_typed(body: Body, wanted: TypeName, why: str) -> errors.BadRequest:
+    data = body.text if body.text is not None else orjson.dumps(body.tree)
+    return unrecognized(data, wanted.kind, f"couldn't get version/kind; json parse error: json: {why}")
+
+
+def _cannot_handle(kind: str, given: TypeName, why: str, expected: str = "") -> str:
+    return f'{kind} in version "{given.version}" cannot be handled as a {expected or kind}: {why}'
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"

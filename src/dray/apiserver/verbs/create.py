@@ -1,0 +1,69 @@
+"""POST: bring an object into being."""
+
+from typing import Final
+
+from dray.api import errors
+from dray.api.meta import Object, name_of
+from dray.apiserver.access import AdmissionRequest
+from dray.apiserver.call import Call
+from dray.apiserver.core import path_of
+from dray.apiserver.verbs import lifecycle, managed, metadata
+from dray.apiserver.verbs.writing import raise_invalid, store_failures, unstored
+from dray.store.errors import KeyExists
+from dray.store.record import Record
+
+NAME_TRIES: Final = 8
+
+
+async def create(call: Call, obj: Object) -> Record:
+    """Store `obj`, a new object in hub form that is taken over; its metadata is completed here.
+
+    Raises NotFound for a missing namespace, Forbidden, Invalid, AlreadyExists, or what admission says.
+    """
+    meta = obj["metadata"]
+    metadata.match_namespace(call, meta)
+    lifecycle.check_create(call, meta.get("name") or "")
+    managed.record(call, obj, None)
+    request = AdmissionRequest(call, "CREATE", obj, None)
+    await call.core.admission.mutate(request)
+    obj = request.object or obj
+    metadata.begin(call, obj)
+    _settle_name(obj)
+    call.kind.prepare_create(call, obj)
+    raise_invalid(
+        call, obj, metadata.create_errors(call, obj["metadata"]) + call.kind.validate_create(call, obj)
+    )
+    call.warnings += call.kind.warnings(call, obj)
+    request.object = obj
+    await call.core.admission.validate(request)
+    if obj["metadata"].get("resourceVersion"):
+        raise errors.StatusError("resourceVersion should not be set on objects to be created")
+    obj["metadata"].pop("resourceVersion", None)
+    return await _store(call, obj)
+
+
+def _settle_name(obj: Object) -> None:
+    meta = obj["metadata"]
+    if not meta.get("name") and meta.get("generateName"):
+        meta["name"] = metadata.generated_name(meta["generateName"])
+
+
+async def _store(call: Call, obj: Object) -> Record:
+    """A made-up name that is taken is made up anew. Raises AlreadyExists."""
+    resource, meta = call.kind.resource, obj["metadata"]
+    made_up = bool(meta.get("generateName")) and not call.name
+    for _ in range(NAME_TRIES):
+        path = path_of(resource, call.namespace, name_of(obj))
+        if call.dry_run:
+            if call.core.store.get(call.stored.qualified, path) is None:
+                return unstored(call, obj)
+        else:
+            try:
+                with store_failures():
+                    return await call.core.store.create(call.stored.qualified, path, obj)
+            except KeyExists:
+                pass
+        if not made_up or not meta["name"].startswith(meta["generateName"][: metadata.LONGEST_BASE]):
+            break
+        meta["name"] = metadata.generated_name(meta["generateName"])
+    raise errors.already_exists(resource.group, resource.plural, name_of(obj))

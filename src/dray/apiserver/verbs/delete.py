@@ -1,0 +1,134 @@
+"""DELETE: take an object away, now or once its finalizers and its grace period are over."""
+
+import datetime as dt
+from typing import Final
+
+from dray.api import errors
+from dray.api.meta import Object, finalizers_of, format_time, is_deleting
+from dray.apiserver.access import AdmissionRequest
+from dray.apiserver.call import Call
+from dray.apiserver.options import DeleteOptions
+from dray.apiserver.structure import clone
+from dray.apiserver.verbs import lifecycle
+from dray.apiserver.verbs.update import RETRIES
+from dray.apiserver.verbs.writing import conflict, not_found, store_failures, unstored
+from dray.store.errors import KeyMissing, RevisionConflict
+from dray.store.record import Record
+
+ORPHAN: Final = "orphan"
+FOREGROUND: Final = "foregroundDeletion"
+
+
+async def delete(call: Call, options: DeleteOptions) -> tuple[Record, bool]:
+    """The object as it was last, and whether it is gone (else it goes on, being deleted).
+
+    Raises NotFound, Conflict for a failed precondition, Forbidden, or what admission says.
+    """
+    lifecycle.check_delete(call)
+    for attempt in range(RETRIES):
+        record = call.record()
+        if record is None:
+            raise not_found(call)
+        call.old = record.obj
+        _check_preconditions(call, record.obj, options)
+        await call.core.admission.validate(AdmissionRequest(call, "DELETE", None, record.obj))
+        try:
+            return await _delete_once(call, record, options)
+        except RevisionConflict:
+            if options.resource_version or attempt == RETRIES - 1:
+                raise conflict(call) from None
+        except KeyMissing:
+            raise not_found(call) from None
+    raise conflict(call)
+
+
+def _check_preconditions(call: Call, obj: Object, options: DeleteOptions) -> None:
+    meta, resource = obj["metadata"], call.kind.resource
+    why = ""
+    if options.uid is not None and options.uid != meta["uid"]:
+        why = (
+            f"the UID in the precondition ({options.uid}) does not match the UID in record ({meta['uid']}). "
+            "The object might have been deleted and then recreated"
+        )
+    elif options.resource_version not in (None, meta["resourceVersion"]):
+        why = (
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
+            f"ResourceVersion in record ({meta['resourceVersion']}). The object might have been modified"
+        )
+    if why:
+        # The kind, not the resource: so Kubernetes answers here.
+        raise errors.conflict(resource.group, resource.kind, call.name, why)
+
+
+async def _delete_once(call: Call, record: Record, options: DeleteOptions) -> tuple[Record, bool]:
+    obj: Object = clone(record.obj)
+    _settle_finalizers(obj, options)
+    grace = _grace(call, obj, options)
+    is_new = not is_deleting(obj)
+    is_held = bool(finalizers_of(obj)) or _is_held(call, obj)
+    if is_held or grace > 0:
+        _mark(call, obj, grace, is_new)
+        return await _keep(call, record, obj), False
+    if call.kind.graceful_delete is not None:
+        _mark(call, obj, 0, is_new)
+    if call.dry_run or options.dry_run:
+        return record, True
+    with store_failures():
+        return await call.core.store.delete(call.stored.qualified, record.path, obj, record.revision), True
+
+
+def _is_held(call: Call, obj: Object) -> bool:
+    return call.kind.holds_deletion is not None and call.kind.holds_deletion(obj)
+
+
+def _grace(call: Call, obj: Object, options: DeleteOptions) -> int:
+    """Seconds until the object may go. A second deletion can only shorten them."""
+    if call.kind.graceful_delete is None:
+        return 0
+    seconds = call.kind.graceful_delete(obj, options.grace_period_seconds)
+    if is_deleting(obj):
+        left = int(obj["metadata"].get("deletionGracePeriodSeconds") or 0)
+        if options.grace_period_seconds is None:
+            return left
+        return min(left, seconds)
+    return seconds
+
+
+def _mark(call: Call, obj: Object, grace: int, is_new: bool) -> None:
+    """Write the deletion into the metadata. The timestamp is when the grace period will be over."""
+    meta = obj["metadata"]
+    if call.kind.holds_deletion is not None:
+        if is_new:
+            meta["deletionTimestamp"] = format_time(call.now)
+            call.kind.begin_deletion(obj)
+        return
+    if not is_new and grace >= int(meta.get("deletionGracePeriodSeconds") or 0):
+        return
+    meta["deletionTimestamp"] = format_time(call.now + dt.timedelta(seconds=grace))
+    meta["deletionGracePeriodSeconds"] = grace
+    if is_new and meta.get("generation"):
+        meta["generation"] += 1
+
+
+async def _keep(call: Call, record: Record, obj: Object) -> Record:
+    if obj == record.obj:
+        return record
+    if call.dry_run:
+        return unstored(call, obj)
+    with store_failures():
+        return await call.core.store.update(call.stored.qualified, record.path, obj, record.revision)
+
+
+def _settle_finalizers(obj: Object, options: DeleteOptions) -> None:
+    """The propagation policy is a finalizer that the garbage collector removes."""
+    if options.propagation_policy is None:
+        return
+    finalizers = [name for name in finalizers_of(obj) if name not in (ORPHAN, FOREGROUND)]
+    if options.propagation_policy == "Orphan":
+        finalizers.append(ORPHAN)
+    elif options.propagation_policy == "Foreground":
+        finalizers.append(FOREGROUND)
+    if finalizers:
+        obj["metadata"]["finalizers"] = finalizers
+    else:
+        obj["metadata"].pop("finalizers", None)

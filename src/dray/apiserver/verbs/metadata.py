@@ -1,0 +1,90 @@
+"""The parts of an object's metadata that the server owns: who may set what, and names made up on request."""
+
+import secrets
+import uuid
+from typing import Final
+
+from dray.api import errors, names
+from dray.api.fields import FieldError
+from dray.api.meta import Object, format_time
+from dray.api.validation.meta import validate_meta_create, validate_meta_update
+from dray.apiserver.call import Call
+
+ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
+"""No vowels and no look-alikes: made-up names spell nothing."""
+SUFFIX: Final = 5
+LONGEST_BASE: Final = 58
+_OTHER_NAMESPACE: Final = (
+    "the namespace of the provided object does not match the namespace sent on the request"
+)
+
+
+def generated_name(base: str) -> str:
+    suffix = "".join(secrets.choice(ALPHABET) for _ in range(SUFFIX))
+    return base[:LONGEST_BASE] + suffix
+
+
+def match_namespace(call: Call, meta: Object) -> None:
+    """Give the object the request's namespace. Raises BadRequest when it names another."""
+    namespaced = call.kind.resource.namespaced
+    if not namespaced:
+        meta.pop("namespace", None)
+    elif meta.get("namespace") not in (None, "", call.namespace):
+        raise errors.BadRequest(_OTHER_NAMESPACE)
+    else:
+        meta["namespace"] = call.namespace
+
+
+def match_name(call: Call, meta: Object) -> None:
+    """A PUT or patch result must be about the object in the URL. Raises BadRequest."""
+    name = meta.get("name") or ""
+    if not name:
+        text = f"the name of the object ({call.name} based on URL) was undeterminable: name must be provided"
+        raise errors.BadRequest(text)
+    if name != call.name:
+        text = f"the name of the object ({name}) does not match the name on the URL ({call.name})"
+        raise errors.BadRequest(text)
+    match_namespace(call, meta)
+
+
+def begin(call: Call, obj: Object) -> None:
+    """Metadata of an object that is about to exist."""
+    meta = obj["metadata"]
+    for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+        meta.pop(field, None)
+    meta["creationTimestamp"] = format_time(call.now)
+    meta["uid"] = str(uuid.uuid4())
+    if call.kind.has_generation:
+        meta["generation"] = 1
+
+
+def carry_over(call: Call, new: Object, old: Object) -> None:
+    """Metadata that no update changes is taken from the stored object where the client left it out."""
+    meta, before = new["metadata"], old["metadata"]
+    for field in ("uid", "creationTimestamp"):
+        if not meta.get(field) and field in before:
+            meta[field] = before[field]
+    for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"):
+        if field in before:
+            meta[field] = before[field]
+        else:
+            meta.pop(field, None)
+
+
+def count_generation(call: Call, new: Object, old: Object) -> None:
+    """After the strategy has settled the object: a changed spec is a new generation."""
+    kind = call.kind
+    if kind.has_generation and kind.generation_of(new) != kind.generation_of(old):
+        new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
+
+
+def create_errors(call: Call, meta: Object) -> list[FieldError]:
+    return validate_meta_create(
+        meta,
+        namespaced=call.kind.resource.namespaced,
+        name_rule=call.kind.name_rule or names.dns_subdomain,
+    )
+
+
+def update_errors(meta: Object, before: Object) -> list[FieldError]:
+    return validate_meta_update(meta, before)

@@ -1,0 +1,154 @@
+"""PATCH: change an object by a description of the change. Four languages, one way through validation to the store.
+
+A patch is applied to the object in the version the client speaks, so paths and merge keys are those it sees. Without
+a resourceVersion in it, a patch that lost a race is applied again to the newer object.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from dray.api import errors
+from dray.api import patch as languages
+from dray.api.meta import Object
+from dray.api.schema import schema_for
+from dray.api.schema.inspection import DecodeError, syntax_error
+from dray.apiserver.call import Call
+from dray.apiserver.registry.kind import Kind
+from dray.apiserver.structure import Body, from_hub, strict_decode, to_hub, type_name
+from dray.apiserver.verbs import metadata
+from dray.apiserver.verbs.update import replace
+from dray.client.protocol import PatchType
+from dray.store.record import Record
+
+
+async def patch(call: Call, patch_type: PatchType, body: Body) -> Record:
+    """Apply a JSON, merge or strategic merge patch to the stored object.
+
+    Raises BadRequest for a patch that cannot be read, NotFound, Conflict, Invalid, or what admission says.
+    """
+    wanted = _applier(call, patch_type, body)
+    asked = _asks_version(patch_type, body)
+
+    def change(stored: Object) -> Object:
+        shown = from_hub(call.kind, stored, call.version)
+        obj = wanted(shown)
+        metadata.match_name(call, obj["metadata"])
+        return to_hub(call, obj)
+
+    return await replace(call, change, is_unconditional=not asked)
+
+
+def _asks_version(patch_type: PatchType, body: Body) -> bool:
+    if patch_type is PatchType.JSON:
+        paths = (operation.get("path") for operation in body.tree or () if isinstance(operation, Mapping))
+        return "/metadata/resourceVersion" in paths
+    meta = body.tree.get("metadata") if isinstance(body.tree, Mapping) else None
+    return isinstance(meta, Mapping) and bool(meta.get("resourceVersion"))
+
+
+def read_patch(data: bytes) -> Body:
+    """Raises BadRequest."""
+    try:
+        return Body(orjson.loads(data), data)
+    except orjson.JSONDecodeError:
+        raise errors.BadRequest(f"error decoding patch: {syntax_error(data)}") from None
+
+
+class _Applier:
+    """One patch, ready to be applied to any number of versions of the object."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.type = type_name(call.kind, call.version)
+
+    def __call__(self, shown: Object) -> Object:
+        """The object (client's version, new) that the patch makes of `shown`. Raises BadRequest or Invalid."""
+        raise NotImplementedError
+
+    def _decoded(self, document: Any, shown_patch: Any) -> Object:
+        validation = self.call.options.field_validation
+        found: list[str] = []
+        try:
+            obj = strict_decode(Body(document), self.type, found)
+        except DecodeError as error:
+            raise languages.invalid_patch(shown_patch(), str(error)) from None
+        if found and validation == "Strict":
+            text = "strict decoding error: " + ", ".join(found)
+            raise languages.invalid_patch(shown_patch(), text)
+        if validation == "Warn":
+            self.call.warnings += [text for text in found if text not in self.call.warnings]
+        return obj
+
+
+class _JsonPatch(_Applier):
+    def __init__(self, call: Call, body: Body) -> None:
+        super().__init__(call)
+        text = body.text if body.text is not None else orjson.dumps(body.tree)
+        self.operations = languages.parse_operations(text)
+
+    def __call__(self, shown: Object) -> Object:
+        try:
+            document = languages.json_patch(shown, self.operations)
+        except languages.PatchError:
+            raise languages.unprocessable() from None
+        return self._decoded(document, lambda: languages.rendered(document, self._touched()))
+
+    def _touched(self) -> dict[str, Any]:
+        """The objects the operations went into, nested as in the document."""
+        touched: dict[str, Any] = {}
+        for operation in self.operations:
+            at = touched
+            for part in str(operation.get("path", "")).split("/")[1:-1]:
+                at = at.setdefault(part, {})
+        return touched
+
+
+class _MergePatch(_Applier):
+    def __init__(self, call: Call, body: Body) -> None:
+        super().__init__(call)
+        self.patch: Mapping[str, Any] = _members(body.tree)
+
+    def __call__(self, shown: Object) -> Object:
+        document = languages.merge_patch(shown, self.patch)
+        return self._decoded(document, lambda: languages.rendered(document, self.patch))
+
+
+class _StrategicPatch(_MergePatch):
+    def __call__(self, shown: Object) -> Object:
+        schema = schema_for(self.type.api_version, self.type.kind)
+        try:
+            document = languages.strategic_merge_patch(shown, self.patch, schema)
+        except languages.PatchError as error:
+            raise errors.StatusError(str(error)) from None
+        return self._decoded(document, lambda: languages.rendered_strategic(self.patch))
+
+
+def _applier(call: Call, patch_type: PatchType, body: Body) -> _Applier:
+    if patch_type is PatchType.JSON:
+        return _JsonPatch(call, body)
+    if patch_type is PatchType.MERGE:
+        return _MergePatch(call, body)
+    return _StrategicPatch(call, body)
+
+
+def _members(tree: Any) -> Mapping[str, Any]:
+    """Raises BadRequest for a patch that is no JSON object."""
+    if tree is None:
+        return {}
+    if isinstance(tree, Mapping):
+        return tree
+    kind = {list: "array", str: "string", bool: "bool"}.get(type(tree), "number")
+    raise errors.BadRequest(
+        f"error decoding patch: json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+    )
+
+
+def accepts(kind: Kind, subresource: str) -> bool:
+    """Whether the object or that subresource of it can be patched."""
+    return (
+        not subresource
+        or (subresource == "status" and kind.status is not None)
+        or subresource in kind.updatable
+    )

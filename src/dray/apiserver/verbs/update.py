@@ -1,0 +1,145 @@
+"""PUT, and the common half of every verb that replaces an object: strategy, validation, admission, store.
+
+What the new object should be is given as a function of the stored one, so that a write that lost a race can be made
+again on the newer object.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from dray.api import errors, fields
+from dray.api.meta import Object, finalizers_of
+from dray.api.validation.meta import METADATA
+from dray.apiserver.access import AdmissionRequest
+from dray.apiserver.call import Call
+from dray.apiserver.registry.kind import StatusStrategy
+from dray.apiserver.structure import clone
+from dray.apiserver.verbs import managed, metadata
+from dray.apiserver.verbs.create import create
+from dray.apiserver.verbs.writing import conflict, not_found, raise_invalid, store_failures, unstored
+from dray.store.errors import KeyMissing, RevisionConflict
+from dray.store.record import Record
+
+RETRIES: Final = 5
+
+Change = Callable[[Object], Object]
+"""From the stored object (shared) to the wanted one (new, hub form)."""
+
+
+async def update(call: Call, obj: Object) -> tuple[Record, bool]:
+    """Replace the object by `obj` (hub form, taken over). Also tells whether it was created.
+
+    Raises BadRequest, NotFound, Conflict, Invalid, Forbidden, or what admission says.
+    """
+    metadata.match_name(call, obj["metadata"])
+    if call.kind.create_on_update and not call.subresource and call.record() is None:
+        obj["metadata"].pop("resourceVersion", None)
+        return await create(call, obj), True
+    asked = str(obj["metadata"].get("resourceVersion") or "")
+    uid = obj["metadata"].get("uid")
+
+    def wanted(stored: Object) -> Object:
+        if uid and uid != stored["metadata"]["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {stored['metadata']['uid']}"
+            raise conflict(call, why)
+        # A second attempt must start from what the client sent, not from what the first made of it.
+        copy: Object = clone(obj)
+        return copy
+
+    return await replace(call, wanted, is_unconditional=not asked), False
+
+
+async def replace(call: Call, change: Change, *, is_unconditional: bool) -> Record:
+    """Change the stored object; a lost race is tried again when the change names no resourceVersion."""
+    for attempt in range(RETRIES):
+        record = call.record()
+        if record is None:
+            raise not_found(call)
+        try:
+            return await _replace_once(call, record, change(record.obj))
+        except RevisionConflict:
+            if not is_unconditional or attempt == RETRIES - 1:
+                raise conflict(call) from None
+        except KeyMissing:
+            raise not_found(call) from None
+    raise conflict(call)
+
+
+async def _replace_once(call: Call, record: Record, obj: Object) -> Record:
+    """Raises RevisionConflict and KeyMissing when the object changed meanwhile."""
+    call.old = old = record.obj
+    _check_version(call, obj, old)
+    managed.record(call, obj, old)
+    request = AdmissionRequest(call, "UPDATE", obj, old)
+    await call.core.admission.mutate(request)
+    obj = request.object or obj
+    metadata.carry_over(call, obj, old)
+    _apply_strategy(call, obj, old)
+    request.object = obj
+    await call.core.admission.validate(request)
+    obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+    if _is_finished(call, obj):
+        return await _finish(call, record, obj)
+    if obj == old:
+        return record
+    if call.dry_run:
+        return unstored(call, obj)
+    with store_failures():
+        return await call.core.store.update(call.stored.qualified, record.path, obj, record.revision)
+
+
+def _check_version(call: Call, obj: Object, old: Object) -> None:
+    asked = obj["metadata"].get("resourceVersion") or ""
+    if asked in ("", "0"):
+        if call.kind.unconditional_update:
+            return
+        raise _must_be_specified(call)
+    if asked != old["metadata"]["resourceVersion"]:
+        raise conflict(call)
+
+
+def _must_be_specified(call: Call) -> errors.Invalid:
+    resource = call.kind.resource
+    found = fields.invalid(METADATA.child("resourceVersion"), 0, "must be specified for an update")
+    return errors.invalid(resource.group, resource.kind, call.name, [found])
+
+
+def _strategy(call: Call) -> StatusStrategy | None:
+    """That of the subresource; None for the object itself."""
+    if not call.subresource:
+        return None
+    if call.subresource == "status":
+        return call.kind.status
+    return call.kind.updatable.get(call.subresource)
+
+
+def _apply_strategy(call: Call, obj: Object, old: Object) -> None:
+    kind, strategy = call.kind, _strategy(call)
+    prepare = kind.prepare_update if strategy is None else strategy.prepare_update
+    validate = kind.validate_update if strategy is None else strategy.validate_update
+    prepare(call, obj)
+    metadata.count_generation(call, obj, old)
+    raise_invalid(call, obj, metadata.update_errors(obj["metadata"], old["metadata"]) + validate(call, obj))
+    if strategy is None:
+        call.warnings += kind.warnings(call, obj)
+
+
+def _is_finished(call: Call, obj: Object) -> bool:
+    """Whether this write takes away the last thing that kept a deleted object."""
+    meta = obj["metadata"]
+    if meta.get("deletionTimestamp") is None or finalizers_of(obj):
+        return False
+    holds = call.kind.holds_deletion
+    if holds is not None:
+        return not holds(obj)
+    return not meta.get("deletionGracePeriodSeconds")
+
+
+async def _finish(call: Call, record: Record, obj: Object) -> Record:
+    """Remove the object; the answer is what it would have become."""
+    answer = unstored(call, dict(obj))
+    if not call.dry_run:
+        with store_failures():
+            last = {**obj, "metadata": dict(obj["metadata"])}
+            await call.core.store.delete(call.stored.qualified, record.path, last, record.revision)
+    return answer
