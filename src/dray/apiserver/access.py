@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from dray.api import errors
 from dray.api.meta import Object
+from dray.api.selectors import SelectorError, parse_field_selector
 from dray.apiserver.registry.kind import User
 
 if TYPE_CHECKING:
@@ -106,6 +107,16 @@ class AdmitEverything:
 
     async def validate(self, request: AdmissionRequest) -> None:
         return None
+
+
+def selected_name(fields: str) -> str:
+    """The one name that a field selector admits: permissions on single names hold for such lists and watches."""
+    if "metadata.name" not in fields:
+        return ""
+    try:
+        return parse_field_selector(fields).required("metadata.name") or ""
+    except SelectorError:
+        return ""
 
 
 def unauthorized() -> errors.Unauthorized:

@@ -14,7 +14,7 @@ from dray.api import errors
 from dray.api.meta import Object, name_of, namespace_of
 from dray.api.resources import Resource
 from dray.api.selectors import SelectorError, parse_field_selector, parse_label_selector
-from dray.apiserver.access import ADMIN, Attributes
+from dray.apiserver.access import ADMIN, Attributes, selected_name
 from dray.apiserver.call import Call, WriteOptions
 from dray.apiserver.core import Core
 from dray.apiserver.options import DeleteOptions, ListOptions
@@ -199,7 +199,7 @@ class LocalClient:
                 resource.plural,
                 subresource,
                 scope,
-                name,
+                name or selected_name(selection.fields),
                 labels=selection.labels,
                 fields=selection.fields,
             )

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from dray.api import errors
-from dray.apiserver.access import Attributes, Authenticator
+from dray.apiserver.access import Attributes, Authenticator, selected_name
 from dray.apiserver.core import Core
 from dray.apiserver.http import request_info, resources
 from dray.apiserver.http.documents import Documents
@@ -57,6 +57,7 @@ def _asks_watch(query: Mapping[str, Sequence[str]]) -> bool:
 def _attributes(info: RequestInfo, user: User, query: Query) -> Attributes:
     if not info.is_resource:
         return Attributes(user, info.verb, path=info.path)
+    labels, fields = first(query, "labelSelector"), first(query, "fieldSelector")
     return Attributes(
         user,
         info.verb,
@@ -65,7 +66,7 @@ def _attributes(info: RequestInfo, user: User, query: Query) -> Attributes:
         info.resource,
         info.subresource,
         info.namespace,
-        info.name,
-        labels=first(query, "labelSelector"),
-        fields=first(query, "fieldSelector"),
+        info.name or selected_name(fields),
+        labels=labels,
+        fields=fields,
     )

@@ -46,7 +46,8 @@ def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
         rest = rest[1:]
     namespace, rest = _namespace(rest)
     resource, name, subresource = _place(rest)
-    is_watch = (watch or is_watch_path) and method in ("GET", "HEAD") and not subresource
+    # A query may turn a list into a watch, but not the reading of one object.
+    is_watch = method in ("GET", "HEAD") and (is_watch_path or (watch and not name)) and not subresource
     return RequestInfo(
         path,
         method,

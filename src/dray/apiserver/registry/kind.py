@@ -23,6 +23,9 @@ from dray.api.meta import Object
 from dray.api.resources import Resource
 
 
+GENERIC_UNKNOWN_FIELD = '"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class User:
     """Who is asking, once authenticated."""
@@ -167,9 +170,7 @@ class Kind:
     """Changes the object that starts to be deleted (a namespace's phase); it may mutate it."""
     field_labels: Mapping[str, Callable[[Object], str]] = dataclasses.field(default_factory=dict)
     """Selectable fields beyond metadata.name and metadata.namespace."""
-    unknown_field_text: str = (
-        '"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
-    )
+    unknown_field_text: str = GENERIC_UNKNOWN_FIELD
     """What a selector on another field is told; `{field}` and `{version}` are filled in."""
     name_rule: Callable[[str], list[str]] | None = None
     """Texts for a bad metadata.name; None: a DNS subdomain."""

@@ -15,6 +15,7 @@ from dray.api.selectors import FieldSelector
 from dray.apiserver.call import Call
 from dray.apiserver.core import path_of, prefix_of
 from dray.apiserver.options import ListOptions
+from dray.apiserver.registry.kind import GENERIC_UNKNOWN_FIELD
 from dray.apiserver.verbs.writing import not_found
 from dray.store.errors import Compacted
 from dray.store.record import Record
@@ -138,7 +139,10 @@ def fields_match(call: Call, fields: FieldSelector, obj: Object) -> bool:
 
 def _check_field(call: Call, field: str) -> None:
     kind = call.kind
-    if field not in ("metadata.name", "metadata.namespace") and field not in kind.field_labels:
+    # Kinds with selectable fields of their own name each; only the generic ones take a namespace without having one.
+    has_namespace = kind.resource.namespaced or kind.unknown_field_text == GENERIC_UNKNOWN_FIELD
+    is_known = field == "metadata.name" or (field == "metadata.namespace" and has_namespace)
+    if not is_known and field not in kind.field_labels:
         api_version = call.resource.api_version
         raise errors.BadRequest(kind.unknown_field_text.format(field=field, version=api_version))
 
