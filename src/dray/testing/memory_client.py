@@ -334,6 +334,7 @@ _MERGE_KEYS = {
     "conditions": "type",
     "resourceClaimStatuses": "name",
     "ownerReferences": "uid",
+    "reservedFor": "uid",
     "addresses": "type",
 }
 
