@@ -222,7 +222,7 @@ class HttpClient:
         ) as response:
             data = await response.read()
             if response.status >= 400:
-                raise _error_from(response, data)
+                raise error_from_response(response, data)
             return _parse_object(data)
 
     @contextlib.asynccontextmanager
@@ -265,7 +265,7 @@ class HttpClient:
     async def _watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[WatchEvent]]:
         async with self.open("GET", path, query=query, timeout_seconds=None) as response:
             if response.status >= 400:
-                raise _error_from(response, await response.read())
+                raise error_from_response(response, await response.read())
             events = _read_events(response)
             try:
                 yield events
@@ -311,7 +311,8 @@ def _parse_object(data: bytes) -> Object:
     return parsed
 
 
-def _error_from(response: aiohttp.ClientResponse, data: bytes) -> errors.StatusError:
+def error_from_response(response: aiohttp.ClientResponse, data: bytes) -> errors.StatusError:
+    """What an answer of 400 and more says, whether or not it is a Status object."""
     try:
         status = json.loads(data)
     except ValueError:

@@ -67,8 +67,8 @@ class Layout:
         return self.root / "pki"
 
     @property
-    def database(self) -> pathlib.Path:
-        return self.root / "state.db"
+    def state(self) -> pathlib.Path:
+        return self.root / "state"
 
     @property
     def kubeconfig(self) -> pathlib.Path:

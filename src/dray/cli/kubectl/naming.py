@@ -1,0 +1,93 @@
+"""What a user means by `pods`, `po`, `pod/x` or `resourceclaims.v1beta1.resource.k8s.io`: looked up in discovery."""
+
+import dataclasses
+
+from dray.api.meta import Object
+from dray.api.resources import Resource
+from dray.client.http import HttpClient
+
+_ACCEPT = (
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
+)
+
+
+class UnknownResource(Exception):
+    def __init__(self, name: str) -> None:
+        super().__init__(f'error: the server doesn\'t have a resource type "{name}"')
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Served:
+    resource: Resource
+    names: frozenset[str]
+    """Plural, singular, short names, lower-case kind."""
+    categories: frozenset[str]
+
+    @property
+    def display(self) -> str:
+        """`pod`, `resourceclaim.resource.k8s.io`: how kubectl names an object's type."""
+        singular = self.resource.kind.lower()
+        return f"{singular}.{self.resource.group}" if self.resource.group else singular
+
+
+class Discovery:
+    """The served resources, preferred versions first."""
+
+    def __init__(self, served: list[Served]) -> None:
+        self._served = served
+
+    @classmethod
+    async def read(cls, client: HttpClient) -> "Discovery":
+        served: list[Served] = []
+        for path in ("/api", "/apis"):
+            document = await client.request("GET", path, accept=_ACCEPT)
+            for group in document.get("items") or ():
+                served += _group(group)
+        return cls(served)
+
+    def find(self, name: str) -> Served:
+        """By any of its names, optionally with `.group` or `.version.group`. Raises UnknownResource."""
+        name = name.lower()
+        bare, _, rest = name.partition(".")
+        for each in self._served:
+            if bare in each.names and _fits(rest, each.resource):
+                return each
+        raise UnknownResource(name)
+
+    def find_kind(self, api_version: str, kind: str) -> Served:
+        """By what a manifest says. Raises UnknownResource."""
+        for each in self._served:
+            if each.resource.api_version == api_version and each.resource.kind == kind:
+                return each
+        raise UnknownResource(f"{kind} in version {api_version}")
+
+    def category(self, name: str) -> list[Served]:
+        return [each for each in self._served if name in each.categories]
+
+
+def _fits(rest: str, resource: Resource) -> bool:
+    if not rest or rest == resource.group:
+        return True
+    version, _, group = rest.partition(".")
+    return version == resource.version and group == resource.group
+
+
+def _group(group: Object) -> list[Served]:
+    name = group["metadata"].get("name") or ""
+    return [
+        _served(name, version["version"], entry)
+        for version in group["versions"]
+        for entry in version.get("resources") or ()
+    ]
+
+
+def _served(group: str, version: str, entry: Object) -> Served:
+    kind = entry["responseKind"]["kind"]
+    resource = Resource(group, version, entry["resource"], kind, entry["scope"] == "Namespaced")
+    names = {entry["resource"], entry.get("singularResource") or kind.lower(), kind.lower()}
+    return Served(
+        resource,
+        frozenset(names | set(entry.get("shortNames") or ())),
+        frozenset(entry.get("categories") or ()),
+    )

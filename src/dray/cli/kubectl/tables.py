@@ -1,0 +1,79 @@
+"""Server-side Tables as text, laid out as kubectl lays them out: columns as wide as their content, three blanks apart."""
+
+from collections.abc import Sequence
+
+from dray.api.meta import Object
+
+TABLE_ACCEPT = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+GAP = "   "
+
+
+def table_rows(
+    table: Object,
+    *,
+    wide: bool,
+    with_namespace: bool,
+    with_kind: str = "",
+    labels: Sequence[str] = (),
+    show_labels: bool = False,
+) -> list[list[str]]:
+    """Header and rows. `with_kind` prefixes names with `type/`, as kubectl does when it shows several types."""
+    columns = table["columnDefinitions"]
+    shown = [index for index, column in enumerate(columns) if wide or not column.get("priority")]
+    header = [str(columns[index]["name"]).upper() for index in shown]
+    rows = [
+        _row(
+            row,
+            shown,
+            with_namespace=with_namespace,
+            with_kind=with_kind,
+            labels=labels,
+            show_labels=show_labels,
+        )
+        for row in table.get("rows") or ()
+    ]
+    header = (["NAMESPACE"] if with_namespace else []) + header
+    header += [label.rpartition("/")[2].upper() for label in labels] + (["LABELS"] if show_labels else [])
+    return [header, *rows]
+
+
+def _row(
+    row: Object,
+    shown: Sequence[int],
+    *,
+    with_namespace: bool,
+    with_kind: str,
+    labels: Sequence[str],
+    show_labels: bool,
+) -> list[str]:
+    meta = (row.get("object") or {}).get("metadata") or {}
+    cells = [_cell(row["cells"][index]) for index in shown]
+    if with_kind and cells:
+        cells[0] = f"{with_kind}/{cells[0]}"
+    present = meta.get("labels") or {}
+    cells += [present.get(label, "") for label in labels]
+    if show_labels:
+        cells.append(",".join(f"{key}={value}" for key, value in sorted(present.items())) or "<none>")
+    return ([meta.get("namespace", "")] if with_namespace else []) + cells
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "<none>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # kubectl shows only the first line of a cell that has several.
+    text, newline, _ = str(value).partition("\n")
+    return f"{text}..." if newline else text
+
+
+def layout(rows: Sequence[Sequence[str]], *, gap: str = GAP) -> str:
+    """Aligned text, one line a row; the last column is not padded, but for an empty one before it."""
+    if not rows:
+        return ""
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        lines.append(gap.join([*padded, row[-1]]))
+    return "\n".join(lines)
