@@ -43,6 +43,7 @@ class Schema:
     __slots__ = (
         "_fields",
         "_load",
+        "definition",
         "go_type",
         "items",
         "list_keys",
@@ -56,6 +57,8 @@ class Schema:
     shape: Shape
     go_type: str
     """The type's name in error texts: `v1.DeviceRequest`, `[]string`, `int64`."""
+    definition: str
+    """A struct's own name: `resource/v1.DeviceRequest`; "" for every other shape."""
     scalar: Scalar
     list_type: Literal["atomic", "set", "map"]
     list_keys: tuple[str, ...]
@@ -66,6 +69,7 @@ class Schema:
         shape: Shape,
         go_type: str,
         *,
+        definition: str = "",
         scalar: Scalar = "",
         items: "Schema | None" = None,
         values: "Schema | None" = None,
@@ -76,6 +80,7 @@ class Schema:
     ) -> None:
         self.shape = shape
         self.go_type = go_type
+        self.definition = definition
         self.scalar = scalar
         self.items = items
         self.values = values

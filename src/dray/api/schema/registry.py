@@ -77,6 +77,11 @@ def types_of(package: str) -> dict[str, dict[str, Any]]:
     return types
 
 
+def kinds_of(package: str, name: str) -> list[tuple[str, str, str]]:
+    """The (group, version, kind) that a type stands for; none for a type that is only part of others."""
+    return [(group, version, kind) for group, version, kind in types_of(package)[name].get("kinds", ())]
+
+
 @functools.cache
 def type_schema(package: str, name: str) -> Schema:
     """The schema of one struct, e.g. `("resource/v1", "DeviceRequest")`."""
@@ -85,6 +90,7 @@ def type_schema(package: str, name: str) -> Schema:
     return Schema(
         "struct",
         f"{version}.{name}",
+        definition=f"{package}.{name}",
         map_type=stored.get("map", "granular"),
         load=lambda: {row[0]: _field(package, *row) for row in stored["fields"]},
     )
