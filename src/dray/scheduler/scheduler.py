@@ -28,7 +28,7 @@ from dray.scheduler.cycle import Cycle, Placement
 from dray.scheduler.event_log import EventLog
 from dray.scheduler.happenings import DYNAMIC_RESOURCES, SCHEDULING_GATES, Happening, Kind
 from dray.scheduler.intake import Intake, PodIntake, Watches
-from dray.scheduler.metrics import SchedulerMetrics
+from dray.scheduler.metrics import QUEUES, SchedulerMetrics
 from dray.scheduler.node_search import NODES_TO_COMPARE
 from dray.scheduler.plugins.dynamic_resources.plan import Settings
 from dray.scheduler.plugins.dynamic_resources.references import ClaimProblem, find_claims, known_claim_keys
