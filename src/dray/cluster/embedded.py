@@ -29,8 +29,6 @@ from dray.cluster.layout import ClusterError, ClusterSpec, Layout
 from dray.controllers.manager import ControllerManager
 from dray.kits.clock import SystemClock
 from dray.kits.tasks import TaskSet
-from dray.node.agent import NodeAgent
-from dray.node.config import NodeConfig
 from dray.scheduler.scheduler import Scheduler
 from dray.store.backend import Store
 from dray.store.errors import StoreError
@@ -180,7 +178,10 @@ class EmbeddedCluster:
         client = self._client(server, "system:kube-scheduler", manager="kube-scheduler")
         return Scheduler(client, clock=self._clock, features=self.features)
 
-    def _node(self, server: ApiServer, name: str) -> NodeAgent:
+    def _node(self, server: ApiServer, name: str) -> "NodeAgent":
+        from dray.node.agent import NodeAgent
+        from dray.node.config import NodeConfig
+
         pair = self._authority.server(f"kubelet-{name}", [name, "localhost", HOST])
         config = NodeConfig(
             name=name,

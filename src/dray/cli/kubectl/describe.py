@@ -148,9 +148,9 @@ def _event_age(event: Object) -> str:
     from dray.api.duration import human_duration
 
     now = dt.datetime.now(dt.UTC)
-    last = human_duration(now - parse_time(_last_seen(event)))
+    last = human_duration((now - parse_time(_last_seen(event))).total_seconds())
     count = int((event.get("series") or {}).get("count") or event.get("count") or 1)
     first = event.get("firstTimestamp") or event.get("eventTime")
     if count > 1 and first:
-        return f"{last} (x{count} over {human_duration(now - parse_time(first))})"
+        return f"{last} (x{count} over {human_duration((now - parse_time(first)).total_seconds())})"
     return last
