@@ -23,7 +23,7 @@ from dray.apiserver.structure import Body, from_hub, structured, to_hub, type_na
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
-from dray.apiserver.verbs.patch import patch
+from dray.apiserver.verbs.patch import apply, patch
 from dray.apiserver.verbs.read import get, list_objects
 from dray.apiserver.verbs.update import update
 from dray.apiserver.verbs.watch import (
@@ -154,7 +154,11 @@ class LocalClient:
     ) -> Object:
         call = self._call("patch", resource, namespace, name, subresource)
         call.options = WriteOptions(field_manager=field_manager or self._field_manager, force=force)
-        return self._shown(call, await patch(call, patch_type, Body(patch_body)))
+        if patch_type is PatchType.APPLY:
+            record, _ = await apply(call, patch_body)
+        else:
+            record = await patch(call, patch_type, Body(patch_body))
+        return self._shown(call, record)
 
     async def delete(
         self,

@@ -21,6 +21,7 @@ from dray.api.selectors import (
     parse_label_selector,
 )
 from dray.apiserver.call import FieldValidation, WriteOptions
+from dray.apiserver.ownership import manager_of
 
 Query = Mapping[str, Sequence[str]]
 
@@ -122,11 +123,24 @@ def _list_errors(options: ListOptions) -> list[FieldError]:
 
 
 def write_options(query: Query, kind: str, user_agent: str = "") -> WriteOptions:
-    """`kind`: CreateOptions, UpdateOptions or PatchOptions, as the error texts name it. Raises Invalid."""
-    validation = first(query, "fieldValidation")
-    found = _dry_run_errors(query.get("dryRun") or ())
-    manager = first(query, "fieldManager")
+    """`kind`: CreateOptions or UpdateOptions, as the error texts name it. Raises Invalid."""
+    return _write_options(query, kind, user_agent, [])
+
+
+def patch_options(query: Query, is_apply: bool, user_agent: str = "") -> WriteOptions:
+    """Raises Invalid."""
+    found = []
+    if is_apply and not first(query, "fieldManager"):
+        found.append(fields.required(Path("fieldManager"), "is required for apply patch"))
+    if not is_apply and "force" in query:
+        found.append(fields.forbidden(Path("force"), "may not be specified for non-apply patch"))
+    return _write_options(query, "PatchOptions", user_agent, found)
+
+
+def _write_options(query: Query, kind: str, user_agent: str, found: list[FieldError]) -> WriteOptions:
+    validation, manager = first(query, "fieldValidation"), first(query, "fieldManager")
     found += _manager_errors(manager)
+    found += _dry_run_errors(query.get("dryRun") or ())
     if validation not in ("", "Ignore", "Strict", "Warn"):
         supported = ("", "Ignore", "Strict", "Warn")
         found.append(_unsupported(Path("fieldValidation"), validation, *supported))
@@ -134,7 +148,7 @@ def write_options(query: Query, kind: str, user_agent: str = "") -> WriteOptions
         raise _invalid(kind, found)
     return WriteOptions(
         dry_run=bool(query.get("dryRun")),
-        field_manager=manager or user_agent.split("/")[0][:128] or "unknown",
+        field_manager=manager_of(manager, user_agent),
         field_validation=cast(FieldValidation, validation or "Warn"),
         force=_flag(query, "force"),
     )

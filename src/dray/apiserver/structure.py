@@ -13,6 +13,7 @@ import orjson
 from dray.api import errors
 from dray.api.meta import Object
 from dray.api.schema import Schema, decode, schema_for
+from dray.api.schema.conversion import restore
 from dray.api.schema.inspection import DecodeError, syntax_error
 from dray.apiserver.call import Call, FieldValidation
 from dray.apiserver.registry.kind import Kind
@@ -47,6 +48,8 @@ class Body:
 
     tree: Any
     text: bytes | None = None
+    complaints: tuple[str, ...] = ()
+    """What a strict reader of the text found already."""
 
 
 def type_name(kind: Kind, version: str) -> TypeName:
@@ -102,20 +105,23 @@ def structured(
     return obj
 
 
-def strict_decode(body: Body, wanted: TypeName, found: list[str] | None) -> Object:
+def strict_decode(body: Body, wanted: TypeName, found: list[str] | None, *, restores: bool = False) -> Object:
     """As `structured`, taking the type for granted; unknown and duplicate fields go to `found`, if it is given.
 
-    Raises DecodeError.
+    `restores`: errors read as those of Go's converter from untyped values. Raises DecodeError.
     """
     schema = wanted.schema
     if schema is None:
         obj: Object = clone(body.tree or {})
     else:
         source = body.text if body.text is not None and found is not None else body.tree or {}
-        decoded = decode(source, schema, strict=found is not None)
+        if restores:
+            decoded = restore(body.tree or {}, schema)
+        else:
+            decoded = decode(source, schema, strict=found is not None)
         obj = decoded.object
         if found is not None:
-            found += decoded.strict_errors
+            found += (*body.complaints, *decoded.strict_errors)
     obj["apiVersion"], obj["kind"] = wanted.api_version, wanted.kind
     if obj.get("metadata") is None:
         obj["metadata"] = {}

@@ -1,13 +1,12 @@
 """Request bodies: JSON, YAML or Kubernetes protobuf, read into one form."""
 
-import functools
-from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
 from dray.api import errors
+from dray.api.schema.yaml_text import BadYaml, from_yaml
 from dray.apiserver.http.negotiation import JSON, PROTOBUF, YAML
 from dray.apiserver.structure import Body, read_json, unrecognized
 
@@ -53,50 +52,25 @@ def _read_protobuf(data: bytes, kind_name: str) -> Body:
 
 
 def _read_yaml(data: bytes, kind_name: str) -> Body:
-    return Body(load_yaml(data, lambda why: unrecognized(data, kind_name, f"yaml: {why}")))
+    try:
+        tree = from_yaml(data)
+    except BadYaml as error:
+        raise unrecognized(data, kind_name, str(error)) from None
+    try:
+        from_yaml(data, strict=True)
+    except BadYaml as error:
+        return Body(tree, complaints=(str(error),))
+    return Body(tree)
 
 
-def load_yaml(data: bytes, refuse: Callable[[str], errors.StatusError]) -> Any:
-    """The JSON value of a YAML text (or of JSON, which is YAML). Raises what `refuse` makes of the complaint."""
+async def read_configuration(request: web.BaseRequest) -> Any:
+    """The body of a server-side apply: YAML, or JSON, which is YAML. Raises BadRequest."""
+    data = await read(request)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
         pass
-    import yaml  # here: most requests are JSON
-
     try:
-        return yaml.load(data, Loader=_json_loader())
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise refuse(f"line {line}: {_in_go_words(error.problem or '')}") from None
-    except yaml.YAMLError as error:
-        raise refuse(str(error)) from None
-
-
-def _in_go_words(problem: str) -> str:
-    if problem.startswith("expected the node content"):
-        return "did not find expected node content"
-    return problem
-
-
-@functools.cache
-def _json_loader() -> Any:
-    """A YAML loader that gives JSON values only: no dates, and every key a string."""
-    import yaml
-
-    class JsonLoader(yaml.SafeLoader):
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            pairs = super().construct_mapping(node, deep=deep)
-            return {key if isinstance(key, str) else _key(key): value for key, value in pairs.items()}
-
-    JsonLoader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    return JsonLoader
-
-
-def _key(key: Any) -> str:
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    return "null" if key is None else str(key)
+        return from_yaml(data)
+    except BadYaml as error:
+        raise errors.BadRequest(f"error decoding YAML: error converting YAML to JSON: {error}") from None

@@ -24,13 +24,20 @@ from dray.apiserver.http.responses import (
     warning_header,
 )
 from dray.apiserver.http.watching import WatchStream
-from dray.apiserver.options import Query, delete_options, first, list_options, write_options
+from dray.apiserver.options import (
+    Query,
+    delete_options,
+    first,
+    list_options,
+    patch_options,
+    write_options,
+)
 from dray.apiserver.registry.kind import Deprecation, Kind, User
 from dray.apiserver.structure import Body, TypeName, structured, to_hub, type_name
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
-from dray.apiserver.verbs.patch import patch, read_patch
+from dray.apiserver.verbs.patch import apply, patch, read_patch
 from dray.apiserver.verbs.read import get, list_objects
 from dray.apiserver.verbs.update import update
 from dray.apiserver.verbs.watch import open_watch
@@ -206,10 +213,13 @@ async def _update(wanted: ResourceRequest) -> web.StreamResponse:
 async def _patch(wanted: ResourceRequest) -> web.StreamResponse:
     shown_as = wanted.represented()
     kind_of_patch = _patch_type(wanted.request)
-    wanted.written("PatchOptions")
+    call = wanted.call
+    call.options = patch_options(wanted.query, kind_of_patch is PatchType.APPLY, wanted.user_agent)
+    if kind_of_patch is PatchType.APPLY:
+        record, is_new = await apply(call, await bodies.read_configuration(wanted.request))
+        return wanted.respond(record, shown_as, 201 if is_new else 200)
     data = await bodies.read(wanted.request)
-    record = await patch(wanted.call, kind_of_patch, read_patch(data))
-    return wanted.respond(record, shown_as)
+    return wanted.respond(await patch(call, kind_of_patch, read_patch(data)), shown_as)
 
 
 def _patch_type(request: web.BaseRequest) -> PatchType:

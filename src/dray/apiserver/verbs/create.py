@@ -15,15 +15,16 @@ from dray.store.record import Record
 NAME_TRIES: Final = 8
 
 
-async def create(call: Call, obj: Object) -> Record:
+async def create(call: Call, obj: Object, *, is_owned: bool = False) -> Record:
     """Store `obj`, a new object in hub form that is taken over; its metadata is completed here.
 
-    Raises NotFound for a missing namespace, Forbidden, Invalid, AlreadyExists, or what admission says.
+    `is_owned`: its managedFields say already who owns it. Raises NotFound for a missing namespace, Forbidden, Invalid, AlreadyExists, or what admission says.
     """
     meta = obj["metadata"]
     metadata.match_namespace(call, meta)
     lifecycle.check_create(call, meta.get("name") or "")
-    managed.record(call, obj, None)
+    if not is_owned:
+        managed.record(call, obj, None)
     request = AdmissionRequest(call, "CREATE", obj, None)
     await call.core.admission.mutate(request)
     obj = request.object or obj

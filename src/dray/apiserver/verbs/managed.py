@@ -1,12 +1,80 @@
-"""When field ownership is recorded (metadata.managedFields); how is `dray.apiserver.ownership`'s business."""
+"""When field ownership is recorded (metadata.managedFields); how is `dray.apiserver.ownership`'s business.
+
+Ownership is told in the version the writer speaks, so objects are looked at in that version, and converted for owners
+who spoke another.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from dray.api.meta import Object
 from dray.apiserver.call import Call
+from dray.apiserver.ownership import (
+    Converter,
+    apply,
+    keep_times_when_unchanged,
+    record_update,
+    reset_fields,
+)
+from dray.apiserver.structure import clone, from_hub
 
 
 def record(call: Call, new: Object, old: Object | None) -> None:
-    """Bring `new` the managers of `old`; both in stored form, `new` the caller's own."""
-    meta = new["metadata"]
-    meta.pop("managedFields", None)
-    if old is not None and "managedFields" in old["metadata"]:
-        meta["managedFields"] = old["metadata"]["managedFields"]
+    """Write into `new` who owns what after it replaces `old` (None: is created); both in stored form."""
+    kind = call.kind
+    shown = from_hub(kind, new, call.version)
+    before = from_hub(kind, old, call.version) if old is not None else None
+    owned = record_update(
+        before,
+        shown,
+        manager=call.options.field_manager,
+        api_version=call.resource.api_version,
+        subresource=call.subresource,
+        now=call.now,
+        reset_fields=reset_fields(kind.resource.kind, call.subresource),
+        convert=_converter(call),
+    )
+    _take(new, owned)
+
+
+def applied(call: Call, live: Object | None, config: Mapping[str, Any]) -> Object:
+    """The object (client's version, new where it differs) that applying `config` to `live` gives.
+
+    `live` is in the client's version, too. Raises Conflict, BadRequest, or a 500 for a bad configuration.
+    """
+    return apply(
+        live,
+        config,
+        manager=call.options.field_manager,
+        force=call.options.force,
+        api_version=call.resource.api_version,
+        now=call.now,
+        subresource=call.subresource,
+        reset_fields=reset_fields(call.kind.resource.kind, call.subresource),
+        convert=_converter(call),
+    )
+
+
+def settle(new: Object, old: Object) -> None:
+    """At the end of a write that changed nothing after all, nobody's time of ownership changes either."""
+    _take(new, keep_times_when_unchanged(old, new))
+
+
+def _take(obj: Object, owned: Object) -> None:
+    fields = owned["metadata"].get("managedFields")
+    if fields:
+        obj["metadata"]["managedFields"] = fields
+    else:
+        obj["metadata"].pop("managedFields", None)
+
+
+def _converter(call: Call) -> Converter:
+    kind, group = call.kind, call.kind.resource.group
+
+    def convert(obj: Mapping[str, Any], api_version: str) -> Mapping[str, Any] | None:
+        given_group, _, version = api_version.rpartition("/")
+        if given_group != group or version not in kind.versions:
+            return None
+        return from_hub(kind, kind.to_hub(clone(obj), call.version), version)
+
+    return convert

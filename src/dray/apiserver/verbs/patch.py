@@ -17,7 +17,8 @@ from dray.api.schema.inspection import DecodeError, syntax_error
 from dray.apiserver.call import Call
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.structure import Body, from_hub, strict_decode, to_hub, type_name
-from dray.apiserver.verbs import metadata
+from dray.apiserver.verbs import managed, metadata
+from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.update import replace
 from dray.client.protocol import PatchType
 from dray.store.record import Record
@@ -35,9 +36,49 @@ async def patch(call: Call, patch_type: PatchType, body: Body) -> Record:
         shown = from_hub(call.kind, stored, call.version)
         obj = wanted(shown)
         metadata.match_name(call, obj["metadata"])
-        return to_hub(call, obj)
+        hub = to_hub(call, obj)
+        managed.record(call, hub, stored)
+        return hub
 
     return await replace(call, change, is_unconditional=not asked)
+
+
+async def apply(call: Call, config: Any) -> tuple[Record, bool]:
+    """Server-side apply. Also tells whether the object was created.
+
+    Raises BadRequest, NotFound (for a subresource), Conflict, Invalid, or what admission says.
+    """
+    _check_configuration(call, config)
+    if call.record() is None and not call.subresource:
+        try:
+            return await create(call, _merged(call, None, config), is_owned=True), True
+        except errors.AlreadyExists:
+            pass  # somebody was faster: apply to what they made
+
+    def change(stored: Object) -> Object:
+        return _merged(call, stored, config)
+
+    asked = (config.get("metadata") or {}).get("resourceVersion")
+    return await replace(call, change, is_unconditional=not asked), False
+
+
+def _merged(call: Call, stored: Object | None, config: Mapping[str, Any]) -> Object:
+    live = from_hub(call.kind, stored, call.version) if stored is not None else None
+    merged = managed.applied(call, live, config)
+    obj = strict_decode(Body(merged), type_name(call.kind, call.version), None)
+    metadata.match_name(call, obj["metadata"])
+    return to_hub(call, obj)
+
+
+def _check_configuration(call: Call, config: Any) -> None:
+    """Raises BadRequest for a configuration of another kind or for another object."""
+    given = config if isinstance(config, Mapping) else {}
+    wanted = type_name(call.kind, call.version)
+    api_version, kind = given.get("apiVersion") or "", given.get("kind") or ""
+    if (api_version, kind) != (wanted.api_version, wanted.kind):
+        group, _, version = str(api_version).rpartition("/")
+        raise errors.BadRequest(f"invalid object type: {group}/{version}, Kind={kind}")
+    metadata.match_name(call, dict(given.get("metadata") or {}))
 
 
 def _asks_version(patch_type: PatchType, body: Body) -> bool:
@@ -59,6 +100,9 @@ def read_patch(data: bytes) -> Body:
 class _Applier:
     """One patch, ready to be applied to any number of versions of the object."""
 
+    restores = False
+    """The result is read from values, not from JSON text: its errors read differently."""
+
     def __init__(self, call: Call) -> None:
         self.call = call
         self.type = type_name(call.kind, call.version)
@@ -71,7 +115,7 @@ class _Applier:
         validation = self.call.options.field_validation
         found: list[str] = []
         try:
-            obj = strict_decode(Body(document), self.type, found)
+            obj = strict_decode(Body(document), self.type, found, restores=self.restores)
         except DecodeError as error:
             raise languages.invalid_patch(shown_patch(), str(error)) from None
         if found and validation == "Strict":
@@ -116,6 +160,8 @@ class _MergePatch(_Applier):
 
 
 class _StrategicPatch(_MergePatch):
+    restores = True
+
     def __call__(self, shown: Object) -> Object:
         schema = schema_for(self.type.api_version, self.type.kind)
         try:

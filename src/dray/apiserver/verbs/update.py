@@ -23,7 +23,7 @@ from dray.store.record import Record
 RETRIES: Final = 5
 
 Change = Callable[[Object], Object]
-"""From the stored object (shared) to the wanted one (new, hub form)."""
+"""From the stored object (shared) to the wanted one: new, in hub form, its managedFields settled."""
 
 
 async def update(call: Call, obj: Object) -> tuple[Record, bool]:
@@ -43,8 +43,9 @@ async def update(call: Call, obj: Object) -> tuple[Record, bool]:
             why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {stored['metadata']['uid']}"
             raise conflict(call, why)
         # A second attempt must start from what the client sent, not from what the first made of it.
-        copy: Object = clone(obj)
-        return copy
+        new: Object = clone(obj)
+        managed.record(call, new, stored)
+        return new
 
     return await replace(call, wanted, is_unconditional=not asked), False
 
@@ -69,7 +70,6 @@ async def _replace_once(call: Call, record: Record, obj: Object) -> Record:
     """Raises RevisionConflict and KeyMissing when the object changed meanwhile."""
     call.old = old = record.obj
     _check_version(call, obj, old)
-    managed.record(call, obj, old)
     request = AdmissionRequest(call, "UPDATE", obj, old)
     await call.core.admission.mutate(request)
     obj = request.object or obj
@@ -78,6 +78,7 @@ async def _replace_once(call: Call, record: Record, obj: Object) -> Record:
     request.object = obj
     await call.core.admission.validate(request)
     obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+    managed.settle(obj, old)
     if _is_finished(call, obj):
         return await _finish(call, record, obj)
     if obj == old:
