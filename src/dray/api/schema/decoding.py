@@ -18,7 +18,7 @@ from dray.api.meta import Object
 from dray.api.schema import inspection
 from dray.api.schema.inspection import DecodeError
 from dray.api.schema.model import ABSENT, ZEROS, Schema, zero_struct
-from dray.api.schema.scalars import READERS, BadScalar, Reader, WrongType
+from dray.api.schema.scalars import READERS, BadScalar, Reader, WrongType, read_string
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,38 +86,48 @@ def reader(schema: Schema) -> Reader:
 
 
 def _compile_struct(schema: Schema) -> Reader:
-    rules: dict[str, tuple[Reader, bool]] | None = None
-    plan: tuple[tuple[str, Callable[[], Any] | None], ...] = ()
+    rules: dict[str, _Rule] = {}
+    zeros: list[tuple[str, Callable[[], Any]]] = []
 
     def compile_fields() -> None:
         # Only at the first value, so that an unused part of a kind costs nothing.
-        nonlocal rules, plan
-        rules = {name: (reader(field.schema), _drops_empty(field)) for name, field in schema.fields.items()}
-        plan = tuple((name, None if f.zero() is ABSENT else f.zero) for name, f in schema.fields.items())
+        for rank, (name, field) in enumerate(schema.fields.items()):
+            rules[name] = (reader(field.schema), _drops_empty(field), rank)
+            if field.zero() is not ABSENT:
+                zeros.append((name, field.zero))
 
     def read(value: Any) -> Any:
         if value.__class__ is not dict:
             raise Surprise
-        if rules is None:
+        if not rules:
             compile_fields()
-        found = {}
-        for name, item in value.items():
-            rule = rules.get(name)  # type: ignore[union-attr]
-            if rule is None:
-                raise Surprise
-            if item is not None:
-                item = rule[0](item)
-                if item or not rule[1]:
-                    found[name] = item
         out = {}
-        for name, zero in plan:
-            if name in found:
-                out[name] = found[name]
-            elif zero is not None:
+        last, is_sorted = -1, True
+        for name, item in value.items():
+            if name not in rules:
+                raise Surprise
+            if item is None:
+                continue
+            read_item, drops_empty, rank = rules[name]
+            if item.__class__ is not str or read_item is not read_string:  # most are, and need no call
+                item = read_item(item)
+            if item or not drops_empty:
+                out[name] = item
+                is_sorted = is_sorted and rank > last
+                last = rank
+        for name, zero in zeros:
+            if name not in out:
                 out[name] = zero()
-        return out
+                is_sorted = False
+        return (
+            out if is_sorted else {name: out[name] for name in sorted(out, key=lambda name: rules[name][2])}
+        )
 
     return read
+
+
+_Rule = tuple[Reader, bool, int]
+"""Reader, whether an empty value is left out, and the field's place."""
 
 
 def _drops_empty(field: Any) -> bool:

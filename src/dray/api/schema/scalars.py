@@ -7,6 +7,7 @@ and with `BadScalar` where the type's own parser speaks. Knows nothing of fields
 import base64
 import binascii
 import datetime as dt
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -39,7 +40,6 @@ _INT32 = (-(2**31), 2**31 - 1)
 _INT64 = (-(2**63), 2**63 - 1)
 _RFC3339: Final = "2006-01-02T15:04:05Z07:00"
 _RFC3339_MICRO: Final = "2006-01-02T15:04:05.000000Z07:00"
-_FAST_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 
 
@@ -114,10 +114,12 @@ def read_time(value: Any) -> str | None:
     """Whole seconds in UTC; the zero time reads as null."""
     if value.__class__ is not str:
         raise WrongType("string", aborts=True)
-    if _FAST_TIME.fullmatch(value) and not value.startswith("0001"):
-        _check_moment(value, value, _RFC3339)
-        return value
-    moment = _parse(value, _RFC3339)
+    return _time_text(value)
+
+
+@functools.lru_cache(maxsize=8192)
+def _time_text(text: str) -> str | None:
+    moment = _parse(text, _RFC3339)
     return None if moment is None else format_time(moment)
 
 
