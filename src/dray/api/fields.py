@@ -143,9 +143,11 @@ def type_invalid(path: Path, value: Any, detail: str) -> FieldError:
     return FieldError(ErrorType.TYPE_INVALID, str(path), value, detail)
 
 
-def not_supported(path: Path, value: str, supported: "list[str] | tuple[str, ...]") -> FieldError:
-    """`supported` is shown sorted and quoted."""
-    choices = ", ".join(quote(choice) for choice in sorted(supported))
+def not_supported(
+    path: Path, value: str, supported: "list[str] | tuple[str, ...]", *, in_order: bool = False
+) -> FieldError:
+    """`supported` is shown quoted, and sorted unless `in_order` keeps the order given."""
+    choices = ", ".join(quote(choice) for choice in (supported if in_order else sorted(supported)))
     return FieldError(
         ErrorType.NOT_SUPPORTED, str(path), value, f"supported values: {choices}" if choices else ""
     )

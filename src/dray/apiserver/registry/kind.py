@@ -22,7 +22,6 @@ from dray.api.fields import FieldError
 from dray.api.meta import Object
 from dray.api.resources import Resource
 
-
 GENERIC_UNKNOWN_FIELD = '"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 

@@ -4,6 +4,9 @@ from dray.api.fields import FieldError
 from dray.api.meta import Object
 from dray.api.qos import qos_class
 from dray.api.resources import PODS
+from dray.api.validation.pod.spec import validate_pod_create
+from dray.api.validation.pod.status import validate_pod_status
+from dray.api.validation.pod.update import validate_ephemeral_update, validate_pod_update
 from dray.apiserver.registry.columns import find
 from dray.apiserver.registry.kind import Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_columns import COLUMNS
@@ -46,8 +49,34 @@ def _prepare_status(context: WriteContext, obj: Object) -> None:
         restore(status, old.get("status") or {}, "qosClass")
 
 
+def _prepare_ephemeral(context: WriteContext, obj: Object) -> None:
+    """Of the write, only spec.ephemeralContainers counts."""
+    old = old_of(context)
+    added = (obj.get("spec") or {}).get("ephemeralContainers")
+    for key in obj.keys() | old.keys():
+        if key not in ("metadata", "apiVersion", "kind"):
+            restore(obj, old, key)
+    obj["spec"] = {**old["spec"]}
+    if added:
+        obj["spec"]["ephemeralContainers"] = added
+    else:
+        obj["spec"].pop("ephemeralContainers", None)
+
+
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
-    return []
+    return validate_pod_create(obj)
+
+
+def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_pod_update(obj, old_of(context))
+
+
+def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_pod_status(obj, old_of(context))
+
+
+def _validate_ephemeral(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_ephemeral_update(obj, old_of(context))
 
 
 def grace_seconds(pod: Object, asked: int | None) -> int:
@@ -70,7 +99,9 @@ POD = Kind(
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     validate_create=_validate_create,
-    status=StatusStrategy(_prepare_status),
+    validate_update=_validate_update,
+    status=StatusStrategy(_prepare_status, _validate_status),
+    updatable={"ephemeralcontainers": StatusStrategy(_prepare_ephemeral, _validate_ephemeral)},
     subresources=(
         "attach",
         "binding",

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from dray.api.meta import Object
+from dray.api.schema.model import zero_struct
+from dray.api.schema.registry import schema_for
 from dray.apiserver.registry.kind import WriteContext
 
 Prepare = Callable[[WriteContext, Object], None]
@@ -27,7 +29,14 @@ def old_of(context: WriteContext) -> Object:
 
 
 def clear_status(context: WriteContext, obj: Object) -> None:
-    obj["status"] = {}
+    obj["status"] = empty_status(obj)
+
+
+def empty_status(obj: Object) -> Object:
+    """What the status of a kind is written as before anything is known: counts that are always shown, at zero."""
+    kind = schema_for(obj["apiVersion"], obj["kind"])
+    status = kind.child("status") if kind else None
+    return zero_struct(status) if status else {}
 
 
 def drop_status(context: WriteContext, obj: Object) -> None:

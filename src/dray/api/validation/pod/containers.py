@@ -1,0 +1,220 @@
+"""Containers of every sort: names, images, ports, and what each sort may not have."""
+
+import dataclasses
+from collections.abc import Collection, Mapping
+
+from dray.api import names
+from dray.api.fields import (
+    FieldError,
+    Path,
+    duplicate,
+    forbidden,
+    invalid,
+    not_found,
+    not_supported,
+    required,
+)
+from dray.api.meta import Object
+from dray.api.validation.lists import items_of
+from dray.api.validation.pod.container_security import validate_container_security
+from dray.api.validation.pod.environment import validate_env, validate_env_from
+from dray.api.validation.pod.handlers import validate_lifecycle, validate_probe
+from dray.api.validation.pod.mounts import validate_volume_devices, validate_volume_mounts
+from dray.api.validation.pod.resources import validate_container_resources
+
+PROTOCOLS = ("SCTP", "TCP", "UDP")
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+
+_EPHEMERAL_FORBIDDEN = {
+    "ports": "cannot be set for an Ephemeral Container",
+    "livenessProbe": "cannot be set for an Ephemeral Container",
+    "readinessProbe": "cannot be set for an Ephemeral Container",
+    "startupProbe": "cannot be set for an Ephemeral Container",
+    "lifecycle": "cannot be set for an Ephemeral Container",
+    "resizePolicy": "cannot be set for an Ephemeral Container",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What of the pod its containers may refer to."""
+
+    volumes: Mapping[str, Object]
+    claims: Collection[str]
+    """Names of spec.resourceClaims."""
+    restart_policy: str
+
+
+def validate_containers(containers: list[Object], path: Path, around: Surroundings) -> list[FieldError]:
+    if not containers:
+        return [required(path)]
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, container in enumerate(containers):
+        at = path.index(index)
+        errors += _validate_common(container, at, around)
+        errors += _check_new_name(container, seen, at)
+        if container.get("lifecycle") is not None:
+            errors += validate_lifecycle(container["lifecycle"], at.child("lifecycle"))
+        for probe in PROBES:
+            errors += validate_probe(container.get(probe), at.child(probe))
+        errors += _validate_restart_policy(container, at)
+    return errors + _check_host_ports(containers, path)
+
+
+def validate_init_containers(
+    containers: list[Object], regular: list[Object], path: Path, around: Surroundings
+) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen = {container.get("name") or "" for container in regular}
+    for index, container in enumerate(containers):
+        at = path.index(index)
+        errors += _validate_common(container, at, around)
+        errors += _check_new_name(container, seen, at)
+        policy = container.get("restartPolicy")
+        if policy is not None and policy not in ("Always", "Never", "OnFailure"):
+            choices = ("Always", "Never", "OnFailure")
+            errors.append(not_supported(at.child("restartPolicy"), policy, choices))
+        errors += _validate_init_handlers(container, at)
+        errors += _check_host_ports([container], path, first=index)
+    return errors
+
+
+def validate_ephemeral_containers(
+    containers: list[Object], others: list[Object], path: Path, around: Surroundings
+) -> list[FieldError]:
+    errors: list[FieldError] = []
+    other_names = {container.get("name") or "" for container in others}
+    seen = set(other_names)
+    for index, container in enumerate(containers):
+        at = path.index(index)
+        errors += _validate_common(container, at, around)
+        errors += _check_new_name(container, seen, at)
+        target = container.get("targetContainerName") or ""
+        if target and target not in other_names:
+            text = "must be the name of a container in the pod"
+            errors.append(not_found(at.child("targetContainerName"), target, text))
+        for field, text in _EPHEMERAL_FORBIDDEN.items():
+            if container.get(field):
+                errors.append(forbidden(at.child(field), text))
+        resources = container.get("resources") or {}
+        if any(resources.get(part) for part in ("limits", "requests", "claims")):
+            text = "cannot be set for an Ephemeral Container"
+            errors.append(forbidden(at.child("resources"), text))
+    return errors
+
+
+def validate_images_of_pod(containers: list[Object], path: Path) -> list[FieldError]:
+    """What a pod refuses and a template, for old times' sake, does not."""
+    errors: list[FieldError] = []
+    for index, container in enumerate(containers):
+        image = container.get("image") or ""
+        if image != image.strip():
+            text = "must not have leading or trailing whitespace"
+            errors.append(invalid(path.index(index).child("image"), image, text))
+    return errors
+
+
+def _check_new_name(container: Object, seen: set[str], path: Path) -> list[FieldError]:
+    name = container.get("name") or ""
+    if name in seen:
+        return [duplicate(path.child("name"), name)]
+    if name:
+        seen.add(name)
+    return []
+
+
+def _validate_common(container: Object, path: Path, around: Surroundings) -> list[FieldError]:
+    name, at = container.get("name") or "", path.child("name")
+    errors = [invalid(at, name, text) for text in names.dns_label(name)] if name else [required(at)]
+    if not container.get("image"):
+        errors.append(required(path.child("image")))
+    errors += _choice(container, "terminationMessagePolicy", MESSAGE_POLICIES, path)
+    errors += _validate_ports(items_of(container.get("ports")), path.child("ports"))
+    errors += validate_env(items_of(container.get("env")), path.child("env"))
+    errors += validate_env_from(items_of(container.get("envFrom")), path.child("envFrom"))
+    errors += validate_volume_mounts(container, around.volumes, path.child("volumeMounts"))
+    errors += validate_volume_devices(container, around.volumes, path.child("volumeDevices"))
+    errors += _choice(container, "imagePullPolicy", PULL_POLICIES, path)
+    errors += validate_container_resources(
+        container.get("resources") or {}, around.claims, path.child("resources")
+    )
+    return errors + validate_container_security(
+        container.get("securityContext"), path.child("securityContext")
+    )
+
+
+def _choice(container: Object, field: str, choices: tuple[str, ...], path: Path) -> list[FieldError]:
+    value = container.get(field) or ""
+    if not value:
+        return [required(path.child(field))]
+    return [] if value in choices else [not_supported(path.child(field), value, choices)]
+
+
+def _validate_ports(ports: list[Object], path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, port in enumerate(ports):
+        at = path.index(index)
+        if name := port.get("name") or "":
+            complaints = names.port_name(name)
+            errors += [invalid(at.child("name"), name, text) for text in complaints]
+            if not complaints and name in seen:
+                errors.append(duplicate(at.child("name"), name))
+            seen.add(name)
+        errors += _validate_port_numbers(port, at)
+        errors += _choice(port, "protocol", PROTOCOLS, at)
+    return errors
+
+
+def _validate_port_numbers(port: Object, path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    number, at = port.get("containerPort") or 0, path.child("containerPort")
+    if not number:
+        errors.append(required(at))
+    else:
+        errors += [invalid(at, number, text) for text in names.port_number(number)]
+    if host := port.get("hostPort") or 0:
+        errors += [invalid(path.child("hostPort"), host, text) for text in names.port_number(host)]
+    return errors
+
+
+def _check_host_ports(containers: list[Object], path: Path, first: int = 0) -> list[FieldError]:
+    """A port of the host goes to one container."""
+    errors: list[FieldError] = []
+    taken: set[str] = set()
+    for index, container in enumerate(containers, first):
+        for position, port in enumerate(items_of(container.get("ports"))):
+            if not port.get("hostPort"):
+                continue
+            key = f"{port.get('protocol', '')}/{port.get('hostIP') or ''}/{port['hostPort']}"
+            if key in taken:
+                at = path.index(index).child("ports").index(position)
+                errors.append(duplicate(at.child("hostPort"), key))
+            taken.add(key)
+    return errors
+
+
+def _validate_restart_policy(container: Object, path: Path) -> list[FieldError]:
+    policy = container.get("restartPolicy")
+    if policy is not None and policy not in ("Always", "Never", "OnFailure"):
+        return [not_supported(path.child("restartPolicy"), policy, ("Always", "Never", "OnFailure"))]
+    return []
+
+
+def _validate_init_handlers(container: Object, path: Path) -> list[FieldError]:
+    """Only a restartable init container, a sidecar, runs long enough to be probed."""
+    errors: list[FieldError] = []
+    if container.get("restartPolicy") == "Always":
+        if container.get("lifecycle") is not None:
+            errors += validate_lifecycle(container["lifecycle"], path.child("lifecycle"))
+        for probe in PROBES:
+            errors += validate_probe(container.get(probe), path.child(probe))
+        return errors
+    for field in ("lifecycle", *PROBES):
+        if container.get(field) is not None:
+            text = "may not be set for init containers without restartPolicy=Always"
+            errors.append(forbidden(path.child(field), text))
+    return errors

@@ -1,0 +1,129 @@
+"""Environment variables: their names, and the one source a value may come from."""
+
+import re
+
+from dray.api import names
+from dray.api.fields import FieldError, Path, invalid, not_supported, required
+from dray.api.meta import Object
+
+ENV_FIELDS = (
+    "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
+    "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
+)  # fmt: skip
+VOLUME_FIELDS = (
+    "metadata.annotations",
+    "metadata.labels",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+)
+RESOURCES = (
+    "limits.cpu", "limits.ephemeral-storage", "limits.memory",
+    "requests.cpu", "requests.ephemeral-storage", "requests.memory",
+)  # fmt: skip
+
+_CONVERTIBLE = {*ENV_FIELDS, *VOLUME_FIELDS, "spec.restartPolicy", "spec.schedulerName", "status.phase"}
+_SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
+_SUBSCRIPT = re.compile(r"(.+)\['([^']*)'\]")
+_HUGE_PAGES = ("limits.hugepages-", "requests.hugepages-")
+
+
+def validate_env(variables: list[Object], path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for index, variable in enumerate(variables):
+        at = path.index(index)
+        if name := variable.get("name") or "":
+            errors += [invalid(at.child("name"), name, text) for text in names.env_name(name)]
+        else:
+            errors.append(required(at.child("name")))
+        errors += _validate_source(variable, at.child("valueFrom"))
+    return errors
+
+
+def validate_env_from(sources: list[Object], path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for index, source in enumerate(sources):
+        at = path.index(index)
+        if prefix := source.get("prefix") or "":
+            errors += [invalid(at.child("prefix"), prefix, text) for text in names.env_name(prefix)]
+        references = [field for field in ("configMapRef", "secretRef") if source.get(field) is not None]
+        for field in references:
+            errors += _validate_name(source[field], at.child(field))
+        if not references:
+            errors.append(invalid(at, "", "must specify one of: `configMapRef` or `secretRef`"))
+        elif len(references) > 1:
+            errors.append(invalid(at, "", "may not have more than one field specified at a time"))
+    return errors
+
+
+def _validate_source(variable: Object, path: Path) -> list[FieldError]:
+    source = variable.get("valueFrom")
+    if source is None:
+        return []
+    errors: list[FieldError] = []
+    if source.get("fieldRef") is not None:
+        errors += validate_field_reference(source["fieldRef"], ENV_FIELDS, path.child("fieldRef"))
+    if source.get("resourceFieldRef") is not None:
+        errors += validate_resource_reference(source["resourceFieldRef"], path.child("resourceFieldRef"))
+    for field in ("configMapKeyRef", "secretKeyRef"):
+        if source.get(field) is not None:
+            errors += _validate_key_reference(source[field], path.child(field))
+    count = sum(source.get(field) is not None for field in _SOURCES)
+    if not count:
+        text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+        errors.append(invalid(path, "", text))
+    elif variable.get("value"):
+        errors.append(invalid(path, "", "may not be specified when `value` is not empty"))
+    elif count > 1:
+        errors.append(invalid(path, "", "may not have more than one field specified at a time"))
+    return errors
+
+
+def validate_field_reference(reference: Object, fields: tuple[str, ...], path: Path) -> list[FieldError]:
+    """A field of the pod itself; `fields` are those allowed here."""
+    field, at = reference.get("fieldPath") or "", path.child("fieldPath")
+    if not reference.get("apiVersion"):
+        return [required(path.child("apiVersion"))]
+    if not field:
+        return [required(at)]
+    subscripted = _SUBSCRIPT.fullmatch(field)
+    plain = subscripted[1] if subscripted else field
+    if plain not in _CONVERTIBLE:
+        text = f"error converting fieldPath: field label not supported: {plain}"
+        return [invalid(at, field, text)]
+    if subscripted:
+        key = subscripted[2]
+        if plain == "metadata.annotations":
+            return [invalid(path, key, text) for text in names.qualified_name(key.lower())]
+        if plain == "metadata.labels":
+            return [invalid(path, key, text) for text in names.qualified_name(key)]
+        return [invalid(path, plain, "does not support subscript")]
+    return [] if field in fields else [not_supported(at, field, fields)]
+
+
+def validate_resource_reference(
+    reference: Object, path: Path, *, needs_container: bool = False
+) -> list[FieldError]:
+    if needs_container and not reference.get("containerName"):
+        return [required(path.child("containerName"))]
+    resource, at = reference.get("resource") or "", path.child("resource")
+    if not resource:
+        return [required(at)]
+    if resource not in RESOURCES and not resource.startswith(_HUGE_PAGES):
+        return [not_supported(at, resource, RESOURCES)]
+    return []
+
+
+def _validate_name(reference: Object, path: Path) -> list[FieldError]:
+    name, at = reference.get("name") or "", path.child("name")
+    if not name:
+        return [required(at)]
+    return [invalid(at, name, text) for text in names.dns_subdomain(name)]
+
+
+def _validate_key_reference(reference: Object, path: Path) -> list[FieldError]:
+    errors = [] if reference.get("name") else [required(path.child("name"))]
+    key, at = reference.get("key") or "", path.child("key")
+    if not key:
+        return [*errors, required(at)]
+    return errors + [invalid(at, key, text) for text in names.config_key(key)]

@@ -1,0 +1,193 @@
+"""A pod's spec, in a pod or in a template; and the metadata rules that only pods have."""
+
+from dray.api import names
+from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported, required
+from dray.api.meta import Object
+from dray.api.names import NameRule
+from dray.api.validation.lists import items_of
+from dray.api.validation.meta import validate_annotations, validate_labels
+from dray.api.validation.pod.claims import validate_resource_claims
+from dray.api.validation.pod.container_security import validate_pod_security
+from dray.api.validation.pod.containers import (
+    Surroundings,
+    validate_containers,
+    validate_ephemeral_containers,
+    validate_images_of_pod,
+    validate_init_containers,
+)
+from dray.api.validation.pod.placement import (
+    validate_affinity,
+    validate_readiness_gates,
+    validate_scheduling_gates,
+    validate_spread,
+    validate_tolerations,
+)
+from dray.api.validation.pod.resources import validate_amounts, validate_pod_resources
+from dray.api.validation.pod.volumes import validate_volumes
+
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+RESTART_POLICIES = ("Always", "OnFailure", "Never")
+DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+SPEC, METADATA = Path("spec"), Path("metadata")
+
+_MAX_INT32 = 2**31 - 1
+_NAMES: tuple[tuple[str, NameRule], ...] = (
+    ("serviceAccountName", names.dns_subdomain),
+    ("nodeName", names.dns_subdomain),
+    ("hostname", names.dns_label),
+    ("subdomain", names.dns_label),
+    ("priorityClassName", names.dns_subdomain),
+    ("runtimeClassName", names.dns_subdomain),
+)
+
+
+def validate_pod_create(pod: Object) -> list[FieldError]:
+    """All but the ObjectMeta that every kind has."""
+    errors = validate_pod(pod)
+    spec = pod.get("spec") or {}
+    if spec.get("ephemeralContainers"):
+        errors.append(forbidden(SPEC.child("ephemeralContainers"), "cannot be set on create"))
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        text = "cannot be set until all schedulingGates have been cleared"
+        errors.append(forbidden(SPEC.child("nodeName"), text))
+    if MIRROR_ANNOTATION in (pod["metadata"].get("annotations") or {}) and spec.get("resourceClaims"):
+        # Kubernetes names no field here.
+        errors.append(forbidden(Path("[]"), "static pods do not support resource claims"))
+    return errors
+
+
+def validate_pod(pod: Object) -> list[FieldError]:
+    """What holds for a pod at creation and after."""
+    spec = pod.get("spec") or {}
+    errors = validate_pod_annotations(pod)
+    errors += validate_pod_spec(spec, SPEC, is_pod=True)
+    for field in ("containers", "initContainers"):
+        errors += validate_images_of_pod(items_of(spec.get(field)), SPEC.child(field))
+    return errors
+
+
+def validate_pod_annotations(pod: Object) -> list[FieldError]:
+    mirror = (pod["metadata"].get("annotations") or {}).get(MIRROR_ANNOTATION)
+    if mirror is None or (pod.get("spec") or {}).get("nodeName"):
+        return []
+    at = METADATA.child("annotations").key(MIRROR_ANNOTATION)
+    return [invalid(at, mirror, "must set spec.nodeName if mirror pod annotation is set")]
+
+
+def validate_pod_spec(spec: Object, path: Path, *, is_pod: bool = False) -> list[FieldError]:
+    volumes, errors = validate_volumes(items_of(spec.get("volumes")), path.child("volumes"))
+    claims = items_of(spec.get("resourceClaims"))
+    errors += validate_resource_claims(claims, path.child("resourceClaims"))
+    around = Surroundings(
+        volumes=volumes,
+        claims={claim["name"] for claim in claims if claim.get("name")},
+        restart_policy=spec.get("restartPolicy") or "",
+    )
+    errors += _validate_all_containers(spec, path, around)
+    errors += validate_pod_resources(spec.get("resources"), path.child("resources"))
+    errors += _validate_policies(spec, path)
+    errors += validate_labels(spec.get("nodeSelector") or {}, path.child("nodeSelector"))
+    errors += validate_pod_security(spec.get("securityContext"), path.child("securityContext"))
+    errors += _validate_host_network(spec, path, is_pod=is_pod)
+    errors += _validate_pull_secrets(spec, path.child("imagePullSecrets"))
+    errors += _validate_placement(spec, path)
+    errors += _validate_names(spec, path)
+    errors += _validate_deadline(spec, path.child("activeDeadlineSeconds"))
+    return errors + _validate_rest(spec, path)
+
+
+def _validate_all_containers(spec: Object, path: Path, around: Surroundings) -> list[FieldError]:
+    regular, init = items_of(spec.get("containers")), items_of(spec.get("initContainers"))
+    errors = validate_containers(regular, path.child("containers"), around)
+    errors += validate_init_containers(init, regular, path.child("initContainers"), around)
+    ephemeral = items_of(spec.get("ephemeralContainers"))
+    at = path.child("ephemeralContainers")
+    return errors + validate_ephemeral_containers(ephemeral, regular + init, at, around)
+
+
+def _validate_policies(spec: Object, path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for field, choices in (("restartPolicy", RESTART_POLICIES), ("dnsPolicy", DNS_POLICIES)):
+        value = spec.get(field) or ""
+        if not value:
+            errors.append(required(path.child(field)))
+        elif value not in choices:
+            errors.append(not_supported(path.child(field), value, choices, in_order=True))
+    return errors
+
+
+def _validate_host_network(spec: Object, path: Path, *, is_pod: bool) -> list[FieldError]:
+    if not spec.get("hostNetwork"):
+        return []
+    errors: list[FieldError] = []
+    for index, container in enumerate(items_of(spec.get("containers"))):
+        for position, port in enumerate(items_of(container.get("ports"))):
+            host = port.get("hostPort") or 0
+            if host != (port.get("containerPort") or 0) and (host or is_pod):
+                at = path.child("containers").index(index).child("ports").index(position)
+                text = "must match `containerPort` when `hostNetwork` is true"
+                errors.append(invalid(at.child("hostPort"), host, text))
+    return errors
+
+
+def _validate_pull_secrets(spec: Object, path: Path) -> list[FieldError]:
+    return [
+        required(path.index(index).child("name"))
+        for index, secret in enumerate(items_of(spec.get("imagePullSecrets")))
+        if not secret.get("name")
+    ]
+
+
+def _validate_placement(spec: Object, path: Path) -> list[FieldError]:
+    errors = validate_affinity(spec.get("affinity"), path.child("affinity"))
+    gates = items_of(spec.get("readinessGates"))
+    errors += validate_readiness_gates(gates, path.child("readinessGates"))
+    gates = items_of(spec.get("schedulingGates"))
+    errors += validate_scheduling_gates(gates, path.child("schedulingGates"))
+    constraints = items_of(spec.get("topologySpreadConstraints"))
+    errors += validate_spread(constraints, path.child("topologySpreadConstraints"))
+    return errors + validate_tolerations(items_of(spec.get("tolerations")), path.child("tolerations"))
+
+
+def _validate_names(spec: Object, path: Path) -> list[FieldError]:
+    return [
+        invalid(path.child(field), spec[field], text)
+        for field, rule in _NAMES
+        if spec.get(field)
+        for text in rule(spec[field])
+    ]
+
+
+def _validate_deadline(spec: Object, path: Path) -> list[FieldError]:
+    deadline = spec.get("activeDeadlineSeconds")
+    if deadline is None or 1 <= deadline <= _MAX_INT32:
+        return []
+    return [invalid(path, deadline, f"must be between 1 and {_MAX_INT32}, inclusive")]
+
+
+def _validate_rest(spec: Object, path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    policy, choices = spec.get("preemptionPolicy"), ("Never", "PreemptLowerPriority")
+    if policy is not None and policy not in choices:
+        errors.append(not_supported(path.child("preemptionPolicy"), policy, choices))
+    if spec.get("overhead"):
+        errors += validate_amounts({"limits": spec["overhead"]}, path.child("overhead"))
+    system = spec.get("os")
+    if system is not None and system.get("name") not in ("linux", "windows"):
+        at = path.child("os", "name")
+        name = system.get("name") or ""
+        errors.append(not_supported(at, name, ("linux", "windows")) if name else required(at))
+    return errors
+
+
+def validate_template(template: Object, path: Path) -> list[FieldError]:
+    """Metadata and spec of a pod template; selectors and restart policies are the workload's matter."""
+    meta = template.get("metadata") or {}
+    at = path.child("metadata")
+    errors = validate_labels(meta.get("labels") or {}, at.child("labels"))
+    errors += validate_annotations(meta.get("annotations") or {}, at.child("annotations"))
+    errors += validate_pod_spec(template.get("spec") or {}, path.child("spec"))
+    if (template.get("spec") or {}).get("ephemeralContainers"):
+        at = path.child("spec", "ephemeralContainers")
+        errors.append(forbidden(at, "ephemeral containers not allowed in pod template"))
+    return errors

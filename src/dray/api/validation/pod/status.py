@@ -1,0 +1,224 @@
+"""What a pod's status may say, above all of claims and the health of devices (api.md 4.3 to 4.5)."""
+
+import ipaddress
+
+from dray.api import names
+from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required, too_long
+from dray.api.meta import Object
+from dray.api.validation.lists import items_of
+from dray.api.validation.meta import immutable
+from dray.api.validation.pod.spec import validate_pod_annotations
+
+STATUS = Path("status")
+HEALTHS = ("Healthy", "Unhealthy", "Unknown")
+MESSAGE_MAX_BYTES = 1024
+
+_NOT_A_CLAIM = (
+    "must match one of the container's resource claims in a format 'claim:<claimName>/<request>' or "
+    "'claim:<claimName>' if request is empty"
+)
+_BAD_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+
+
+def validate_pod_status(new: Object, old: Object) -> list[FieldError]:
+    """All but the ObjectMeta that every kind has."""
+    status, before = new.get("status") or {}, old.get("status") or {}
+    spec = new.get("spec") or {}
+    errors = validate_pod_annotations(new)
+    errors += _validate_conditions(items_of(status.get("conditions")))
+    nominated = status.get("nominatedNodeName") or ""
+    if nominated and nominated != before.get("nominatedNodeName"):
+        at = STATUS.child("nominatedNodeName")
+        errors += [invalid(at, nominated, text) for text in names.dns_subdomain(nominated)]
+    errors += immutable(status.get("qosClass"), before.get("qosClass"), STATUS.child("qosClass"))
+    errors += _validate_transitions(status, before, spec)
+    errors += _validate_claim_statuses(status, spec, STATUS.child("resourceClaimStatuses"))
+    errors += _validate_extended_claim(
+        status.get("extendedResourceClaimStatus"), spec, STATUS.child("extendedResourceClaimStatus")
+    )
+    errors += _validate_health(status, spec)
+    return errors + _validate_addresses(status)
+
+
+def _validate_conditions(conditions: list[Object]) -> list[FieldError]:
+    # Kubernetes prints Go's field name here.
+    return [
+        invalid(STATUS.child("conditions").index(index).child("Type"), condition.get("type") or "", text)
+        for index, condition in enumerate(conditions)
+        for text in names.qualified_name(condition.get("type") or "")
+    ]
+
+
+def _validate_transitions(status: Object, before: Object, spec: Object) -> list[FieldError]:
+    """A container that ended for good stays ended."""
+    policy = spec.get("restartPolicy")
+    if policy == "Always":
+        return []
+    errors: list[FieldError] = []
+    for field in ("containerStatuses", "initContainerStatuses"):
+        sidecars = {
+            container.get("name")
+            for container in items_of(spec.get("initContainers"))
+            if container.get("restartPolicy") == "Always"
+        }
+        earlier = {one.get("name"): one for one in items_of(before.get(field))}
+        for index, one in enumerate(items_of(status.get(field))):
+            was = _ended(earlier.get(one.get("name")))
+            if was is None or one.get("name") in sidecars:
+                continue
+            if (was.get("exitCode") or 0) and policy == "OnFailure":
+                continue
+            if _ended(one) is None:
+                at = STATUS.child(field).index(index).child("state")
+                errors.append(forbidden(at, "may not be transitioned to non-terminated state"))
+    return errors
+
+
+def _ended(status: Object | None) -> Object | None:
+    ended = ((status or {}).get("state") or {}).get("terminated")
+    return None if ended is None else dict(ended)
+
+
+def _validate_claim_statuses(status: Object, spec: Object, path: Path) -> list[FieldError]:
+    claims = {claim.get("name") for claim in items_of(spec.get("resourceClaims"))}
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, one in enumerate(items_of(status.get("resourceClaimStatuses"))):
+        at, name = path.index(index), one.get("name") or ""
+        if name not in claims:
+            text = "must match the name of an entry in `spec.resourceClaims`"
+            errors.append(invalid(at.child("name"), name, text))
+        elif name in seen:
+            errors.append(duplicate(at.child("name"), name))
+        seen.add(name)
+        if (claim := one.get("resourceClaimName")) is not None:
+            where = at.child("resourceClaimName")
+            errors += [invalid(where, claim, text) for text in names.dns_subdomain(claim)]
+    return errors
+
+
+def _validate_extended_claim(extended: Object | None, spec: Object, path: Path) -> list[FieldError]:
+    if extended is None:
+        return []
+    mappings = items_of(extended.get("requestMappings"))
+    errors: list[FieldError] = []
+    if not mappings:
+        text = "at least one request mapping is required"
+        errors.append(required(path.child("requestMappings"), text))
+    containers = {
+        container.get("name"): container
+        for field in ("initContainers", "containers")
+        for container in items_of(spec.get(field))
+    }
+    seen: set[tuple[str, ...]] = set()
+    for index, mapping in enumerate(mappings):
+        at = path.child("requestMappings").index(index)
+        errors += _validate_mapping(mapping, containers, at, path)
+        key = tuple(mapping.get(field) or "" for field in _MAPPING_FIELDS)
+        if key in seen:
+            errors += [duplicate(at.child(field), mapping.get(field) or "") for field in _MAPPING_FIELDS]
+        seen.add(key)
+    claim, where = extended.get("resourceClaimName") or "", path.child("resourceClaimName")
+    if not claim:
+        return [*errors, required(where)]
+    return errors + [invalid(where, claim, text) for text in names.dns_subdomain(claim)]
+
+
+_MAPPING_FIELDS = ("containerName", "resourceName", "requestName")
+
+
+def _validate_mapping(
+    mapping: Object, containers: dict[str | None, Object], path: Path, parent: Path
+) -> list[FieldError]:
+    errors: list[FieldError] = []
+    name, resource = mapping.get("containerName") or "", mapping.get("resourceName") or ""
+    if name not in containers:
+        text = "must match the name of an entry in `spec.initContainers.name` or `spec.containers.name`"
+        errors.append(invalid(path.child("containerName"), name, text))
+    else:
+        requests = (containers[name].get("resources") or {}).get("requests") or {}
+        if resource not in requests:
+            text = "must match the resource name in the container's resource requests"
+            errors.append(invalid(path.child("resourceName"), resource, text))
+    request = mapping.get("requestName") or ""
+    # Kubernetes leaves the index out of this one's path.
+    at = parent.child("requestName")
+    return errors + [invalid(at, request, text) for text in names.dns_label(request)]
+
+
+def _validate_health(status: Object, spec: Object) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for statuses, field in (("containerStatuses", "containers"), ("initContainerStatuses", "initContainers")):
+        containers = {one.get("name"): one for one in items_of(spec.get(field))}
+        for index, one in enumerate(items_of(status.get(statuses))):
+            container = containers.get(one.get("name"))
+            if container is not None:
+                at = STATUS.child(statuses).index(index).child("allocatedResourcesStatus")
+                errors += _validate_resource_statuses(
+                    items_of(one.get("allocatedResourcesStatus")), container, at
+                )
+    for index, one in enumerate(items_of(status.get("ephemeralContainerStatuses"))):
+        if one.get("allocatedResourcesStatus"):
+            at = STATUS.child("ephemeralContainerStatuses").index(index).child("allocatedResourcesStatus")
+            errors.append(forbidden(at, "must not be specified in container status"))
+    return errors
+
+
+def _validate_resource_statuses(statuses: list[Object], container: Object, path: Path) -> list[FieldError]:
+    resources = container.get("resources") or {}
+    claims = {
+        f"claim:{use.get('name', '')}" + (f"/{use['request']}" if use.get("request") else "")
+        for use in items_of(resources.get("claims"))
+    }
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, one in enumerate(statuses):
+        at, name = path.index(index), one.get("name") or ""
+        if name in seen:
+            errors.append(duplicate(at.child("name"), name))
+        seen.add(name)
+        if name.startswith("claim:"):
+            if name not in claims:
+                errors.append(invalid(at.child("name"), name, _NOT_A_CLAIM))
+        elif name not in (resources.get("requests") or {}):
+            text = "must match one of the container's resource requests"
+            errors.append(invalid(at.child("name"), name, text))
+        errors += _validate_devices(items_of(one.get("resources")), at.child("resources"))
+    return errors
+
+
+def _validate_devices(devices: list[Object], path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, device in enumerate(devices):
+        at, health = path.index(index), device.get("health") or ""
+        if health not in HEALTHS:
+            errors.append(not_supported(at.child("health"), health, HEALTHS))
+        message = device.get("message")
+        if message is not None and not message:
+            errors.append(required(at.child("message"), "must not be empty if specified"))
+        elif message is not None and names.byte_length(message) > MESSAGE_MAX_BYTES:
+            errors.append(too_long(at.child("message"), MESSAGE_MAX_BYTES))
+        identity = device.get("resourceID") or ""
+        if identity in seen:
+            errors.append(duplicate(at.child("resourceID"), identity))
+        seen.add(identity)
+    return errors
+
+
+def _validate_addresses(status: Object) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for field in ("podIPs", "hostIPs"):
+        for index, one in enumerate(items_of(status.get(field))):
+            text = one.get("ip") or ""
+            if not _is_address(text):
+                errors.append(invalid(STATUS.child(field).index(index), text, _BAD_ADDRESS))
+    return errors
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
