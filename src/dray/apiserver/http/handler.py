@@ -8,6 +8,7 @@ from aiohttp import web
 
 from dray.api import errors
 from dray.apiserver.access import Attributes, Authenticator, selected_name
+from dray.apiserver.authentication.impersonation import impersonate, wanted_user
 from dray.apiserver.core import Core
 from dray.apiserver.http import request_info, resources
 from dray.apiserver.http.documents import Documents
@@ -43,7 +44,11 @@ class HttpApi:
         query: Query = parse_qs(raw, keep_blank_values=True) if raw else {}
         info = request_info.parse(request.method, request.rel_url.raw_path, watch=_asks_watch(query))
         user = await self._authenticator.authenticate(request)
-        self._core.authorize(_attributes(info, user, query))
+        attributes = _attributes(info, user, query)
+        if (wanted := wanted_user(request.headers)) is not None:
+            user = impersonate(user, wanted, self._core.authorizer, attributes)
+            attributes = _attributes(info, user, query)
+        self._core.authorize(attributes)
         if info.is_resource:
             return await resources.serve(self._core, request, info, user, query)
         return await self._documents.serve(request, query)

@@ -39,7 +39,10 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False) -> Record:
     await call.core.admission.validate(request)
     if obj["metadata"].get("resourceVersion"):
         raise errors.StatusError("resourceVersion should not be set on objects to be created")
-    obj["metadata"].pop("resourceVersion", None)
+    if call.dry_run:
+        obj["metadata"].pop("resourceVersion", None)
+    else:
+        metadata.put_in_order(obj)
     return await _store(call, obj)
 
 

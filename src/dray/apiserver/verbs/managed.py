@@ -72,9 +72,10 @@ def _converter(call: Call) -> Converter:
     kind, group = call.kind, call.kind.resource.group
 
     def convert(obj: Mapping[str, Any], api_version: str) -> Mapping[str, Any] | None:
-        given_group, _, version = api_version.rpartition("/")
-        if given_group != group or version not in kind.versions:
+        wanted_group, _, version = api_version.rpartition("/")
+        if wanted_group != group or version not in kind.versions:
             return None
-        return from_hub(kind, kind.to_hub(clone(obj), call.version), version)
+        given_version = obj["apiVersion"].rpartition("/")[2]
+        return from_hub(kind, kind.to_hub(clone(obj), given_version), version)
 
     return convert

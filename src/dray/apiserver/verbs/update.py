@@ -85,6 +85,7 @@ async def _replace_once(call: Call, record: Record, obj: Object) -> Record:
         return record
     if call.dry_run:
         return unstored(call, obj)
+    metadata.put_in_order(obj)
     with store_failures():
         return await call.core.store.update(call.stored.qualified, record.path, obj, record.revision)
 
