@@ -5,7 +5,6 @@ becomes a method. It does not know any service. Importing this module costs grpc
 """
 
 import asyncio
-import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -163,11 +162,17 @@ class UnixServer:
 
     async def stop(self, grace_seconds: float = 0) -> None:
         """Stop listening and remove the socket; calls in flight have `grace_seconds` to end."""
-        with contextlib.suppress(FileNotFoundError):
-            if self.path.stat().st_ino == self._inode:
-                self.path.unlink()
+        if self.is_in_place():
+            self.path.unlink(missing_ok=True)
         await self._server.stop(grace_seconds)
         self._socket.close()
+
+    def is_in_place(self) -> bool:
+        """Whether the socket is still there, and still this server's."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
 
 class TcpServer:

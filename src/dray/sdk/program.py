@@ -1,0 +1,92 @@
+"""A driver as a program: flags, logs, the connection to the cluster, signals.
+
+    if __name__ == "__main__":
+        run(Lamps())
+
+A driver with flags of its own parses them with `options.parse` and calls `serve` itself.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import Any, Final
+
+from dray.api.errors import StatusError
+from dray.client.config import ConfigError, load_config
+from dray.client.http import HttpClient
+from dray.client.protocol import Unreachable
+from dray.client.versions import VersionedClient
+from dray.kits import klog
+from dray.sdk.driver import Driver
+from dray.sdk.errors import PublishError
+from dray.sdk.options import COMMON_FLAGS, OptionError, Options, options_from, parse
+from dray.sdk.plugin import KubeletPlugin
+
+log = logging.getLogger("dray.sdk.program")
+
+_STOP_SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+_SPLIT_COUNTERS_SINCE: Final = 35
+"""The minor version of Kubernetes from which counter sets have slices of their own."""
+
+
+def run(driver: Driver) -> None:
+    """Run `driver` with the common flags until it is told to stop; ends the process with 1 after an error."""
+    program = os.path.basename(sys.argv[0])
+    try:
+        options = options_from(parse(COMMON_FLAGS, sys.argv[1:], os.environ, program))
+    except OptionError as error:
+        sys.exit(f"Error: {error}")
+    klog.configure(
+        json_format=options.json_logs, level=logging.DEBUG if options.verbosity >= 4 else logging.INFO
+    )
+    sys.exit(asyncio.run(serve(driver, options, user_agent=program)))
+
+
+async def serve(driver: Driver, options: Options, *, user_agent: str, **plugin_settings: Any) -> int:
+    """Run `driver` until a signal or a fatal error; the exit code. Logs what went wrong."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _STOP_SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        config = load_config(options.kubeconfig or None, in_cluster_first=True)
+    except ConfigError as error:
+        log.critical("%s", error)
+        return 1
+    http = HttpClient(config, user_agent=user_agent, field_manager=driver.name, on_warning=_log_warning)
+    async with VersionedClient(http) as client:
+        try:
+            combined = await _has_combined_counters(http)
+            async with KubeletPlugin(
+                driver, client, options, combined_counters=combined, **plugin_settings
+            ) as plugin:
+                await _first_of(stop, plugin.failed)
+                return 1 if plugin.error is not None else 0
+        except (OSError, ValueError, TypeError, PublishError, Unreachable) as error:
+            log.critical("The driver cannot start: %s", error)
+            return 1
+
+
+def _log_warning(text: str) -> None:
+    log.warning(f"Warning: {text}", extra=klog.kv())
+
+
+async def _has_combined_counters(http: HttpClient) -> bool:
+    """Whether the server still wants counter sets beside the devices that consume them."""
+    try:
+        minor = (await http.request("GET", "/version")).get("minor", "")
+    except (StatusError, Unreachable) as error:
+        # Newer is likelier, and a pool without counters does not care.
+        log.debug("The server's version is unknown: %s", error)
+        return False
+    digits = "".join(character for character in minor if character.isdigit())
+    return bool(digits) and int(digits) < _SPLIT_COUNTERS_SINCE
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

@@ -1,0 +1,88 @@
+"""How the kubelet gets to know the driver: the registration service on its own socket.
+
+GetInfo is answered from memory, since the kubelet gives it one second. What the kubelet said last about the
+registration is kept, for logs, readiness and `dray doctor`.
+"""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+
+from dray.kits.klog import kv
+from dray.sdk.calls import CallLog
+from dray.wire.kubelet import PLUGIN_TYPE_DRA, REGISTRATION
+from dray.wire.rpc import Handler, RpcFailure, UnixServer, service_handler
+
+log = logging.getLogger("dray.sdk.registration")
+
+SILENCE_SECONDS: Final = 30.0
+"""After which a kubelet that never asked is worth a warning."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RegistrationStatus:
+    asked: bool = False
+    """Whether a kubelet has called GetInfo."""
+    registered: bool = False
+    error: str = ""
+
+
+class Registrar:
+    """Serves the registration socket at `path` for the service on `endpoint`."""
+
+    def __init__(
+        self, path: Path, driver: str, endpoint: Path, supported_versions: Sequence[str], calls: CallLog
+    ) -> None:
+        self.status = RegistrationStatus()
+        self._info = REGISTRATION.message("PluginInfo")(
+            type=PLUGIN_TYPE_DRA, name=driver, endpoint=str(endpoint), supported_versions=supported_versions
+        )
+        self._calls = calls
+        self.server = UnixServer(path, [self._handler()])
+        self._warning: asyncio.TimerHandle | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.server.path
+
+    def _handler(self) -> Handler:
+        methods = {"GetInfo": self._get_info, "NotifyRegistrationStatus": self._notify}
+        return service_handler(REGISTRATION, "Registration", methods)
+
+    async def start(self) -> None:
+        """Raises OSError when the socket cannot be made."""
+        await self.server.start()
+        self._warning = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self._warn_of_silence)
+
+    async def stop(self) -> None:
+        if self._warning is not None:
+            self._warning.cancel()
+        await self.server.stop()
+
+    def _warn_of_silence(self) -> None:
+        if not self.status.asked:
+            log.warning(
+                "No kubelet has asked for the driver yet. Is this the registry directory of the kubelet's root?",
+                extra=kv(socket=str(self.path), seconds=SILENCE_SECONDS),
+            )
+
+    async def _get_info(self, request: Any) -> Any:
+        self._calls.begin("/pluginregistration.Registration/GetInfo")
+        self.status = dataclasses.replace(self.status, asked=True)
+        return self._info
+
+    async def _notify(self, request: Any) -> Any:
+        self._calls.begin("/pluginregistration.Registration/NotifyRegistrationStatus")
+        registered = bool(request.plugin_registered)
+        self.status = RegistrationStatus(asked=True, registered=registered, error=request.error)
+        if not registered:
+            log.error("The kubelet refused the registration", extra=kv(err=request.error))
+            # An error makes the kubelet log the reason, too.
+            raise RpcFailure(grpc.StatusCode.UNKNOWN, f"failed registration process: {request.error}")
+        log.debug("Registered with the kubelet", extra=kv(socket=str(self.path)))
+        return REGISTRATION.message("RegistrationStatusResponse")()
