@@ -41,15 +41,22 @@ class Execution:
     def _open(self, name: str, flags: int) -> int:
         return os.open(name, flags | os.O_CLOEXEC, dir_fd=self._directory)
 
+    def _open_sink(self, name: str) -> int:
+        """Raises OSError when the node agent does not read any more."""
+        descriptor = self._open(name, os.O_WRONLY | os.O_NONBLOCK)
+        os.set_blocking(descriptor, True)
+        return descriptor
+
     def run(self) -> None:
-        status = self._open("status", os.O_WRONLY)
+        status = self._open_sink("status")
         try:
             self._main = self._start()
         except StartError as error:
             os.write(status, f"error {error}\n".encode())
             return
-        os.write(status, b"started\n")
+        # Listening first: who reads `started` opens the control pipe at once.
         self._listen()
+        os.write(status, b"started\n")
         while self._exit is None:
             self._loop.run_once(60)
         if self._terminal is not None:
@@ -68,8 +75,8 @@ class Execution:
     def _start_on_pipes(self) -> int:
         streams = Streams(
             self._input() if self._wants_input else os.open(os.devnull, os.O_RDONLY),
-            self._open("out", os.O_WRONLY),
-            self._open("err", os.O_WRONLY),
+            self._open_sink("out"),
+            self._open_sink("err"),
         )
         try:
             return program.start(self._program, streams)
@@ -85,7 +92,7 @@ class Execution:
         return reader
 
     def _start_on_terminal(self) -> int:
-        self._output = self._open("out", os.O_WRONLY)
+        self._output = self._open_sink("out")
         self._terminal = Terminal(self._loop, self._show)
         if self._wants_input:
             self._loop.read(self._input(), self._type)

@@ -88,14 +88,17 @@ def probe() -> None:
 class View:
     """Builds the container's view; call inside the namespaces made by `enter`."""
 
-    def __init__(self, staging: str) -> None:
+    def __init__(self, staging: str, marker: str) -> None:
+        """`staging`: an empty directory. `marker`: a device name that tells this view from all others."""
         self._staging = staging
+        self._marker = marker
         self._made: list[str] = []
         """Directories that exist in this view only and may get new entries."""
         self._volumes: list[str] = []
 
     def build(self, binds: Sequence[Bind], devices: Sequence[DeviceNode], *, all_devices: bool) -> None:
         """Apply everything, shallow destinations first. `all_devices`: keep the host's /dev."""
+        syscalls.mount(self._marker, self._staging, "tmpfs", 0, "size=4k")
         ordered = sorted(binds, key=lambda bind: bind.destination.rstrip("/").count("/"))
         self._replace_root_if_needed([*(b.destination for b in ordered), *(d.path for d in devices)])
         # Sources are held open first: a later mount may hide their paths.
@@ -215,7 +218,7 @@ class View:
         original = os.open(directory, os.O_PATH | os.O_DIRECTORY)
         entries = list(_entries(original))
         mode = stat.S_IMODE(os.fstat(original).st_mode)
-        syscalls.mount("tmpfs", target, "tmpfs", syscalls.MS_NODEV, f"mode={mode:o}")
+        syscalls.mount(self._marker, target, "tmpfs", syscalls.MS_NODEV, f"mode={mode:o}")
         if directory != target:
             syscalls.mount("none", target, "", syscalls.MS_UNBINDABLE)
         for name, link, is_directory in entries:

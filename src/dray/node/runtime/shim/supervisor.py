@@ -1,7 +1,7 @@
 """The life of one container: its view, its main program, its log, its exit, and the end of everything it started.
 
 Started with the container's directory as its argument and descriptor 3 as a pipe that takes one JSON line: either
-`{"pid": ..., "started": ...}` once the main program runs, or `{"error": ...}`. In the directory:
+`{"pid": ..., "started": <ns since 1970>}` once the main program runs, or `{"error": ...}`. In the directory:
 
     spec     JSON, read and removed at the start (it carries the environment)
     state    JSON: who this process is, for a node agent that restarts
@@ -52,6 +52,7 @@ class Supervisor:
         self._main = 0
         self._status: int | None = None
         self._commands = b""
+        self._started = 0
         self._finished = 0
         self._outputs: list[tuple[int, LineCutter]] = []
         self._sessions: set[int] = set()
@@ -72,8 +73,9 @@ class Supervisor:
         except (StartError, OSError) as error:
             self._give_up(error)
             return
+        self._started = time.time_ns()
         self._save("state", self._state())
-        if not self._tell({"pid": self._main, "started": time.time_ns()}):
+        if not self._tell({"pid": self._main, "started": self._started}):
             self._end()
         while self._status is None:
             self._loop.run_once(OWNER_CHECK_SECONDS)
@@ -82,10 +84,12 @@ class Supervisor:
         self._finish(self._status)
 
     def _state(self) -> dict[str, Any]:
-        state = {"supervisor": os.getpid(), "started": _start_ticks(), "main": self._main}
-        with contextlib.suppress(OSError):
-            state["namespace"] = os.stat("/proc/self/ns/mnt").st_ino
-        return state
+        return {
+            "supervisor": os.getpid(),
+            "ticks": _start_ticks(),
+            "main": self._main,
+            "started": self._started,
+        }
 
     def _save(self, name: str, content: dict[str, Any]) -> None:
         # The directory may be gone, and then nobody will read this.
@@ -114,7 +118,7 @@ class Supervisor:
 
         namespace.enter(*(identity[:2] if identity else (0, 0)))
         syscalls.set_hostname(self._spec["hostname"])
-        view = namespace.View(f"{self._path}/root")
+        view = namespace.View(f"{self._path}/root", self._spec["marker"])
         view.build(
             [namespace.Bind(*bind) for bind in self._spec["binds"]],
             [namespace.DeviceNode(*device) for device in self._spec["devices"]],
@@ -293,4 +297,6 @@ def _start_ticks() -> int:
 
 
 def main() -> None:
+    # Out of reach of signals meant for the node agent's session.
+    os.setsid()
     Supervisor(sys.argv[1]).run()

@@ -1,0 +1,74 @@
+"""What an image stands for where nothing is pulled: a program of this machine.
+
+Decides which program a container runs. A container that names its command needs no image. One that does not gets the
+program its image is known for, if the machine has it; otherwise nobody can know what to run, and the error says so.
+"""
+
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from dray.node.runtime.protocol import ImageFailure
+
+ENTRYPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "alpine": ("sh",),
+    "bash": ("bash",),
+    "busybox": ("sh",),
+    "debian": ("bash",),
+    "dra-example-driver": ("dra-example-kubeletplugin",),
+    "fedora": ("bash",),
+    "httpd": ("httpd", "-DFOREGROUND"),
+    "nginx": ("nginx", "-g", "daemon off;"),
+    "node": ("node",),
+    "pause": ("sleep", "2147483647"),
+    "postgres": ("postgres",),
+    "python": ("python3",),
+    "redis": ("redis-server",),
+    "ubuntu": ("bash",),
+}
+"""Last part of the repository -> what a container of it runs when the pod does not say."""
+
+OWN_PROGRAMS: Final[Mapping[str, str]] = {"dra-example-kubeletplugin": "dray.drivers.example"}
+"""Console scripts of dray that stand for an image's program, and the module that `python -m` runs instead."""
+
+_REFERENCE = re.compile(r"^(?P<name>[^@]*?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@.*)?$")
+
+
+def repository_of(image: str) -> str:
+    """`registry.k8s.io/pause:3.10` -> `registry.k8s.io/pause`."""
+    match = _REFERENCE.match(image)
+    return match["name"] if match else image
+
+
+def entrypoint_of(image: str) -> tuple[str, ...]:
+    """The command of a container whose pod names none. Raises ImageFailure."""
+    name = repository_of(image).rsplit("/", 1)[-1]
+    known = ENTRYPOINTS.get(name)
+    if known is None:
+        raise ImageFailure(
+            "ErrImagePull",
+            f'this node runs programs of its own machine and pulls no images: nothing is known about "{image}"; '
+            "set the container's command",
+        )
+    program = known[0]
+    if program not in OWN_PROGRAMS and shutil.which(program) is None:
+        raise ImageFailure(
+            "ErrImagePull",
+            f'this node runs programs of its own machine and pulls no images: "{image}" would run "{program}", '
+            "which is not on the node's PATH; install it, or set the container's command",
+        )
+    return known
+
+
+def resolve_own_program(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with the name of a program that dray brings replaced by what starts it."""
+    name = arguments[0].rsplit("/", 1)[-1] if arguments else ""
+    if name not in OWN_PROGRAMS:
+        return list(arguments)
+    script = Path(sys.executable).with_name(name)
+    if script.exists():
+        return [str(script), *arguments[1:]]
+    return [sys.executable, "-m", OWN_PROGRAMS[name], *arguments[1:]]
