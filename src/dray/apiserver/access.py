@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from dray.apiserver.call import Call
 
 MASTERS = "system:masters"
-ADMIN = User("system:admin", (MASTERS, "system:authenticated"))
+AUTHENTICATED = "system:authenticated"
+ADMIN = User("system:admin", (MASTERS, AUTHENTICATED))
 ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 

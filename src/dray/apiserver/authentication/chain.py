@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dray.api.meta import uid_of
 from dray.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS
-from dray.apiserver.access import ANONYMOUS, unauthorized
+from dray.apiserver.access import ANONYMOUS, AUTHENTICATED, unauthorized
 from dray.apiserver.authentication.tokens import BoundObject, TokenClaims, TokenError, TokenIssuer
 from dray.apiserver.core import path_of
 from dray.apiserver.registry.kind import User
@@ -22,7 +22,7 @@ from dray.store.backend import Store
 if TYPE_CHECKING:
     from aiohttp import web
 
-AUTHENTICATED = "system:authenticated"
+
 CACHE_LIMIT = 1000
 _BOUND_RESOURCES = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from dray.api import errors
 from dray.api.fields import quote
-from dray.apiserver.access import ANONYMOUS, Attributes, Authorizer, refusal
-from dray.apiserver.authentication.chain import AUTHENTICATED, service_account_groups
+from dray.apiserver.access import ANONYMOUS, AUTHENTICATED, Attributes, Authorizer, refusal
+from dray.apiserver.authentication.chain import service_account_groups
 from dray.apiserver.registry.kind import User
 
 if TYPE_CHECKING:

@@ -1,0 +1,87 @@
+"""`dray apiserver`: the API server, alone."""
+
+import asyncio
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dray.cli.logs import set_up_logging
+from dray.cli.roles import logging_options, parse_feature_gates, run_until_signal
+
+if TYPE_CHECKING:
+    from dray.cluster.api_server import ApiServerSettings
+
+
+def _with_logging(function: Any) -> Any:
+    for option in logging_options():
+        function = option(function)
+    return function
+
+
+@click.command(
+    epilog="Examples:  dray apiserver --data-dir ./data --port 6443  |  dray apiserver --data-dir ./data --token-auth-file tokens.csv"
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=pathlib.Path),
+    required=True,
+    help="Database, certificates and the administrator's kubeconfig.",
+)
+@click.option("--bind-address", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port", default=6443, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one."
+)
+@click.option(
+    "--advertise-name",
+    "names",
+    multiple=True,
+    help="Another name or address that clients use; for the certificate.",
+)
+@click.option(
+    "--token-auth-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
+    help="Static tokens, as kube-apiserver reads them.",
+)
+@click.option("--anonymous-auth/--no-anonymous-auth", default=True, show_default=True)
+@click.option("--feature-gates", default="", metavar="NAME=BOOL,...")
+@_with_logging
+def command(
+    data_dir: pathlib.Path,
+    bind_address: str,
+    port: int,
+    names: tuple[str, ...],
+    token_auth_file: pathlib.Path | None,
+    anonymous_auth: bool,
+    feature_gates: str,
+    logging_format: str,
+    verbosity: int,
+) -> None:
+    """Serve the Kubernetes API on TLS: the DRA groups whole, and what a cluster needs beside them."""
+    from dray.cluster.api_server import ApiServerSettings
+
+    set_up_logging(logging_format, verbosity)
+    settings = ApiServerSettings(
+        host=bind_address,
+        port=port,
+        names=names,
+        token_file=token_auth_file,
+        allow_anonymous=anonymous_auth,
+        features=parse_feature_gates(feature_gates),
+    )
+    asyncio.run(_serve(data_dir, settings))
+
+
+async def _serve(data_dir: pathlib.Path, settings: "ApiServerSettings") -> None:
+    from dray.cluster.api_server import ApiServerRole
+    from dray.cluster.layout import Layout
+
+    async with ApiServerRole(Layout(data_dir), settings) as role:
+        click.echo(
+            f"Serving https://{role.server.address}; the administrator's kubeconfig: {role.layout.kubeconfig}"
+        )
+        await run_until_signal(_for_ever())
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()

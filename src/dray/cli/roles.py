@@ -1,0 +1,149 @@
+"""What the commands of the single roles share: their flags, and one life from connecting to Ctrl-C."""
+
+import asyncio
+import dataclasses
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import click
+
+from dray.api.features import FeatureGates
+from dray.cli.logs import set_up_logging
+from dray.client.protocol import Client
+from dray.cluster.layout import ClusterError
+from dray.kits.metrics import Registry
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RoleFlags:
+    kubeconfig: str | None
+    context: str
+    health_host: str
+    health_port: int
+    features: FeatureGates
+    logging_format: str
+    verbosity: int
+
+
+class Role(Protocol):
+    ready: asyncio.Event
+
+    async def run(self) -> None: ...
+
+
+def role_flags(default_port: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds the shared flags and gathers them into one `flags` argument."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        def wrapped(**values: Any) -> None:
+            fields = {
+                field.name: values.pop(field.name)
+                for field in dataclasses.fields(RoleFlags)
+                if field.name != "features"
+            }
+            flags = RoleFlags(features=parse_feature_gates(values.pop("feature_gates")), **fields)
+            set_up_logging(flags.logging_format, flags.verbosity)
+            function(flags, **values)
+
+        wrapped.__name__, wrapped.__doc__ = function.__name__, function.__doc__
+        wrapped.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        for option in _options(default_port):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return decorate
+
+
+def _options(default_port: int) -> list[Callable[[Callable[..., None]], Callable[..., None]]]:
+    return [
+        click.option(
+            "--kubeconfig", type=click.Path(dir_okay=False), help="The cluster to serve; in a pod, its own."
+        ),
+        click.option("--context", default="", help="Which context of the kubeconfig."),
+        click.option(
+            "--health-host", default="127.0.0.1", show_default=True, help="Where to serve health and metrics."
+        ),
+        click.option(
+            "--health-port",
+            default=default_port,
+            show_default=True,
+            type=click.IntRange(0, 65535),
+            help="0 picks a free one.",
+        ),
+        click.option(
+            "--feature-gates",
+            default="",
+            metavar="NAME=BOOL,...",
+            help="Kubernetes feature gates, e.g. DRAListTypeAttributes=true.",
+        ),
+        *logging_options(),
+    ]
+
+
+def logging_options() -> list[Callable[[Callable[..., None]], Callable[..., None]]]:
+    return [
+        click.option(
+            "--logging-format", type=click.Choice(["text", "json"]), default="text", show_default=True
+        ),
+        click.option(
+            "-v",
+            "--verbosity",
+            type=int,
+            default=2,
+            show_default=True,
+            help="0 warnings, 2 the usual, 4 debug.",
+        ),
+    ]
+
+
+def parse_feature_gates(text: str) -> FeatureGates:
+    """Raises ClusterError in upstream's words for a gate that does not exist or a value that is no boolean."""
+    from dray.api.features import DEFAULTS
+
+    overrides: dict[str, bool] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = entry.partition("=")
+        if value.lower() not in ("true", "false"):
+            raise ClusterError(f"invalid value of {name}={value}, err: use true or false")
+        if name not in DEFAULTS:
+            raise ClusterError(f"unrecognized feature gate: {name}")
+        overrides[name] = value.lower() == "true"
+    return FeatureGates(overrides)
+
+
+def run_role(flags: RoleFlags, user_agent: str, make: Callable[[Client, Registry], Role]) -> None:
+    """Connect, serve health, run the role until it fails or a signal comes."""
+    asyncio.run(_run(flags, user_agent, make))
+
+
+async def _run(flags: RoleFlags, user_agent: str, make: Callable[[Client, Registry], Role]) -> None:
+    from dray.client.config import load_config
+    from dray.client.http import HttpClient
+    from dray.cluster.health import HealthServer
+
+    config = load_config(flags.kubeconfig, context=flags.context, in_cluster_first=flags.kubeconfig is None)
+    async with HttpClient(config, user_agent=user_agent, field_manager=user_agent) as client:
+        metrics = Registry()
+        role = make(client, metrics)
+        async with HealthServer(
+            role.ready, metrics, host=flags.health_host, port=flags.health_port
+        ) as health:
+            click.echo(
+                f"{user_agent}: serving {config.server}; health and metrics on {flags.health_host}:{health.port}",
+                err=True,
+            )
+            await run_until_signal(role.run())
+
+
+async def run_until_signal(work: Awaitable[None]) -> None:
+    """Run `work`; SIGINT and SIGTERM cancel it and count as a normal end."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise

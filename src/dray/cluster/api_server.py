@@ -1,0 +1,157 @@
+"""The API server as a role: its directory, certificates, database, access rules, and the kubeconfig that opens it."""
+
+import contextlib
+import dataclasses
+import errno
+import pathlib
+
+from dray.api.features import FeatureGates
+from dray.apiserver.access import AUTHENTICATED, MASTERS
+from dray.apiserver.admission.chain import default_admission
+from dray.apiserver.authentication.chain import AuthenticatorChain, TokenFileError, read_token_file
+from dray.apiserver.authentication.tokens import TokenIssuer
+from dray.apiserver.authorization.chain import AuthorizerChain
+from dray.apiserver.bootstrap import bootstrap
+from dray.apiserver.local import LocalClient
+from dray.apiserver.registry.catalog import catalog
+from dray.apiserver.registry.kind import User
+from dray.apiserver.server import ApiServer
+from dray.cluster.certificates import Authority, CertificateError, service_account_key
+from dray.cluster.kubeconfig import kubeconfig_for, write_kubeconfig
+from dray.cluster.layout import ClusterError, Layout
+from dray.kits.clock import Clock, SystemClock
+from dray.store.errors import StoreError
+from dray.store.sqlite import SqliteStore
+
+SERVICE_IP = "10.96.0.1"
+OWN_NAMES = (
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "localhost",
+    "127.0.0.1",
+    SERVICE_IP,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ApiServerSettings:
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 picks a free one."""
+    names: tuple[str, ...] = ()
+    """Further names and addresses that clients use."""
+    cluster: str = "apiserver"
+    """What the kubeconfig's context is named after."""
+    token_file: pathlib.Path | None = None
+    allow_anonymous: bool = True
+    features: FeatureGates = dataclasses.field(default_factory=FeatureGates)
+
+
+class ApiServerRole:
+    """Use as an async context manager: entered when the server answers, left when its database is closed."""
+
+    def __init__(self, layout: Layout, settings: ApiServerSettings, clock: Clock | None = None) -> None:
+        self.layout = layout
+        self.settings = settings
+        self._clock = clock or SystemClock()
+        self._exit = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> "ApiServerRole":
+        try:
+            await self._start()
+        except BaseException:
+            await self._exit.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._exit.aclose()
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    def client(self, user: User, *, manager: str) -> LocalClient:
+        """The API in this process, as `user`; `manager` owns the fields that are written."""
+        return LocalClient(self.server.core, user, field_manager=manager)
+
+    async def _start(self) -> None:
+        self.layout.create()
+        lock = self.layout.lock(self.settings.cluster)
+        self._exit.callback(lock.release)
+        try:
+            self.authority = Authority(self.layout.pki, self._clock.now())
+        except CertificateError as error:
+            raise ClusterError(str(error)) from error
+        store = self._open_store()
+        self._exit.push_async_callback(store.close)
+        self.server = self._server(store)
+        await self._listen()
+        self._exit.push_async_callback(self.server.stop)
+        admin = self.client(User("system:apiserver", (MASTERS, AUTHENTICATED)), manager="kube-apiserver")
+        await bootstrap(self.server.core, admin, service_ip=SERVICE_IP, service_port=self.port)
+        self._write_kubeconfig()
+
+    def _open_store(self) -> SqliteStore:
+        try:
+            return SqliteStore.open(self.layout.state)
+        except StoreError as error:
+            raise ClusterError(f"cannot open the database in {self.layout.state}: {error}") from error
+
+    def _server(self, store: SqliteStore) -> ApiServer:
+        issuer = TokenIssuer(service_account_key(self.layout.pki))
+        authorizer = AuthorizerChain(store)
+        authenticator = AuthenticatorChain(
+            store,
+            self._clock,
+            issuer=issuer,
+            static_tokens=self._static_tokens(),
+            allow_anonymous=self.settings.allow_anonymous,
+        )
+        return ApiServer(
+            store,
+            catalog(),
+            clock=self._clock,
+            features=self.settings.features,
+            authenticator=authenticator,
+            authorizer=authorizer,
+            admission=default_admission(authorizer.rbac),
+        )
+
+    def _static_tokens(self) -> dict[str, User]:
+        if self.settings.token_file is None:
+            return {}
+        try:
+            return read_token_file(self.settings.token_file)
+        except (OSError, TokenFileError) as error:
+            raise ClusterError(f"cannot use the token file: {error}") from error
+
+    async def _listen(self) -> None:
+        settings = self.settings
+        pair = self.authority.server("apiserver", [*OWN_NAMES, *settings.names, *_as_name(settings.host)])
+        try:
+            await self.server.start(settings.host, settings.port, self.authority.server_context(pair))
+        except OSError as error:
+            raise ClusterError(_listen_error(error, settings)) from error
+
+    def _write_kubeconfig(self) -> None:
+        admin = self.authority.client("admin", "kubernetes-admin", [MASTERS])
+        host = "127.0.0.1" if self.settings.host in ("0.0.0.0", "::") else self.settings.host
+        config = kubeconfig_for(
+            self.settings.cluster, f"https://{host}:{self.port}", self.authority.pem, admin
+        )
+        write_kubeconfig(self.layout.kubeconfig, config)
+
+
+def _as_name(host: str) -> list[str]:
+    return [] if host in ("0.0.0.0", "::", *OWN_NAMES) else [host]
+
+
+def _listen_error(error: OSError, settings: ApiServerSettings) -> str:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"port {settings.port} on {settings.host} is in use; choose another with --port (0 lets the system choose)"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"this user may not listen on {where}; choose a port above 1023 with --port"
+    return f"cannot listen on {where}: {error.strerror or error}"
