@@ -7,7 +7,7 @@ Run by hand when the reproduced Kubernetes release changes; never at install or 
 
 Three sources are joined, field by field:
 - the JSON schemas of release 1.36 inside the PyPI package kubernetes-validate: which fields exist, their types,
-  list types and keys, merge keys, enums. Prose is dropped;
+  list types and keys, merge keys. Prose is dropped;
 - the field numbers of the protobuf forms (`dray.wire`'s data): the order in which the API server writes fields;
 - `schema_facts.json` beside this script: what JSON schema cannot say. Per type, where it differs from the rule:
   `order` of fields, `pointers` (a zero value survives decoding), `values` (it does not), `always` (written even
@@ -148,7 +148,6 @@ def field_row(
         "mk": schema.get("x-kubernetes-patch-merge-key"),
         "ms": schema.get("x-kubernetes-patch-strategy"),
         "go": fact.get("types", {}).get(name),
-        "e": schema.get("enum") if name not in ("kind", "apiVersion") else None,
         "d": EXPLICIT_DEFAULTS.get(f"{package}.{owner}.{name}"),
     }
     extras = {key: value for key, value in extras.items() if value is not None}

@@ -6,6 +6,8 @@ instance) gets a general answer.
 
 import re
 
+from dray.api.fields import quote
+
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
@@ -32,13 +34,9 @@ def syntax_error(data: bytes) -> str:
 def _invalid(text: str, at: int, where: str) -> str:
     if at >= len(text):
         return _END
-    char = text[at]
-    shown = (
-        {"'": "'\\''", '"': "'\"'"}.get(char) or f"'{char}'"
-        if char.isprintable()
-        else f"'\\x{ord(char):02x}'"
-    )
-    return f"invalid character {shown} {where}"
+    char = chr(text[at].encode("utf-8", "replace")[0])  # Go looks at bytes
+    shown = {"'": "\\'", '"': '"'}.get(char) or quote(char)[1:-1]
+    return f"invalid character '{shown}' {where}"
 
 
 def _fail(text: str, at: int, where: str) -> int:

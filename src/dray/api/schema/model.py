@@ -121,7 +121,6 @@ class Field:
     __slots__ = (
         "always",
         "default",
-        "enum",
         "merge_key",
         "name",
         "pointer",
@@ -140,7 +139,6 @@ class Field:
         always: bool = False,
         merge_key: str = "",
         strategies: frozenset[str] = frozenset(),
-        enum: tuple[str, ...] = (),
         default: Any = ABSENT,
     ) -> None:
         self.name = name
@@ -153,7 +151,6 @@ class Field:
         self.merge_key = merge_key
         self.strategies = strategies
         """Strategic merge patch: any of merge, retainKeys, replace."""
-        self.enum = enum
         self.default = default
         """What the key of an associative list counts as when it is absent (`protocol: TCP`); ABSENT for none."""
 

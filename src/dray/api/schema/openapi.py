@@ -172,8 +172,6 @@ def _property(field: Field, text: str) -> dict[str, Any]:
     elif field.required and not field.pointer and field.schema.shape in ("scalar", "struct"):
         default = {} if schema.shape == "struct" else ZEROS[schema.scalar]
         siblings |= {"default": default} if default is not None else {}
-    if field.enum:
-        siblings["enum"] = list(field.enum)
     if schema.shape == "list":
         siblings["x-kubernetes-list-type"] = schema.list_type
         if schema.list_keys:

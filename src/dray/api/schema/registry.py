@@ -5,7 +5,7 @@ The data (`data/*.json.gz`, written by scripts/extract_schema.py) holds `{type: 
 - type codes: s string, i int32, l int64, b bool, n float64, B bytes, q quantity, t time, u micro time, x int-or-string,
   a any JSON, F fieldsV1; `.Type` in the same package, `core/v1.Type` in another; `[]code` lists, `{}code` maps;
 - flags: r required, p pointer, k kept (written even when empty);
-- extras: lt/lk list type and keys, mt map type, mk/ms merge key and strategy, go type name, e enum, d default.
+- extras: lt/lk list type and keys, mt map type, mk/ms merge key and strategy, go type name, d default.
 """
 
 import functools
@@ -105,7 +105,6 @@ def _field(package: str, name: str, code: str, flags: str, extras: Mapping[str, 
         always="k" in flags,
         merge_key=extras.get("mk", ""),
         strategies=frozenset(extras.get("ms", "").split(",")) - {""},
-        enum=tuple(extras.get("e", ())),
         default=extras.get("d", ABSENT),
     )
 

@@ -1,0 +1,108 @@
+"""The OpenAPI documents have what kubectl looks for, and explain the DRA kinds in full."""
+
+from typing import Any
+
+import pytest
+
+from dray.api import resources
+from dray.api.schema.descriptions import _texts, describe
+from dray.api.schema.openapi import Served, openapi_v3
+from dray.api.schema.registry import type_schema, types_of
+
+DRA_PACKAGES = ("resource/v1", "resource/v1beta2", "resource/v1beta1", "resource/v1alpha3")
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return openapi_v3(
+        "resource.k8s.io/v1",
+        [Served(resources.RESOURCE_CLAIMS, subresources=("status",)), Served(resources.DEVICE_CLASSES)],
+    )
+
+
+def _schemas(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document["components"]["schemas"]
+    assert isinstance(schemas, dict)
+    return schemas
+
+
+def _references(node: object) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if "$ref" in node else set()
+        return own.union(*(_references(value) for value in node.values()))
+    return set().union(*(_references(item) for item in node)) if isinstance(node, list) else set()
+
+
+def test_every_patch_operation_shows_what_kubectl_requires(document: dict[str, Any]) -> None:
+    patches = [item["patch"] for item in document["paths"].values() if "patch" in item]
+
+    assert len(patches) == 3
+    for operation in patches:
+        names = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
+        assert {"fieldValidation", "dryRun", "fieldManager", "force"} <= names
+        assert "application/strategic-merge-patch+json" in operation["requestBody"]["content"]
+        assert operation["x-kubernetes-group-version-kind"]["version"] == "v1"
+
+
+def test_paths_cover_both_scopes(document: dict[str, Any]) -> None:
+    base = "/apis/resource.k8s.io/v1"
+
+    assert set(document["paths"]) == {
+        f"{base}/deviceclasses",
+        f"{base}/deviceclasses/{{name}}",
+        f"{base}/resourceclaims",
+        f"{base}/namespaces/{{namespace}}/resourceclaims",
+        f"{base}/namespaces/{{namespace}}/resourceclaims/{{name}}",
+        f"{base}/namespaces/{{namespace}}/resourceclaims/{{name}}/status",
+    }
+
+
+def test_references_are_complete_and_have_no_siblings(document: dict[str, Any]) -> None:
+    schemas = _schemas(document)
+
+    assert {reference.rpartition("/")[2] for reference in _references(document)} <= set(schemas)
+    for schema in schemas.values():
+        for prop in schema.get("properties", {}).values():
+            assert set(prop) == {"$ref"} or "$ref" not in prop
+
+
+def test_kinds_and_their_lists_carry_their_names(document: dict[str, Any]) -> None:
+    schemas = _schemas(document)
+    group = {"group": "resource.k8s.io", "version": "v1"}
+
+    claim = schemas["io.k8s.api.resource.v1.ResourceClaim"]
+    claims = schemas["io.k8s.api.resource.v1.ResourceClaimList"]
+    assert claim["x-kubernetes-group-version-kind"] == [{**group, "kind": "ResourceClaim"}]
+    assert claims["x-kubernetes-group-version-kind"] == [{**group, "kind": "ResourceClaimList"}]
+
+
+def test_merge_keys_and_list_types_are_published(document: dict[str, Any]) -> None:
+    status = _schemas(document)["io.k8s.api.resource.v1.ResourceClaimStatus"]["properties"]
+
+    assert status["reservedFor"]["x-kubernetes-patch-merge-key"] == "uid"
+    assert status["reservedFor"]["x-kubernetes-patch-strategy"] == "merge"
+    assert status["devices"]["x-kubernetes-list-map-keys"] == ["driver", "device", "pool", "shareID"]
+
+
+@pytest.mark.parametrize("package", DRA_PACKAGES)
+def test_every_dra_field_is_explained(package: str) -> None:
+    for name in types_of(package):
+        definition = f"{package}.{name}"
+        assert describe(definition), definition
+        for field in type_schema(package, name).fields:
+            assert describe(definition, field), f"{definition}.{field}"
+
+
+def test_nothing_is_explained_that_does_not_exist() -> None:
+    for name, texts in _texts().items():
+        if name == "meta.Object":
+            continue
+        packages = ("meta/v1",) if name.startswith("meta.") else DRA_PACKAGES
+        short = name.removeprefix("meta.")
+        known = {
+            f
+            for package in packages
+            if short in types_of(package)
+            for f in type_schema(package, short).fields
+        }
+        assert set(texts) - {""} <= known, name
