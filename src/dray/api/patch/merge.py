@@ -5,10 +5,8 @@ from typing import Any
 
 
 def merge_patch(document: Any, patch: Any) -> Any:
-    """`document` with `patch` merged in. Nulls inside objects that the patch adds are dropped as well."""
-    if not isinstance(patch, Mapping):
-        return patch
-    if not isinstance(document, Mapping):
+    """`document` with `patch` merged in. Nulls inside whatever the patch adds are dropped as well, lists included."""
+    if not isinstance(patch, Mapping) or not isinstance(document, Mapping):
         return _without_nulls(patch)
     merged = dict(document)
     for key, value in patch.items():
