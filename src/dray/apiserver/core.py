@@ -4,6 +4,7 @@ The verbs work on a `Core`; the HTTP layer and `LocalClient` both sit on top of 
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from dray.api import errors
 from dray.api.features import FeatureGates
@@ -23,6 +24,10 @@ from dray.kits.clock import Clock, SystemClock
 from dray.store.backend import Store
 from dray.store.table import Watch
 
+if TYPE_CHECKING:
+    from dray.apiserver.authentication.tokens import TokenIssuer
+    from dray.apiserver.verbs.virtual import Reviewers
+
 
 class Core:
     def __init__(
@@ -34,6 +39,8 @@ class Core:
         features: FeatureGates | None = None,
         authorizer: Authorizer | None = None,
         admission: Admission | None = None,
+        token_issuer: "TokenIssuer | None" = None,
+        reviewers: "Reviewers | None" = None,
     ) -> None:
         self.store = store
         self.kinds = KindIndex(kinds)
@@ -41,6 +48,10 @@ class Core:
         self.features = features or FeatureGates()
         self.authorizer: Authorizer = authorizer or AllowEverything()
         self.admission: Admission = admission or AdmitEverything()
+        self.token_issuer = token_issuer
+        """Signs service account tokens; None: none are given out."""
+        self.reviewers: Reviewers = reviewers or {}
+        """Who answers the kinds that are never stored."""
         self.watches: set[Watch] = set()
         """Those being served; whoever opens one takes it out again."""
 

@@ -25,7 +25,10 @@ from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
 from dray.apiserver.verbs.patch import apply, patch
 from dray.apiserver.verbs.read import get, list_objects
+from dray.apiserver.verbs.scale import SCALE, get_scale, patch_scale, update_scale
+from dray.apiserver.verbs.subresources import POSTED, Posted
 from dray.apiserver.verbs.update import update
+from dray.apiserver.verbs.virtual import review
 from dray.apiserver.verbs.watch import (
     INITIAL_EVENTS_END,
     Bookmark,
@@ -50,6 +53,8 @@ class LocalClient:
         self, resource: Resource, name: str, namespace: str = "", *, subresource: str = ""
     ) -> Object:
         call = self._call("get", resource, namespace, name, subresource)
+        if subresource == "scale":
+            return await get_scale(call)
         return self._shown(call, await get(call))
 
     async def list(
@@ -133,10 +138,17 @@ class LocalClient:
     ) -> Object:
         namespace = namespace or obj.get("metadata", {}).get("namespace", "")
         call = self._call("create", resource, namespace, name, subresource)
+        if subresource:
+            posted = _posted(call, subresource)
+            return await posted.act(call, structured(Body(obj), posted.type))
+        if call.kind.virtual:
+            return await review(call, structured(Body(obj), type_name(call.kind, call.version)))
         return self._shown(call, await create(call, self._hub(call, obj)))
 
     async def update(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
         call = self._call("update", resource, namespace_of(obj), name_of(obj), subresource)
+        if subresource == "scale":
+            return await update_scale(call, structured(Body(obj), SCALE))
         record, _ = await update(call, self._hub(call, obj))
         return self._shown(call, record)
 
@@ -154,6 +166,8 @@ class LocalClient:
     ) -> Object:
         call = self._call("patch", resource, namespace, name, subresource)
         call.options = WriteOptions(field_manager=field_manager or self._field_manager, force=force)
+        if subresource == "scale":
+            return await patch_scale(call, patch_type, Body(patch_body))
         if patch_type is PatchType.APPLY:
             record, _ = await apply(call, patch_body)
         else:
@@ -218,6 +232,13 @@ class LocalClient:
 
     def _shown(self, call: Call, record: Record) -> Object:
         return from_hub(call.kind, record.obj, call.version)
+
+
+def _posted(call: Call, subresource: str) -> Posted:
+    """Raises NotFound for a subresource that nothing can be posted to."""
+    if subresource not in call.kind.subresources or subresource not in POSTED:
+        raise errors.NotFound("the server could not find the requested resource", details={})
+    return POSTED[subresource]
 
 
 def _options(selection: Selection, **more: Any) -> ListOptions:

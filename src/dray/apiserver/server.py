@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
@@ -17,10 +17,14 @@ from dray.apiserver.http.body import MAX_BYTES
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.handler import HttpApi
 from dray.apiserver.registry.kind import Kind
+from dray.apiserver.verbs.virtual import Reviewers
 from dray.kits.clock import Clock
 from dray.kits.metrics import Registry
 from dray.store.backend import Store
 from dray.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from dray.apiserver.authentication.tokens import TokenIssuer
 
 SHUTDOWN_SECONDS: Final = 5.0
 
@@ -52,10 +56,19 @@ class ApiServer:
         authenticator: Authenticator | None = None,
         authorizer: Authorizer | None = None,
         admission: Admission | None = None,
+        token_issuer: "TokenIssuer | None" = None,
+        reviewers: Reviewers | None = None,
         metrics: Registry | None = None,
     ) -> None:
         self.core = Core(
-            store, kinds, clock=clock, features=features, authorizer=authorizer, admission=admission
+            store,
+            kinds,
+            clock=clock,
+            features=features,
+            authorizer=authorizer,
+            admission=admission,
+            token_issuer=token_issuer,
+            reviewers=reviewers,
         )
         self.health = Health()
         self.health.add("etcd", store.check, ("healthz", "livez"))

@@ -52,6 +52,9 @@ class Body:
     """What a strict reader of the text found already."""
 
 
+DELETE_OPTIONS: Final = TypeName("v1", "DeleteOptions")
+
+
 def type_name(kind: Kind, version: str) -> TypeName:
     return TypeName(kind.resource.at(version).api_version, kind.resource.kind)
 
@@ -66,7 +69,25 @@ def read_json(data: bytes, kind_name: str) -> Body:
         ) from None
 
 
+def read_delete_options(body: Body) -> Object:
+    """DeleteOptions exist in every group version and mean the same in each; unknown fields are ignored.
+
+    Raises BadRequest.
+    """
+    tree = body.tree
+    if isinstance(tree, Mapping) and tree.get("kind") in (None, "", DELETE_OPTIONS.kind):
+        tree = {key: value for key, value in tree.items() if key not in ("apiVersion", "kind")}
+    _check_type(Body(tree), DELETE_OPTIONS)
+    try:
+        return strict_decode(Body(tree), DELETE_OPTIONS, None)
+    except DecodeError as error:
+        raise errors.BadRequest(str(error)) from None
+
+
 def unrecognized(data: bytes, kind_name: str, why: str) -> errors.BadRequest:
+    """A body of which not even the kind can be told; `kind_name` "": any kind would have done."""
+    if not kind_name:
+        return errors.BadRequest(why)
     return errors.BadRequest(
         f"the object provided is unrecognized (must be of type {kind_name}): {why} ({_summary(data)})"
     )

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-import orjson
 from aiohttp import web
 
 from dray.api import errors
@@ -33,20 +32,21 @@ from dray.apiserver.options import (
     write_options,
 )
 from dray.apiserver.registry.kind import Deprecation, Kind, User
-from dray.apiserver.structure import Body, TypeName, structured, to_hub, type_name
+from dray.apiserver.structure import TypeName, read_delete_options, structured, to_hub, type_name
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
 from dray.apiserver.verbs.patch import apply, patch, read_patch
 from dray.apiserver.verbs.read import get, list_objects
+from dray.apiserver.verbs.scale import SCALE, get_scale, patch_scale, update_scale
+from dray.apiserver.verbs.subresources import POSTED
 from dray.apiserver.verbs.update import update
+from dray.apiserver.verbs.virtual import review
 from dray.apiserver.verbs.watch import open_watch
 from dray.client.protocol import PatchType
 from dray.store.record import Record
 
 Handler = Callable[["ResourceRequest"], Awaitable[web.StreamResponse]]
-
-DELETE_OPTIONS: Final = TypeName("v1", "DeleteOptions")
 
 
 class ResourceRequest:
@@ -153,6 +153,8 @@ def _handler(kind: Kind, info: RequestInfo) -> Handler:
 
 
 def _collection_handlers(kind: Kind, info: RequestInfo) -> Mapping[str, Handler]:
+    if kind.virtual:
+        return {"create": _review}
     if kind.resource.namespaced and not info.namespace:
         return {"list": _list, "watch": _watch}
     return _COLLECTION
@@ -163,6 +165,12 @@ def _subresource_handlers(kind: Kind, subresource: str) -> Mapping[str, Handler]
         return _WHOLE
     if subresource in kind.updatable:
         return _WHOLE if subresource != "finalize" else {"update": _update}
+    if subresource not in kind.subresources:
+        raise resource_not_found()
+    if subresource in POSTED:
+        return {"create": _post}
+    if subresource == "scale":
+        return _SCALE
     raise resource_not_found()
 
 
@@ -226,7 +234,11 @@ def _patch_type(request: web.BaseRequest) -> PatchType:
     try:
         return PatchType(request.headers.get("Content-Type", "").partition(";")[0].strip())
     except ValueError:
-        raise errors.UnsupportedMediaType("415: Unsupported Media Type", details={}) from None
+        raise _unsupported_patch() from None
+
+
+def _unsupported_patch() -> errors.UnsupportedMediaType:
+    return errors.UnsupportedMediaType("415: Unsupported Media Type", details={})
 
 
 async def _delete(wanted: ResourceRequest) -> web.StreamResponse:
@@ -253,16 +265,51 @@ async def _delete_collection(wanted: ResourceRequest) -> web.StreamResponse:
 
 
 async def _delete_body(wanted: ResourceRequest) -> Object | None:
+    """Raises BadRequest, in the words that are kept for DeleteOptions."""
     if not wanted.request.body_exists:
         return None
-    body = await bodies.read_object(wanted.request, DELETE_OPTIONS.kind)
-    if not body.tree:
-        return None
-    if isinstance(body.tree, Mapping) and body.tree.get("kind") in (None, "", DELETE_OPTIONS.kind):
-        # DeleteOptions exist in every group version and mean the same in each.
-        tree = {key: value for key, value in body.tree.items() if key not in ("apiVersion", "kind")}
-        body = Body(tree, orjson.dumps(tree))
-    return structured(body, DELETE_OPTIONS)
+    body = await bodies.read_object(wanted.request, "")
+    return read_delete_options(body) if body.tree else None
+
+
+async def _post(wanted: ResourceRequest) -> web.StreamResponse:
+    """To a subresource that takes an object of another kind."""
+    wanted.represented()
+    posted = POSTED[wanted.call.subresource]
+    wanted.written("CreateOptions")
+    answered = await posted.act(wanted.call, await wanted.object(posted.type))
+    return json_answer(answered, status=201, warnings=wanted.call.warnings)
+
+
+async def _review(wanted: ResourceRequest) -> web.StreamResponse:
+    wanted.represented()
+    call = wanted.call
+    wanted.written("CreateOptions")
+    answered = await review(call, await wanted.object(type_name(call.kind, call.version)))
+    return json_answer(answered, status=201, warnings=call.warnings)
+
+
+async def _get_scale(wanted: ResourceRequest) -> web.StreamResponse:
+    wanted.represented()
+    return json_answer(await get_scale(wanted.call), warnings=wanted.call.warnings)
+
+
+async def _update_scale(wanted: ResourceRequest) -> web.StreamResponse:
+    wanted.represented()
+    wanted.written("UpdateOptions")
+    scale = await update_scale(wanted.call, await wanted.object(SCALE))
+    return json_answer(scale, warnings=wanted.call.warnings)
+
+
+async def _patch_scale(wanted: ResourceRequest) -> web.StreamResponse:
+    wanted.represented()
+    kind_of_patch = _patch_type(wanted.request)
+    if kind_of_patch is PatchType.APPLY:
+        raise _unsupported_patch()
+    wanted.call.options = patch_options(wanted.query, False, wanted.user_agent)
+    body = read_patch(await bodies.read(wanted.request))
+    scale = await patch_scale(wanted.call, kind_of_patch, body)
+    return json_answer(scale, warnings=wanted.call.warnings)
 
 
 _COLLECTION: Final[Mapping[str, Handler]] = {
@@ -277,5 +324,10 @@ _OBJECT: Final[Mapping[str, Handler]] = {
     "update": _update,
     "patch": _patch,
     "delete": _delete,
+}
+_SCALE: Final[Mapping[str, Handler]] = {
+    "get": _get_scale,
+    "update": _update_scale,
+    "patch": _patch_scale,
 }
 _WHOLE: Final[Mapping[str, Handler]] = {"get": _get, "update": _update, "patch": _patch}

@@ -86,9 +86,7 @@ def count_generation(call: Call, new: Object, old: Object) -> None:
 def put_in_order(obj: Object) -> None:
     """Write the metadata as Kubernetes writes it, with room for the resourceVersion that the store will set."""
     meta = obj["metadata"]
-    ordered = {
-        field: meta.get(field, "") for field in _ORDER if field in meta or field == "resourceVersion"
-    }
+    ordered = {field: meta.get(field, "") for field in _ORDER if field in meta or field == "resourceVersion"}
     obj["metadata"] = ordered
 
 

@@ -4,7 +4,7 @@ A patch is applied to the object in the version the client speaks, so paths and 
 a resourceVersion in it, a patch that lost a race is applied again to the newer object.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -15,8 +15,7 @@ from dray.api.meta import Object
 from dray.api.schema import schema_for
 from dray.api.schema.inspection import DecodeError, syntax_error
 from dray.apiserver.call import Call
-from dray.apiserver.registry.kind import Kind
-from dray.apiserver.structure import Body, from_hub, strict_decode, to_hub, type_name
+from dray.apiserver.structure import Body, TypeName, from_hub, strict_decode, to_hub, type_name
 from dray.apiserver.verbs import managed, metadata
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.update import replace
@@ -29,7 +28,7 @@ async def patch(call: Call, patch_type: PatchType, body: Body) -> Record:
 
     Raises BadRequest for a patch that cannot be read, NotFound, Conflict, Invalid, or what admission says.
     """
-    wanted = _applier(call, patch_type, body)
+    wanted = patcher(call, patch_type, body, type_name(call.kind, call.version))
     asked = _asks_version(patch_type, body)
 
     def change(stored: Object) -> Object:
@@ -103,9 +102,9 @@ class _Applier:
     restores = False
     """The result is read from values, not from JSON text: its errors read differently."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, type: TypeName) -> None:
         self.call = call
-        self.type = type_name(call.kind, call.version)
+        self.type = type
 
     def __call__(self, shown: Object) -> Object:
         """The object (client's version, new) that the patch makes of `shown`. Raises BadRequest or Invalid."""
@@ -127,8 +126,8 @@ class _Applier:
 
 
 class _JsonPatch(_Applier):
-    def __init__(self, call: Call, body: Body) -> None:
-        super().__init__(call)
+    def __init__(self, call: Call, type: TypeName, body: Body) -> None:
+        super().__init__(call, type)
         text = body.text if body.text is not None else orjson.dumps(body.tree)
         self.operations = languages.parse_operations(text)
 
@@ -150,8 +149,8 @@ class _JsonPatch(_Applier):
 
 
 class _MergePatch(_Applier):
-    def __init__(self, call: Call, body: Body) -> None:
-        super().__init__(call)
+    def __init__(self, call: Call, type: TypeName, body: Body) -> None:
+        super().__init__(call, type)
         self.patch: Mapping[str, Any] = _members(body.tree)
 
     def __call__(self, shown: Object) -> Object:
@@ -171,12 +170,13 @@ class _StrategicPatch(_MergePatch):
         return self._decoded(document, lambda: languages.rendered_strategic(self.patch))
 
 
-def _applier(call: Call, patch_type: PatchType, body: Body) -> _Applier:
+def patcher(call: Call, patch_type: PatchType, body: Body, type: TypeName) -> Callable[[Object], Object]:
+    """A function from an object of `type` to what the patch makes of it, new. Raises BadRequest for a bad patch."""
     if patch_type is PatchType.JSON:
-        return _JsonPatch(call, body)
+        return _JsonPatch(call, type, body)
     if patch_type is PatchType.MERGE:
-        return _MergePatch(call, body)
-    return _StrategicPatch(call, body)
+        return _MergePatch(call, type, body)
+    return _StrategicPatch(call, type, body)
 
 
 def _members(tree: Any) -> Mapping[str, Any]:
@@ -188,13 +188,4 @@ def _members(tree: Any) -> Mapping[str, Any]:
     kind = {list: "array", str: "string", bool: "bool"}.get(type(tree), "number")
     raise errors.BadRequest(
         f"error decoding patch: json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
-    )
-
-
-def accepts(kind: Kind, subresource: str) -> bool:
-    """Whether the object or that subresource of it can be patched."""
-    return (
-        not subresource
-        or (subresource == "status" and kind.status is not None)
-        or subresource in kind.updatable
     )

@@ -4,7 +4,7 @@ What the new object should be is given as a function of the stored one, so that 
 again on the newer object.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from dray.api import errors, fields
@@ -50,14 +50,39 @@ async def update(call: Call, obj: Object) -> tuple[Record, bool]:
     return await replace(call, wanted, is_unconditional=not asked), False
 
 
-async def replace(call: Call, change: Change, *, is_unconditional: bool) -> Record:
-    """Change the stored object; a lost race is tried again when the change names no resourceVersion."""
+async def replace(call: Call, change: Change, *, is_unconditional: bool, is_whole: bool = False) -> Record:
+    """Change the stored object; a lost race is tried again when the change names no resourceVersion.
+
+    `is_whole`: judge it as an update of the object itself, although it came through a subresource.
+    """
+    strategy = None if is_whole else _strategy(call)
+
+    async def once(record: Record) -> Record:
+        return await _replace_once(call, record, change(record.obj), strategy)
+
+    return await _persist(call, once, is_unconditional)
+
+
+async def amend(call: Call, change: Change) -> Record:
+    """Change the stored object as the server itself does: no admission, strategy, validation or ownership."""
+
+    async def once(record: Record) -> Record:
+        obj = change(record.obj)
+        if call.dry_run:
+            return unstored(call, obj)
+        with store_failures():
+            return await call.core.store.update(call.stored.qualified, record.path, obj, record.revision)
+
+    return await _persist(call, once, is_unconditional=True)
+
+
+async def _persist(call: Call, once: Callable[[Record], Awaitable[Record]], is_unconditional: bool) -> Record:
     for attempt in range(RETRIES):
         record = call.record()
         if record is None:
             raise not_found(call)
         try:
-            return await _replace_once(call, record, change(record.obj))
+            return await once(record)
         except RevisionConflict:
             if not is_unconditional or attempt == RETRIES - 1:
                 raise conflict(call) from None
@@ -66,7 +91,7 @@ async def replace(call: Call, change: Change, *, is_unconditional: bool) -> Reco
     raise conflict(call)
 
 
-async def _replace_once(call: Call, record: Record, obj: Object) -> Record:
+async def _replace_once(call: Call, record: Record, obj: Object, strategy: StatusStrategy | None) -> Record:
     """Raises RevisionConflict and KeyMissing when the object changed meanwhile."""
     call.old = old = record.obj
     _check_version(call, obj, old)
@@ -74,7 +99,7 @@ async def _replace_once(call: Call, record: Record, obj: Object) -> Record:
     await call.core.admission.mutate(request)
     obj = request.object or obj
     metadata.carry_over(call, obj, old)
-    _apply_strategy(call, obj, old)
+    _apply_strategy(call, strategy, obj, old)
     request.object = obj
     await call.core.admission.validate(request)
     obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
@@ -115,8 +140,8 @@ def _strategy(call: Call) -> StatusStrategy | None:
     return call.kind.updatable.get(call.subresource)
 
 
-def _apply_strategy(call: Call, obj: Object, old: Object) -> None:
-    kind, strategy = call.kind, _strategy(call)
+def _apply_strategy(call: Call, strategy: StatusStrategy | None, obj: Object, old: Object) -> None:
+    kind = call.kind
     prepare = kind.prepare_update if strategy is None else strategy.prepare_update
     validate = kind.validate_update if strategy is None else strategy.validate_update
     prepare(call, obj)

@@ -1,0 +1,81 @@
+"""pods/binding: the scheduler gives a pod its node. Every refusal of the pod itself is a Conflict."""
+
+from typing import Final
+
+from dray.api import errors, fields
+from dray.api.fields import FieldError, Path
+from dray.api.meta import Object, format_time, is_deleting
+from dray.apiserver.call import Call
+from dray.apiserver.structure import TypeName, clone
+from dray.apiserver.verbs.posting import check_name, created
+from dray.apiserver.verbs.update import amend
+
+BINDING: Final = TypeName("v1", "Binding")
+
+
+async def bind(call: Call, binding: Object) -> Object:
+    """Assign the pod to `target.name`. Raises NotFound, Invalid, or Conflict for a pod that may not be bound (now)."""
+    check_name(call, binding, BINDING.kind)
+    target = binding.get("target") or {}
+    if found := _target_errors(target):
+        raise errors.invalid("", BINDING.kind, call.name, found)
+    meta = binding["metadata"]
+
+    def assigned(pod: Object) -> Object:
+        why = _precondition(pod, meta) or _refusal(pod, call.name)
+        if why:
+            raise errors.conflict("", "pods/binding", call.name, why)
+        return _assigned(call, pod, target["name"], meta.get("annotations") or {})
+
+    await amend(call, assigned)
+    return created()
+
+
+def _target_errors(target: Object) -> list[FieldError]:
+    path, found = Path("target"), []
+    if target.get("kind") not in (None, "", "Node"):
+        found.append(fields.not_supported(path.child("kind"), target["kind"], ["Node", "<empty>"]))
+    if not target.get("name"):
+        found.append(fields.required(path.child("name")))
+    return found
+
+
+def _precondition(pod: Object, wanted: Object) -> str:
+    """What is wrong with the uid or resourceVersion that the binding names."""
+    meta = pod["metadata"]
+    uid, version = wanted.get("uid"), wanted.get("resourceVersion")
+    if uid and uid != meta["uid"]:
+        return f"Precondition failed: UID in precondition: {uid}, UID in object meta: {meta['uid']}"
+    if version and version != meta["resourceVersion"]:
+        return (
+            f"Precondition failed: ResourceVersion in precondition: {version}, "
+            f"ResourceVersion in object meta: {meta['resourceVersion']}"
+        )
+    return ""
+
+
+def _refusal(pod: Object, name: str) -> str:
+    if is_deleting(pod):
+        return f"pod {name} is being deleted, cannot be assigned to a host"
+    if node := pod["spec"].get("nodeName"):
+        return f'pod {name} is already assigned to node "{node}"'
+    if pod["spec"].get("schedulingGates"):
+        return f"pod {name} has non-empty .spec.schedulingGates"
+    return ""
+
+
+def _assigned(call: Call, pod: Object, node: str, annotations: Object) -> Object:
+    new: Object = clone(pod)
+    new["spec"]["nodeName"] = node
+    if annotations:
+        new["metadata"]["annotations"] = {**(new["metadata"].get("annotations") or {}), **annotations}
+    status = new.setdefault("status", {})
+    condition = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": format_time(call.now),
+    }
+    others = [other for other in status.get("conditions") or () if other["type"] != condition["type"]]
+    status["conditions"] = [*others, condition]
+    return new

@@ -1,0 +1,22 @@
+"""What the subresources that are only posted to (binding, eviction, token) have in common."""
+
+from typing import Final
+
+from dray.api import errors
+from dray.api.meta import Object
+from dray.apiserver.call import Call
+from dray.apiserver.structure import TypeName
+
+TOKEN_REQUEST: Final = TypeName("authentication.k8s.io/v1", "TokenRequest")
+
+
+def created() -> Object:
+    """A Status that says it was done."""
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def check_name(call: Call, posted: Object, kind: str) -> None:
+    """Raises BadRequest when the posted object names another than the URL."""
+    name = posted["metadata"].get("name")
+    if name and name != call.name:
+        raise errors.BadRequest(f"name in URL does not match name in {kind} object")

@@ -1,0 +1,21 @@
+"""Kinds that are never stored: a review is posted, answered and forgotten. Who answers is given to the server."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from dray.api import errors
+from dray.api.meta import Object
+from dray.apiserver.call import Call
+
+Reviewer = Callable[[Call, Object], Awaitable[Object]]
+"""Given the call and the review as sent (structured, new), the review with its answer in `status`."""
+
+Reviewers = Mapping[str, Reviewer]
+"""By the qualified name of the resource: `tokenreviews.authentication.k8s.io`."""
+
+
+async def review(call: Call, obj: Object) -> Object:
+    """Raises what the reviewer raises, or NotFound where nobody answers this kind."""
+    reviewer = call.core.reviewers.get(call.kind.resource.qualified)
+    if reviewer is None:
+        raise errors.NotFound("the server could not find the requested resource", details={})
+    return await reviewer(call, obj)
