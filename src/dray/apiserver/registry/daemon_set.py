@@ -1,22 +1,13 @@
 """DaemonSet: a pod on every node that fits."""
 
-from dray.api.fields import FieldError
 from dray.api.meta import Object
 from dray.api.resources import DAEMON_SETS
-from dray.apiserver.registry.columns import (
-    AGE,
-    NAME,
-    Cell,
-    at,
-    container_images,
-    container_names,
-    find,
-    label_map,
-    label_selector,
-    wide,
-)
+from dray.api.validation.core.workloads import validate_daemon_set, validate_daemon_set_update
+from dray.api.validation.sameness import same
+from dray.apiserver.registry.columns import AGE, NAME, find, label_map
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
+from dray.apiserver.registry.templates import CONTAINERS, IMAGES, SELECTOR, checks, checks_update, count
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status, old_of
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
@@ -38,10 +29,6 @@ def _default(obj: Object, version: str) -> None:
             rolling["maxSurge"] = 0
 
 
-def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    return []
-
-
 def template_generation(obj: Object) -> int:
     text = (obj["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION) or "0"
     return int(text) if text.isdigit() else 0
@@ -60,12 +47,8 @@ def _prepare_create(context: WriteContext, obj: Object) -> None:
 def _prepare_update(context: WriteContext, obj: Object) -> None:
     keep_status(context, obj)
     old = old_of(context)
-    changed = find(obj, "spec", "template") != find(old, "spec", "template")
+    changed = not same(find(obj, "spec", "template"), find(old, "spec", "template"))
     _set_template_generation(obj, template_generation(old) + changed)
-
-
-def _count(field: str) -> Cell:
-    return at("status", field, default=0)
 
 
 DAEMON_SET = Kind(
@@ -75,36 +58,26 @@ DAEMON_SET = Kind(
     categories=("all",),
     columns=(
         NAME,
-        Column("Desired", _count("desiredNumberScheduled"), "integer", description="Nodes to run on."),
-        Column("Current", _count("currentNumberScheduled"), "integer", description="Nodes it runs on."),
-        Column("Ready", _count("numberReady"), "integer", description="Nodes with a ready pod."),
-        Column(
-            "Up-to-date",
-            _count("updatedNumberScheduled"),
-            "integer",
-            description="Nodes with a pod of the present template.",
-        ),
-        Column(
-            "Available",
-            _count("numberAvailable"),
-            "integer",
-            description="Nodes with a pod that has been ready for long enough.",
-        ),
+        count("Desired", "Nodes to run on.", "status", "desiredNumberScheduled"),
+        count("Current", "Nodes it runs on.", "status", "currentNumberScheduled"),
+        count("Ready", "Nodes with a ready pod.", "status", "numberReady"),
+        count("Up-to-date", "Nodes with a pod of the template.", "status", "updatedNumberScheduled"),
+        count("Available", "Nodes with a pod ready for long enough.", "status", "numberAvailable"),
         Column(
             "Node Selector",
             lambda obj, now: label_map(find(obj, "spec", "template", "spec", "nodeSelector")),
             description="Labels a node must have.",
         ),
         AGE,
-        wide("Containers", container_names("spec", "template"), "Containers of the template."),
-        wide("Images", container_images("spec", "template"), "Images of the template."),
-        wide("Selector", lambda obj, now: label_selector(find(obj, "spec", "selector")), "Its pods."),
+        CONTAINERS,
+        IMAGES,
+        SELECTOR,
     ),
     default=_default,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
-    validate_create=_validate,
-    validate_update=_validate,
+    validate_create=checks(validate_daemon_set),
+    validate_update=checks_update(validate_daemon_set_update),
     status=StatusStrategy(keep_spec),
     has_generation=True,
 )

@@ -1,7 +1,7 @@
 """Pod: containers that run together on a node."""
 
 from dray.api.fields import FieldError
-from dray.api.meta import Object
+from dray.api.meta import Object, format_time
 from dray.api.qos import qos_class
 from dray.api.resources import PODS
 from dray.api.validation.pod.spec import validate_pod_create
@@ -31,7 +31,8 @@ def _prepare_create(context: WriteContext, obj: Object) -> None:
     mirror_service_account(spec)
     obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
     if spec.get("schedulingGates"):
-        obj["status"]["conditions"] = [dict(GATED)]
+        since = {"lastProbeTime": None, "lastTransitionTime": format_time(context.now)}
+        obj["status"]["conditions"] = [{**GATED, **since}]
 
 
 def _prepare_update(context: WriteContext, obj: Object) -> None:

@@ -31,7 +31,7 @@ def validate_config_map(obj: Object) -> list[FieldError]:
     size = sum(names.byte_length(value) for value in data.values())
     size += sum(_decoded_length(value) for value in binary.values())
     if size > MAX_BYTES:
-        errors.append(too_long(Path(), MAX_BYTES))
+        errors.append(too_long(Path("[]"), MAX_BYTES))  # Kubernetes names no field here
     return errors
 
 

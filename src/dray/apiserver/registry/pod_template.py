@@ -1,0 +1,39 @@
+"""PodTemplate: a template by itself."""
+
+from dray.api.fields import FieldError, Path
+from dray.api.meta import Object
+from dray.api.resources import POD_TEMPLATES
+from dray.api.validation.pod.spec import validate_template
+from dray.apiserver.registry.columns import NAME, container_images, container_names, find, label_map
+from dray.apiserver.registry.kind import Column, Kind, WriteContext
+from dray.apiserver.registry.pod_defaults import default_template
+
+
+def _default(obj: Object, version: str) -> None:
+    default_template(obj.setdefault("template", {}))
+
+
+def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_template(obj.get("template") or {}, Path("template"))
+
+
+POD_TEMPLATE = Kind(
+    POD_TEMPLATES,
+    singular="podtemplate",
+    columns=(
+        NAME,
+        Column("Containers", container_names("template"), description="Containers of the template."),
+        Column("Images", container_images("template"), description="Images of the template."),
+        Column(
+            "Pod Labels",
+            lambda obj, now: label_map(find(obj, "template", "metadata", "labels")),
+            description="Labels of its pods.",
+        ),
+    ),
+    default=_default,
+    validate_create=_validate,
+    validate_update=_validate,
+    has_generation=True,
+    generation_of=lambda obj: obj.get("template"),
+    returns_deleted=True,
+)

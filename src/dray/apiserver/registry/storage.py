@@ -1,0 +1,199 @@
+"""PersistentVolume, PersistentVolumeClaim, StorageClass, CSINode: kept and shown, but nothing here binds volumes."""
+
+import datetime as dt
+
+from dray.api.fields import FieldError, Path, required
+from dray.api.meta import Object
+from dray.api.resources import CSI_NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, Resource
+from dray.apiserver.registry.columns import AGE, NAME, Cell, at, find, wide
+from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
+from dray.apiserver.registry.volume_defaults import default_volume_claim_spec
+from dray.apiserver.registry.writes import keep_spec, keep_status
+
+STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False)
+UNSET = "<unset>"
+
+_SHORT_MODES = {
+    "ReadWriteOnce": "RWO",
+    "ReadOnlyMany": "ROX",
+    "ReadWriteMany": "RWX",
+    "ReadWriteOncePod": "RWOP",
+}
+_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+_DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class"
+
+
+def _modes(*path: str) -> Cell:
+    def cell(obj: Object, now: dt.datetime) -> str:
+        modes = find(obj, *path, default=())
+        return ",".join(_SHORT_MODES[mode] for mode in _SHORT_MODES if mode in modes)
+
+    return cell
+
+
+def _class(obj: Object, now: dt.datetime) -> str:
+    annotations = obj["metadata"].get("annotations") or {}
+    return str(annotations.get(_CLASS_ANNOTATION) or find(obj, "spec", "storageClassName", default=""))
+
+
+def _phase(obj: Object, now: dt.datetime) -> str:
+    if obj["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    return str(find(obj, "status", "phase", default=""))
+
+
+def _bound_claim(volume: Object, now: dt.datetime) -> str:
+    claim = find(volume, "spec", "claimRef")
+    return f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else ""
+
+
+def _claim_capacity(claim: Object, now: dt.datetime) -> str:
+    if not find(claim, "spec", "volumeName"):
+        return ""
+    return str(find(claim, "status", "capacity", "storage", default=""))
+
+
+def _claim_modes(claim: Object, now: dt.datetime) -> str:
+    return _modes("status", "accessModes")(claim, now) if find(claim, "spec", "volumeName") else ""
+
+
+_MODE = wide("VolumeMode", at("spec", "volumeMode", default=UNSET), "A file system, or a raw device.")
+_ATTRIBUTES_CLASS = Column(
+    "VolumeAttributesClass",
+    lambda obj, now: find(obj, "spec", "volumeAttributesClassName") or UNSET,
+    description="Class of changeable attributes.",
+)
+
+
+def _default_volume(obj: Object, version: str) -> None:
+    spec = obj.setdefault("spec", {})
+    if not spec.get("persistentVolumeReclaimPolicy"):
+        spec["persistentVolumeReclaimPolicy"] = "Retain"
+    default_volume_claim_spec(spec)
+
+
+def _default_claim(obj: Object, version: str) -> None:
+    default_volume_claim_spec(obj.setdefault("spec", {}))
+
+
+def _pending(context: WriteContext, obj: Object) -> None:
+    obj["status"] = {"phase": "Pending"}
+
+
+def _validate_claim(context: WriteContext, obj: Object) -> list[FieldError]:
+    spec = obj.get("spec") or {}
+    errors: list[FieldError] = []
+    if not spec.get("accessModes"):
+        errors.append(required(Path("spec.accessModes"), "at least 1 access mode is required"))
+    if not find(spec, "resources", "requests", "storage"):
+        errors.append(required(Path("spec.resources").key("storage")))
+    return errors
+
+
+PERSISTENT_VOLUME = Kind(
+    PERSISTENT_VOLUMES,
+    singular="persistentvolume",
+    short_names=("pv",),
+    columns=(
+        NAME,
+        Column("Capacity", at("spec", "capacity", "storage"), description="Size."),
+        Column("Access Modes", _modes("spec", "accessModes"), description="How it may be mounted."),
+        Column(
+            "Reclaim Policy",
+            at("spec", "persistentVolumeReclaimPolicy"),
+            description="What becomes of it after use.",
+        ),
+        Column("Status", _phase, description="Whether it is free, bound or released."),
+        Column("Claim", _bound_claim, description="The claim it is bound to."),
+        Column("StorageClass", _class, description="Its storage class."),
+        _ATTRIBUTES_CLASS,
+        Column("Reason", at("status", "reason"), description="Why it is in its state."),
+        AGE,
+        _MODE,
+    ),
+    default=_default_volume,
+    prepare_create=_pending,
+    prepare_update=keep_status,
+    status=StatusStrategy(keep_spec),
+    returns_deleted=True,
+)
+
+PERSISTENT_VOLUME_CLAIM = Kind(
+    PERSISTENT_VOLUME_CLAIMS,
+    singular="persistentvolumeclaim",
+    short_names=("pvc",),
+    columns=(
+        NAME,
+        Column("Status", _phase, description="Whether it has a volume."),
+        Column("Volume", at("spec", "volumeName"), description="The volume."),
+        Column("Capacity", _claim_capacity, description="Size of the volume."),
+        Column("Access Modes", _claim_modes, description="How it may be mounted."),
+        Column("StorageClass", _class, description="Its storage class."),
+        _ATTRIBUTES_CLASS,
+        AGE,
+        _MODE,
+    ),
+    default=_default_claim,
+    prepare_create=_pending,
+    prepare_update=keep_status,
+    validate_create=_validate_claim,
+    status=StatusStrategy(keep_spec),
+    returns_deleted=True,
+)
+
+
+def _default_class(obj: Object, version: str) -> None:
+    if not obj.get("reclaimPolicy"):
+        obj["reclaimPolicy"] = "Delete"
+    if not obj.get("volumeBindingMode"):
+        obj["volumeBindingMode"] = "Immediate"
+
+
+def _class_name(obj: Object, now: dt.datetime) -> str:
+    annotations = obj["metadata"].get("annotations") or {}
+    default = annotations.get(_DEFAULT_CLASS_ANNOTATION) == "true"
+    return f"{obj['metadata']['name']} (default)" if default else str(obj["metadata"]["name"])
+
+
+def _validate_class(context: WriteContext, obj: Object) -> list[FieldError]:
+    return [] if obj.get("provisioner") else [required(Path("provisioner"))]
+
+
+STORAGE_CLASS = Kind(
+    STORAGE_CLASSES,
+    singular="storageclass",
+    short_names=("sc",),
+    columns=(
+        Column("Name", _class_name, format="name", description="Name of the class."),
+        Column("Provisioner", at("provisioner"), description="Who makes the volumes."),
+        Column("ReclaimPolicy", at("reclaimPolicy"), description="What becomes of them after use."),
+        Column("VolumeBindingMode", at("volumeBindingMode"), description="When they are made."),
+        Column(
+            "AllowVolumeExpansion",
+            at("allowVolumeExpansion", default=False),
+            type="boolean",
+            description="Whether they may grow.",
+        ),
+        AGE,
+    ),
+    default=_default_class,
+    validate_create=_validate_class,
+    validate_update=_validate_class,
+    returns_deleted=True,
+)
+
+CSI_NODE = Kind(
+    CSI_NODES,
+    singular="csinode",
+    columns=(
+        NAME,
+        Column(
+            "Drivers",
+            lambda obj, now: len(find(obj, "spec", "drivers", default=())),
+            type="integer",
+            description="Storage drivers on the node.",
+        ),
+        AGE,
+    ),
+    unconditional_update=False,
+)
