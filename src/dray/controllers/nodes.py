@@ -6,6 +6,7 @@ their tolerationSeconds. Source: kubernetes pkg/controller/nodelifecycle and tai
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ from dray.api.placement import tolerates
 from dray.api.pods import condition_status
 from dray.api.resources import LEASES, NODES, PODS
 from dray.client.protocol import PatchType, Selection
-from dray.controllers.base import Context, Controller, ignore_missing
+from dray.controllers.base import Context, Controller
 from dray.kits.tasks import TaskSet
 
 GRACE_SECONDS = 50.0
@@ -182,7 +183,9 @@ class TaintEviction(Controller):
             pod, "Normal", "TaintManagerEviction", f"Marking for deletion Pod {key.namespace}/{key.name}"
         )
         await self._mark_disrupted(pod)
-        await ignore_missing(self.client.delete(PODS, key.name, key.namespace, uid=uid_of(pod)))
+        with contextlib.suppress(errors.NotFound):
+            deleted = await self.client.delete(PODS, key.name, key.namespace, uid=uid_of(pod))
+            await self.pods.wait_seen(deleted)
 
     def _seconds_left(self, pod: Object, taints: Sequence[Object]) -> float | None:
         """Until eviction: 0 at once, None never."""

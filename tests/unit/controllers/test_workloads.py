@@ -1,0 +1,213 @@
+"""ReplicaSets keep their number, Deployments roll, Jobs finish."""
+
+from collections.abc import Awaitable, Callable
+
+from dray.api.meta import Object, replace_at
+from dray.api.resources import DEPLOYMENTS, JOBS, PODS, REPLICA_SETS
+from dray.controllers.deployments import Deployments
+from dray.controllers.jobs import TRACKING_FINALIZER, Jobs
+from dray.controllers.replica_sets import ReplicaSets
+from dray.testing.memory_client import MemoryClient
+from dray.testing.virtual import run
+from tests.unit.controllers.harness import controllers, obj, settle
+
+Step = Callable[[], Awaitable[object]]
+
+
+def play(client: MemoryClient, kinds: list[type], *steps: Step, seconds: float = 2.0) -> None:
+    async def scenario() -> None:
+        async with controllers(client, *kinds):
+            await settle(seconds)
+            for step in steps:
+                await step()
+                await settle(seconds)
+
+    run(scenario())
+
+
+def template(image: str = "v1") -> Object:
+    return {"metadata": {"labels": {"app": "w"}}, "spec": {"containers": [{"name": "c", "image": image}]}}
+
+
+def replica_set(replicas: int) -> Object:
+    spec = {"replicas": replicas, "selector": {"matchLabels": {"app": "w"}}, "template": template()}
+    return obj("ReplicaSet", "w", "ns", api_version="apps/v1", metadata={"uid": "rs"}, spec=spec)
+
+
+def deployment(replicas: int, image: str = "v1", **strategy: object) -> Object:
+    spec: Object = {
+        "replicas": replicas,
+        "selector": {"matchLabels": {"app": "w"}},
+        "template": template(image),
+    }
+    if strategy:
+        spec["strategy"] = strategy
+    return obj(
+        "Deployment", "w", "ns", api_version="apps/v1", metadata={"uid": "d", "generation": 1}, spec=spec
+    )
+
+
+def job(**spec: object) -> Object:
+    content = {"template": template(), "backoffLimit": 2, "parallelism": 1, "completions": 1, **spec}
+    return obj("Job", "w", "ns", api_version="batch/v1", metadata={"uid": "j"}, spec=content)
+
+
+def set_phase(client: MemoryClient, phase: str, count: int = 100) -> Step:
+    async def step() -> None:
+        ready = [
+            {"type": "Ready", "status": str(phase == "Running"), "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        ]
+        pods = [
+            pod
+            for pod in client.all(PODS)
+            if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+        ]
+        for pod in pods[:count]:
+            patch = {"status": {"phase": phase, "conditions": ready}}
+            await client.patch(PODS, pod["metadata"]["name"], patch, "ns", subresource="status")
+
+    return step
+
+
+def images(client: MemoryClient) -> list[str]:
+    return sorted(pod["spec"]["containers"][0]["image"] for pod in client.all(PODS))
+
+
+def test_a_replica_set_makes_up_for_lost_pods_and_sheds_surplus() -> None:
+    client = MemoryClient(replica_set(3))
+
+    async def lose_one() -> None:
+        await client.delete(PODS, client.all(PODS)[0]["metadata"]["name"], "ns", grace_period_seconds=0)
+
+    async def shrink() -> None:
+        stored = client.find(REPLICA_SETS, "w", "ns")
+        assert stored is not None
+        assert len(client.all(PODS)) == 3
+        await client.update(REPLICA_SETS, replace_at(stored, ("spec", "replicas"), 1))
+
+    play(client, [ReplicaSets], lose_one, shrink)
+    assert len(client.all(PODS)) == 1
+
+
+def test_a_replica_set_adopts_an_orphan_that_matches() -> None:
+    orphan = obj("Pod", "orphan", "ns", metadata={"labels": {"app": "w"}}, spec={"containers": []})
+    client = MemoryClient(orphan, replica_set(2))
+    play(client, [ReplicaSets])
+    adopted = client.find(PODS, "orphan", "ns")
+    assert adopted is not None
+    assert adopted["metadata"]["ownerReferences"][0]["uid"] == "rs"
+    assert len(client.all(PODS)) == 2
+
+
+def test_a_deployment_rolls_to_its_new_template_without_dropping_below_its_minimum() -> None:
+    client = MemoryClient(
+        deployment(4, type="RollingUpdate", rollingUpdate={"maxSurge": 1, "maxUnavailable": 1})
+    )
+    lowest: list[int] = []
+
+    def count_ready(verb: str, resource: object, subresource: str, changed: Object) -> None:
+        pods = client.all(PODS)
+        if verb == "delete" and resource is PODS:
+            doomed = changed["metadata"]["name"]
+            ready = [
+                p
+                for p in pods
+                if p.get("status", {}).get("phase") == "Running" and p["metadata"]["name"] != doomed
+            ]
+            lowest.append(len(ready))
+
+    async def change_image() -> None:
+        client.reactions.append(count_ready)
+        stored = client.find(DEPLOYMENTS, "w", "ns")
+        assert stored is not None
+        await client.update(DEPLOYMENTS, replace_at(stored, ("spec", "template"), template("v2")))
+
+    rolling = [set_phase(client, "Running")] * 8
+    play(client, [Deployments, ReplicaSets], set_phase(client, "Running"), change_image, *rolling)
+    assert images(client) == ["v2"] * 4
+    assert lowest
+    assert min(lowest) >= 3
+
+
+def test_a_recreated_deployment_takes_all_old_pods_away_first() -> None:
+    client = MemoryClient(deployment(2, type="Recreate"))
+    mixed: list[list[str]] = []
+
+    async def change_image() -> None:
+        stored = client.find(DEPLOYMENTS, "w", "ns")
+        assert stored is not None
+        client.reactions.append(lambda *_: mixed.append(images(client)))
+        await client.update(DEPLOYMENTS, replace_at(stored, ("spec", "template"), template("v2")))
+
+    play(
+        client,
+        [Deployments, ReplicaSets],
+        set_phase(client, "Running"),
+        change_image,
+        set_phase(client, "Running"),
+    )
+    assert images(client) == ["v2", "v2"]
+    assert not any("v1" in seen and "v2" in seen for seen in mixed)
+
+
+def test_a_deployment_reports_availability_and_progress() -> None:
+    client = MemoryClient(deployment(2))
+    play(client, [Deployments, ReplicaSets], set_phase(client, "Running"))
+    stored = client.find(DEPLOYMENTS, "w", "ns")
+    assert stored is not None
+    status = {condition["type"]: condition["reason"] for condition in stored["status"]["conditions"]}
+    assert status == {"Available": "MinimumReplicasAvailable", "Progressing": "NewReplicaSetAvailable"}
+    assert stored["status"]["availableReplicas"] == 2
+
+
+def test_a_job_runs_as_many_pods_as_it_needs_successes_but_few_at_once() -> None:
+    client = MemoryClient(job(completions=5, parallelism=2))
+    most: list[int] = []
+
+    def count(verb: str, resource: object, subresource: str, changed: Object) -> None:
+        most.append(
+            sum((p.get("status") or {}).get("phase") not in ("Succeeded", "Failed") for p in client.all(PODS))
+        )
+
+    client.reactions.append(count)
+    play(client, [Jobs], *[set_phase(client, "Succeeded")] * 4)
+    stored = client.find(JOBS, "w", "ns")
+    assert stored is not None
+    assert stored["status"]["succeeded"] == 5
+    assert {condition["type"] for condition in stored["status"]["conditions"]} == {
+        "SuccessCriteriaMet",
+        "Complete",
+    }
+    assert max(most) <= 2
+
+
+def test_a_job_gives_up_after_its_backoff_limit() -> None:
+    client = MemoryClient(job(backoffLimit=1))
+    play(client, [Jobs], set_phase(client, "Failed"), set_phase(client, "Failed"), seconds=60)
+    stored = client.find(JOBS, "w", "ns")
+    assert stored is not None
+    failed = next(each for each in stored["status"]["conditions"] if each["type"] == "Failed")
+    assert failed["reason"] == "BackoffLimitExceeded"
+    assert stored["status"]["failed"] == 2
+
+
+def test_a_counted_pod_may_be_deleted_without_losing_its_count() -> None:
+    client = MemoryClient(job(completions=2))
+
+    async def delete_finished() -> None:
+        for pod in client.all(PODS):
+            if (pod.get("status") or {}).get("phase") == "Succeeded":
+                assert TRACKING_FINALIZER not in pod["metadata"]["finalizers"]
+                await client.delete(PODS, pod["metadata"]["name"], "ns")
+
+    play(client, [Jobs], set_phase(client, "Succeeded"), delete_finished, set_phase(client, "Succeeded"))
+    stored = client.find(JOBS, "w", "ns")
+    assert stored is not None
+    assert stored["status"]["succeeded"] == 2
+
+
+def test_an_indexed_job_gives_each_pod_its_number() -> None:
+    client = MemoryClient(job(completions=3, parallelism=3, completionMode="Indexed"))
+    play(client, [Jobs])
+    indexes = sorted(pod["spec"]["containers"][0]["env"][0]["value"] for pod in client.all(PODS))
+    assert indexes == ["0", "1", "2"]
