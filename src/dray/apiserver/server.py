@@ -16,6 +16,7 @@ from dray.apiserver.health import Health
 from dray.apiserver.http.body import MAX_BYTES
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.handler import HttpApi
+from dray.apiserver.http.kubelet import Kubelets
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.verbs.virtual import Reviewers
 from dray.kits.clock import Clock
@@ -58,8 +59,10 @@ class ApiServer:
         admission: Admission | None = None,
         token_issuer: "TokenIssuer | None" = None,
         reviewers: Reviewers | None = None,
+        kubelet_ssl: ssl.SSLContext | None = None,
         metrics: Registry | None = None,
     ) -> None:
+        """`kubelet_ssl` has the certificate the server shows to kubelets; None: they are spoken to without TLS."""
         self.core = Core(
             store,
             kinds,
@@ -75,7 +78,8 @@ class ApiServer:
         self.health.add("store", store.check, ("readyz",))
         self.metrics = metrics or Registry()
         documents = Documents(self.core, self.health, self.metrics, lambda: self.address)
-        self._api = HttpApi(self.core, authenticator or AllowEveryone(), documents)
+        self._kubelets = Kubelets(kubelet_ssl)
+        self._api = HttpApi(self.core, authenticator or AllowEveryone(), documents, self._kubelets)
         self._runner: web.ServerRunner | None = None
         self.address = ""
         """`host:port` once started."""
@@ -112,6 +116,7 @@ class ApiServer:
     async def stop(self) -> None:
         """End all watches, finish what is being answered, and stop listening."""
         self.core.end_watches()
+        await self._kubelets.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

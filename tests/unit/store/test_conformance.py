@@ -4,10 +4,10 @@ import asyncio
 
 import orjson
 import pytest
-from builders import config_map
 
 from dray.store.backend import FIRST_REVISION, Store
 from dray.store.errors import Compacted, KeyExists, KeyMissing, RevisionConflict, StoreClosed
+from tests.unit.store.builders import config_map
 
 CM = "configmaps"
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import config_map
 
 from dray.store.errors import Compacted, StoreClosed, StoreCorrupt, StoreFull, StoreLocked, StoreUnavailable
 from dray.store.log import Log
 from dray.store.sqlite import SqliteStore
+from tests.unit.store.builders import config_map
 
 CM = "configmaps"
 

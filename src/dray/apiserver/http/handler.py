@@ -12,6 +12,7 @@ from dray.apiserver.authentication.impersonation import impersonate, wanted_user
 from dray.apiserver.core import Core
 from dray.apiserver.http import request_info, resources
 from dray.apiserver.http.documents import Documents
+from dray.apiserver.http.kubelet import Kubelets
 from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.http.responses import error_answer
 from dray.apiserver.options import Query, first
@@ -21,8 +22,11 @@ log = logging.getLogger("dray.apiserver")
 
 
 class HttpApi:
-    def __init__(self, core: Core, authenticator: Authenticator, documents: Documents) -> None:
+    def __init__(
+        self, core: Core, authenticator: Authenticator, documents: Documents, kubelets: Kubelets
+    ) -> None:
         self._core = core
+        self._kubelets = kubelets
         self._authenticator = authenticator
         self._documents = documents
 
@@ -50,7 +54,7 @@ class HttpApi:
             attributes = _attributes(info, user, query)
         self._core.authorize(attributes)
         if info.is_resource:
-            return await resources.serve(self._core, request, info, user, query)
+            return await resources.serve(self._core, self._kubelets, request, info, user, query)
         return await self._documents.serve(request, query)
 
 

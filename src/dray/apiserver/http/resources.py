@@ -7,10 +7,12 @@ from aiohttp import web
 
 from dray.api import errors
 from dray.api.meta import Object, name_of, uid_of
+from dray.apiserver.access import Attributes
 from dray.apiserver.call import Call, WriteOptions
 from dray.apiserver.core import Core
 from dray.apiserver.http import body as bodies
 from dray.apiserver.http.encoding import View
+from dray.apiserver.http.kubelet import Kubelets
 from dray.apiserver.http.negotiation import PLAIN, Representation, representation
 from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.http.responses import (
@@ -53,8 +55,16 @@ class ResourceRequest:
     """One HTTP request about a served resource, with what its handler needs."""
 
     def __init__(
-        self, core: Core, request: web.BaseRequest, info: RequestInfo, user: User, query: Query, kind: Kind
+        self,
+        core: Core,
+        kubelets: Kubelets,
+        request: web.BaseRequest,
+        info: RequestInfo,
+        user: User,
+        query: Query,
+        kind: Kind,
     ) -> None:
+        self.kubelets = kubelets
         self.request = request
         self.info = info
         self.query = query
@@ -109,7 +119,7 @@ class ResourceRequest:
 
 
 async def serve(
-    core: Core, request: web.BaseRequest, info: RequestInfo, user: User, query: Query
+    core: Core, kubelets: Kubelets, request: web.BaseRequest, info: RequestInfo, user: User, query: Query
 ) -> web.StreamResponse:
     """Raises StatusErrors, for the caller to put on the wire."""
     kind = core.kinds.find(info.group, info.version, info.resource)
@@ -117,7 +127,7 @@ async def serve(
         if kind is None and not core.kinds.has_group(info.group):
             return page_not_found()
         raise resource_not_found()
-    wanted = ResourceRequest(core, request, info, user, query, kind)
+    wanted = ResourceRequest(core, kubelets, request, info, user, query, kind)
     return await _handler(kind, info)(wanted)
 
 
@@ -171,6 +181,10 @@ def _subresource_handlers(kind: Kind, subresource: str) -> Mapping[str, Handler]
         return {"create": _post}
     if subresource == "scale":
         return _SCALE
+    if subresource == "log":
+        return {"get": _log}
+    if subresource in ("exec", "attach", "portforward"):
+        return {"get": _connect, "create": _connect}
     raise resource_not_found()
 
 
@@ -287,6 +301,34 @@ async def _review(wanted: ResourceRequest) -> web.StreamResponse:
     wanted.written("CreateOptions")
     answered = await review(call, await wanted.object(type_name(call.kind, call.version)))
     return json_answer(answered, status=201, warnings=call.warnings)
+
+
+async def _log(wanted: ResourceRequest) -> web.StreamResponse:
+    return await wanted.kubelets.log(wanted.call, wanted.request, wanted.query)
+
+
+async def _connect(wanted: ResourceRequest) -> web.StreamResponse:
+    call = wanted.call
+    if call.verb == "get":
+        # A WebSocket is opened with GET, but running things in a pod is no reading.
+        _authorize_create(call)
+    return await wanted.kubelets.connect(call, wanted.request, wanted.query)
+
+
+def _authorize_create(call: Call) -> None:
+    resource = call.resource
+    call.core.authorize(
+        Attributes(
+            call.user,
+            "create",
+            resource.group,
+            resource.version,
+            resource.plural,
+            call.subresource,
+            call.namespace,
+            call.name,
+        )
+    )
 
 
 async def _get_scale(wanted: ResourceRequest) -> web.StreamResponse:

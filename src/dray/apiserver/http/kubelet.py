@@ -1,0 +1,190 @@
+"""Requests that the API server passes on to the kubelet of a pod's node: logs, exec, attach, port-forward.
+
+Decides which container and node is meant and refuses what cannot be; what a container does or says is the kubelet's.
+Streams are passed through as they come: the kubelet speaks WebSocket like the client (`upgrade`).
+"""
+
+import dataclasses
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from aiohttp import web
+
+from dray.api import errors
+from dray.api.meta import Object
+from dray.api.resources import NODES
+from dray.apiserver.call import Call
+from dray.apiserver.http.responses import NOT_CACHED
+from dray.apiserver.http.upgrade import Endpoint, splice
+from dray.apiserver.options import Query, first
+from dray.apiserver.verbs.read import get
+
+CONNECT_SECONDS: Final = 10
+CHUNK: Final = 64 * 1024
+DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
+_ADDRESS_ORDER: Final = ("InternalIP", "Hostname", "InternalDNS", "ExternalIP", "ExternalDNS")
+_LOG_OPTIONS: Final = (
+    "follow", "limitBytes", "previous", "sinceSeconds", "sinceTime", "stream", "tailLines", "timestamps",
+)  # fmt: skip
+_STREAMS: Final = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
+_WHOLE_NUMBERS: Final = {"limitBytes": 1, "sinceSeconds": 1, "tailLines": 0}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Location:
+    """Where a request about a container goes."""
+
+    endpoint: Endpoint
+    namespace: str
+    pod: str
+    container: str
+
+    def path(self, verb: str, query: Sequence[tuple[str, str]] = ()) -> str:
+        parts = [verb, self.namespace, self.pod, *([self.container] if self.container else [])]
+        path = "/" + "/".join(quote(part, safe="") for part in parts)
+        return f"{path}?{urlencode(query)}" if query else path
+
+
+class Kubelets:
+    """The server's connections to kubelets. `ssl_context` holds the client certificate; None: plain HTTP."""
+
+    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+        self._ssl = ssl_context
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def log(self, call: Call, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        """The container's log, streamed. Raises NotFound, BadRequest, Invalid, or a 500 for a silent kubelet."""
+        pod = (await get(call)).obj
+        _check_log_options(query)
+        container = _container(pod, query)
+        if not pod["spec"].get("nodeName"):
+            return web.Response(body=b"", content_type="text/plain")  # as upstream: nothing was said yet
+        location = self._locate(call, pod, container)
+        options = [(name, first(query, name)) for name in _LOG_OPTIONS if name in query]
+        return await self._stream(request, location, location.path("containerLogs", options))
+
+    async def connect(self, call: Call, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        """exec, attach or portforward: the client's WebSocket is handed through to the kubelet."""
+        pod = (await get(call)).obj
+        verb = call.subresource
+        if not pod["spec"].get("nodeName"):
+            raise errors.BadRequest(f"pod {call.name} does not have a host assigned")
+        if verb == "portforward":
+            location = self._locate(call, pod, "")
+            ports = [("port", port) for port in query.get("ports") or ()]
+            return await splice(request, location.endpoint, location.path("portForward", ports))
+        container = _container(pod, query)
+        options = [("command", word) for word in query.get("command") or ()]
+        if verb == "exec" and not options:
+            raise errors.BadRequest("you must specify at least 1 command for the container")
+        options += [(theirs, "1") for ours, theirs in _STREAMS.items() if first(query, ours) in ("true", "1")]
+        location = self._locate(call, pod, container)
+        return await splice(request, location.endpoint, location.path(verb, options))
+
+    def _locate(self, call: Call, pod: Object, container: str) -> Location:
+        """Raises a 500 when the node is unknown or has not said where its kubelet listens."""
+        name = pod["spec"]["nodeName"]
+        node = call.find(NODES, name)
+        if node is None:
+            raise errors.not_found("", NODES.plural, name)
+        status = node.get("status") or {}
+        port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
+        host = _address(status.get("addresses") or ())
+        if not host or not port:
+            raise errors.StatusError(f"node {name} has not reported the address and port of its kubelet")
+        return Location(Endpoint(host, int(port), self._ssl), call.namespace, call.name, container)
+
+    async def _stream(self, request: web.BaseRequest, location: Location, path: str) -> web.StreamResponse:
+        url = location.endpoint.url(path)
+        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS)
+        ssl_context: Any = self._ssl if self._ssl is not None else True
+        try:
+            async with self._client().get(url, ssl=ssl_context, timeout=timeout) as answer:
+                if answer.status >= 400:
+                    raise kubelet_refusal(answer.status, await answer.text())
+                return await _pass_on(request, answer)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise errors.StatusError(f'Get "{url}": {error or type(error).__name__}') from error
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(auto_decompress=False)
+        return self._session
+
+
+async def _pass_on(request: web.BaseRequest, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    response = web.StreamResponse(status=answer.status)
+    response.headers["Content-Type"] = answer.headers.get("Content-Type", "text/plain")
+    response.headers["Cache-Control"] = NOT_CACHED
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    async for data in answer.content.iter_any():
+        await response.write(data)
+    await response.write_eof()
+    return response
+
+
+def kubelet_refusal(status: int, text: str) -> errors.StatusError:
+    """What a kubelet's own error becomes for the client."""
+    message = text.strip() or f"the kubelet answered {status}"
+    if status == 400:
+        return errors.BadRequest(message)
+    if status == 404:
+        return errors.NotFound(message)
+    return errors.InternalError(f"Internal error occurred: {message}")
+
+
+def _address(addresses: Sequence[Mapping[str, str]]) -> str:
+    by_type = {entry["type"]: entry["address"] for entry in reversed(addresses)}
+    return next((by_type[name] for name in _ADDRESS_ORDER if name in by_type), "")
+
+
+def _container(pod: Object, query: Query) -> str:
+    """The container asked for, or the only one. Raises BadRequest."""
+    spec, name = pod["spec"], first(query, "container")
+    pod_name = pod["metadata"]["name"]
+    main = [entry["name"] for entry in spec.get("containers") or ()]
+    init = [entry["name"] for entry in spec.get("initContainers") or ()]
+    ephemeral = [entry["name"] for entry in spec.get("ephemeralContainers") or ()]
+    if name:
+        if name not in (*main, *init, *ephemeral):
+            raise errors.BadRequest(f"container {name} is not valid for pod {pod_name}")
+        return name
+    wanted = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)
+    if wanted in main:
+        return str(wanted)
+    if len(main) == 1:
+        return str(main[0])
+    choices = f"choose one of: [{' '.join(main)}]"
+    if init:
+        choices += f" or one of the init containers: [{' '.join(init)}]"
+    raise errors.BadRequest(f"a container name must be specified for pod {pod_name}, {choices}")
+
+
+def _check_log_options(query: Query) -> None:
+    """Raises BadRequest for what is no number, Invalid for one that makes no sense."""
+    from dray.api import fields
+
+    found = []
+    for name, lowest in _WHOLE_NUMBERS.items():
+        text = first(query, name)
+        if not text:
+            continue
+        if not text.lstrip("+-").isdigit():
+            raise errors.BadRequest(f"strconv.ParseInt: parsing {fields.quote(text)}: invalid syntax")
+        if int(text) < lowest:
+            detail = f"must be greater than {'or equal to ' if lowest == 0 else ''}0"
+            found.append(fields.invalid(fields.Path(name), int(text), detail))
+    if first(query, "sinceSeconds") and first(query, "sinceTime"):
+        detail = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+        found.append(fields.forbidden(fields.Path(""), detail))
+    if found:
+        raise errors.invalid("", "PodLogOptions", "", found)

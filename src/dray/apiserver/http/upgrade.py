@@ -1,0 +1,178 @@
+"""Hands a client's upgraded connection through to another server, byte for byte.
+
+The other server answers the upgrade itself; once it agreed, neither side's frames are looked at. So any subprotocol
+works, and a refusal reaches the client as a Status with the other server's words.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import re
+import ssl
+from typing import Any, Final
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from dray.api import errors
+
+CHUNK: Final = 64 * 1024
+HIGH_WATER: Final = 1024 * 1024
+"""Bytes on their way to the backend above which the client is not read any further."""
+
+CONNECT_SECONDS: Final = 10
+_HEAD_LIMIT: Final = 64 * 1024
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
+_PASSED_ON: Final = re.compile(
+    r"upgrade|connection|sec-websocket-.*|x-stream-protocol-version|origin", re.IGNORECASE
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Endpoint:
+    host: str
+    port: int
+    ssl_context: ssl.SSLContext | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def url(self, path: str) -> str:
+        return f"{'https' if self.ssl_context else 'http'}://{self.authority}{path}"
+
+
+class _Handed(web.StreamResponse):
+    """The answer to a request whose connection was handed away: nothing is left to be written."""
+
+    async def prepare(self, request: web.BaseRequest) -> Any:
+        self._eof_sent = True
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
+
+    @property
+    def keep_alive(self) -> bool | None:
+        return False
+
+
+class _ToBackend:
+    """Stands in for the HTTP parser of the client's connection: passes on what arrives."""
+
+    def __init__(self, writer: asyncio.StreamWriter, client: asyncio.Transport) -> None:
+        self._writer = writer
+        self._client = client
+        self._resuming: asyncio.Task[None] | None = None
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self._writer.write(data)
+        if self._resuming is None and self._writer.transport.get_write_buffer_size() > HIGH_WATER:
+            self._client.pause_reading()
+            self._resuming = asyncio.create_task(self._resume())
+        return False, b""
+
+    async def _resume(self) -> None:
+        try:
+            with contextlib.suppress(ConnectionError):
+                await self._writer.drain()
+            self._client.resume_reading()
+        finally:
+            self._resuming = None
+
+    def feed_eof(self) -> None:
+        with contextlib.suppress(OSError, RuntimeError):
+            self._writer.write_eof()
+
+    def set_exception(self, *arguments: Any) -> None:
+        self._writer.close()
+
+
+async def splice(request: web.BaseRequest, endpoint: Endpoint, path: str) -> web.StreamResponse:
+    """Serve an upgrade request by the backend's `path`, until either side closes.
+
+    Raises BadRequest for a request that is no upgrade, the backend's refusal, or a 500 when it cannot be reached.
+    """
+    if request.headers.get("Upgrade", "").lower() != "websocket":
+        raise errors.BadRequest(
+            "Upgrade request required: this server speaks WebSocket (v5.channel.k8s.io) for streams"
+        )
+    transport = request.transport
+    if transport is None:
+        raise errors.BadRequest("the connection is gone")
+    reader, writer = await _connect(endpoint, path)
+    try:
+        head = await _agree(request, endpoint, path, reader, writer)
+        transport.write(head)
+        parser: Any = _ToBackend(writer, transport)
+        request.protocol.set_parser(parser)
+        await _to_client(
+            reader, asyncio.StreamWriter(transport, request.protocol, None, asyncio.get_running_loop())
+        )
+    finally:
+        writer.close()
+        transport.close()
+    return _Handed()
+
+
+async def _connect(endpoint: Endpoint, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await asyncio.open_connection(
+                endpoint.host, endpoint.port, ssl=endpoint.ssl_context, limit=_HEAD_LIMIT
+            )
+    except (OSError, TimeoutError) as error:
+        raise errors.StatusError(
+            f"error dialing backend: {endpoint.url(path)}: {error or 'timed out'}"
+        ) from error
+
+
+async def _agree(
+    request: web.BaseRequest,
+    endpoint: Endpoint,
+    path: str,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> bytes:
+    """Pass on the upgrade; the backend's answer as it came, if it agrees. Raises its refusal."""
+    headers: CIMultiDict[str] = CIMultiDict(
+        (name, value) for name, value in request.headers.items() if _PASSED_ON.fullmatch(name)
+    )
+    lines = [f"GET {path} HTTP/1.1", f"Host: {endpoint.authority}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError) as error:
+        raise errors.StatusError(f"error dialing backend: {endpoint.url(path)}: {error}") from error
+    status = _STATUS_LINE.match(head)
+    if status is None or status.group(1) != b"101":
+        raise _refusal(int(status.group(1)) if status else 502, await _body(reader, head))
+    return head
+
+
+def _refusal(status: int, body: bytes) -> errors.StatusError:
+    text = body.decode("utf-8", "replace").strip() or f"the backend answered {status}"
+    if status == 404:
+        return errors.NotFound(text)
+    if status == 400:
+        return errors.BadRequest(text)
+    return errors.InternalError(f"Internal error occurred: {text}")
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    if length is None:
+        return b""
+    try:
+        return await reader.readexactly(min(int(length.group(1)), _HEAD_LIMIT))
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+
+
+async def _to_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(CHUNK):
+            writer.write(data)
+            await writer.drain()
