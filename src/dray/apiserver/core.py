@@ -25,7 +25,6 @@ from dray.store.backend import Store
 from dray.store.table import Watch
 
 if TYPE_CHECKING:
-    from dray.apiserver.authentication.tokens import TokenIssuer
     from dray.apiserver.verbs.virtual import Reviewers
 
 
@@ -39,7 +38,6 @@ class Core:
         features: FeatureGates | None = None,
         authorizer: Authorizer | None = None,
         admission: Admission | None = None,
-        token_issuer: "TokenIssuer | None" = None,
         reviewers: "Reviewers | None" = None,
     ) -> None:
         self.store = store
@@ -48,8 +46,6 @@ class Core:
         self.features = features or FeatureGates()
         self.authorizer: Authorizer = authorizer or AllowEverything()
         self.admission: Admission = admission or AdmitEverything()
-        self.token_issuer = token_issuer
-        """Signs service account tokens; None: none are given out."""
         self.reviewers: Reviewers = reviewers or {}
         """Who answers the kinds that are never stored."""
         self.watches: set[Watch] = set()

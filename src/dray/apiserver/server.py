@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
@@ -23,9 +23,6 @@ from dray.kits.clock import Clock
 from dray.kits.metrics import Registry
 from dray.store.backend import Store
 from dray.store.memory import MemoryStore
-
-if TYPE_CHECKING:
-    from dray.apiserver.authentication.tokens import TokenIssuer
 
 SHUTDOWN_SECONDS: Final = 5.0
 
@@ -57,7 +54,6 @@ class ApiServer:
         authenticator: Authenticator | None = None,
         authorizer: Authorizer | None = None,
         admission: Admission | None = None,
-        token_issuer: "TokenIssuer | None" = None,
         reviewers: Reviewers | None = None,
         kubelet_ssl: ssl.SSLContext | None = None,
         metrics: Registry | None = None,
@@ -70,7 +66,6 @@ class ApiServer:
             features=features,
             authorizer=authorizer,
             admission=admission,
-            token_issuer=token_issuer,
             reviewers=reviewers,
         )
         self.health = Health()

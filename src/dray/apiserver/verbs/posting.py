@@ -1,13 +1,8 @@
 """What the subresources that are only posted to (binding, eviction, token) have in common."""
 
-from typing import Final
-
 from dray.api import errors
 from dray.api.meta import Object
 from dray.apiserver.call import Call
-from dray.apiserver.structure import TypeName
-
-TOKEN_REQUEST: Final = TypeName("authentication.k8s.io/v1", "TokenRequest")
 
 
 def created() -> Object:

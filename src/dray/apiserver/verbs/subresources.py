@@ -9,7 +9,9 @@ from dray.apiserver.call import Call
 from dray.apiserver.structure import TypeName
 from dray.apiserver.verbs.binding import BINDING, bind
 from dray.apiserver.verbs.eviction import EVICTION, evict
-from dray.apiserver.verbs.posting import TOKEN_REQUEST
+from dray.apiserver.verbs.virtual import review
+
+TOKEN_REQUEST: Final = TypeName("authentication.k8s.io/v1", "TokenRequest")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -20,14 +22,8 @@ class Posted:
     """Does it, and gives the answer (201)."""
 
 
-async def _request_token(call: Call, request: Object) -> Object:
-    from dray.apiserver.verbs.token import request_token  # here: cryptography takes long to import
-
-    return await request_token(call, request)
-
-
 POSTED: Final[Mapping[str, Posted]] = {
     "binding": Posted(BINDING, bind),
     "eviction": Posted(EVICTION, evict),
-    "token": Posted(TOKEN_REQUEST, _request_token),
+    "token": Posted(TOKEN_REQUEST, review),
 }

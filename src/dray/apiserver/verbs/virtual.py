@@ -1,6 +1,7 @@
 """Kinds that are never stored: a review is posted, answered and forgotten. Who answers is given to the server."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from dray.api import errors
 from dray.api.meta import Object
@@ -10,12 +11,16 @@ Reviewer = Callable[[Call, Object], Awaitable[Object]]
 """Given the call and the review as sent (structured, new), the review with its answer in `status`."""
 
 Reviewers = Mapping[str, Reviewer]
-"""By the qualified name of the resource: `tokenreviews.authentication.k8s.io`."""
+"""By the qualified name of the resource: `tokenreviews.authentication.k8s.io`, or `TOKENS`."""
+
+TOKENS: Final = "serviceaccounts/token"
+"""A TokenRequest is answered like a review, although it is posted to an account."""
 
 
 async def review(call: Call, obj: Object) -> Object:
     """Raises what the reviewer raises, or NotFound where nobody answers this kind."""
-    reviewer = call.core.reviewers.get(call.kind.resource.qualified)
+    resource = call.kind.resource.qualified
+    reviewer = call.core.reviewers.get(f"{resource}/{call.subresource}" if call.subresource else resource)
     if reviewer is None:
         raise errors.NotFound("the server could not find the requested resource", details={})
     return await reviewer(call, obj)

@@ -1,0 +1,62 @@
+"""Which review answers which virtual kind: the table an API server is given."""
+
+from typing import TYPE_CHECKING
+
+from dray.api.meta import Object, is_deleting
+from dray.apiserver.authentication.chain import AuthenticatorChain
+from dray.apiserver.authorization.chain import AuthorizerChain
+from dray.apiserver.call import Call
+from dray.apiserver.reviews.access import AccessReviews
+from dray.apiserver.reviews.identity import TokenRequests, self_subject_review, token_review
+from dray.apiserver.verbs.posting import check_name
+from dray.apiserver.verbs.virtual import TOKENS, Reviewer, Reviewers
+from dray.apiserver.verbs.writing import not_found
+
+if TYPE_CHECKING:
+    from dray.apiserver.authentication.tokens import TokenIssuer
+
+
+def reviewers(
+    authorizer: AuthorizerChain, authenticator: AuthenticatorChain, issuer: "TokenIssuer | None" = None
+) -> Reviewers:
+    """Without an issuer no service account tokens are given out."""
+    access = AccessReviews(authorizer)
+
+    async def self_access(call: Call, review: Object) -> Object:
+        return access.self_subject(call.user, review)
+
+    async def subject_access(call: Call, review: Object) -> Object:
+        return access.subject(review, call.namespace)
+
+    async def self_rules(call: Call, review: Object) -> Object:
+        return access.self_rules(call.user, review)
+
+    async def token(call: Call, review: Object) -> Object:
+        return token_review(authenticator, review)
+
+    async def self_subject(call: Call, review: Object) -> Object:
+        return self_subject_review(call.user, review)
+
+    table: dict[str, Reviewer] = {
+        "selfsubjectaccessreviews.authorization.k8s.io": self_access,
+        "subjectaccessreviews.authorization.k8s.io": subject_access,
+        "localsubjectaccessreviews.authorization.k8s.io": subject_access,
+        "selfsubjectrulesreviews.authorization.k8s.io": self_rules,
+        "tokenreviews.authentication.k8s.io": token,
+        "selfsubjectreviews.authentication.k8s.io": self_subject,
+    }
+    if issuer is not None:
+        table[TOKENS] = _token_requests(TokenRequests(issuer))
+    return table
+
+
+def _token_requests(requests: TokenRequests) -> Reviewer:
+    async def request_token(call: Call, request: Object) -> Object:
+        """Raises BadRequest, NotFound for a missing account, Invalid, Conflict."""
+        check_name(call, request, "TokenRequest")
+        record = call.record()
+        if record is None or is_deleting(record.obj):
+            raise not_found(call)
+        return requests.create(call, record.obj, request, call.now)
+
+    return request_token
