@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import errno
 import pathlib
+import ssl
 
 from dray.api.features import FeatureGates
 from dray.apiserver.access import AUTHENTICATED, MASTERS
@@ -15,6 +16,7 @@ from dray.apiserver.bootstrap import bootstrap
 from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import User
+from dray.apiserver.reviews.dispatch import reviewers
 from dray.apiserver.server import ApiServer
 from dray.cluster.certificates import Authority, CertificateError, service_account_key
 from dray.cluster.kubeconfig import kubeconfig_for, write_kubeconfig
@@ -117,7 +119,14 @@ class ApiServerRole:
             authenticator=authenticator,
             authorizer=authorizer,
             admission=default_admission(authorizer.rbac),
+            reviewers=reviewers(authorizer, authenticator, issuer),
+            kubelet_ssl=self._kubelet_context(),
         )
+
+    def _kubelet_context(self) -> ssl.SSLContext:
+        """With what the server presents itself to kubelets, and how it knows theirs."""
+        self.authority.client("apiserver-kubelet-client", "kube-apiserver-kubelet-client", [MASTERS])
+        return self.authority.client_context("apiserver-kubelet-client")
 
     def _static_tokens(self) -> dict[str, User]:
         if self.settings.token_file is None:
@@ -129,9 +138,9 @@ class ApiServerRole:
 
     async def _listen(self) -> None:
         settings = self.settings
-        pair = self.authority.server("apiserver", [*OWN_NAMES, *settings.names, *_as_name(settings.host)])
+        self.authority.server("apiserver", [*OWN_NAMES, *settings.names, *_as_name(settings.host)])
         try:
-            await self.server.start(settings.host, settings.port, self.authority.server_context(pair))
+            await self.server.start(settings.host, settings.port, self.authority.server_context("apiserver"))
         except OSError as error:
             raise ClusterError(_listen_error(error, settings)) from error
 

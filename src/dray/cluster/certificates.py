@@ -117,16 +117,23 @@ class Authority:
             and certificate.not_valid_after_utc - self._now > RENEW_BEFORE
         )
 
-    def server_context(self, pair: KeyPair, *, client_certificates: bool = True) -> ssl.SSLContext:
-        """TLS for a server that accepts, but does not demand, certificates of this authority."""
+    def server_context(self, name: str) -> ssl.SSLContext:
+        """TLS for the server whose pair is kept under `name`; client certificates are checked, but not demanded."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        name = next(file for file in self.directory.glob("*.crt") if file.read_bytes() == pair.certificate)
-        context.load_cert_chain(name, name.with_suffix(".key"))
-        if client_certificates:
-            context.verify_mode = ssl.CERT_OPTIONAL
-            context.load_verify_locations(cadata=self.pem.decode())
+        self._load_chain(context, name)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(cadata=self.pem.decode())
         return context
+
+    def client_context(self, name: str) -> ssl.SSLContext:
+        """TLS for a client that presents the pair kept under `name` and trusts this authority alone."""
+        context = ssl.create_default_context(cadata=self.pem.decode())
+        self._load_chain(context, name)
+        return context
+
+    def _load_chain(self, context: ssl.SSLContext, name: str) -> None:
+        context.load_cert_chain(self.directory / f"{name}.crt", self.directory / f"{name}.key")
 
 
 def service_account_key(directory: pathlib.Path) -> bytes:

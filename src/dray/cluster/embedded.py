@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from dray.api.features import FeatureGates
-from dray.apiserver.access import AUTHENTICATED
+from dray.apiserver.access import AUTHENTICATED, Attributes
 from dray.apiserver.authentication.chain import service_account_groups
 from dray.apiserver.registry.kind import User
 from dray.client.protocol import Client
@@ -24,8 +24,11 @@ from dray.scheduler.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from dray.node.agent import NodeAgent
+    from dray.node.config import Caller
 
 HOST = "127.0.0.1"
+POD_NETWORK = 64
+"""Pods have addresses in 127.64.0.0/16, one /24 a node: loopback addresses that really answer."""
 READY_TIMEOUT_SECONDS = 30.0
 
 
@@ -73,7 +76,7 @@ class EmbeddedCluster:
         manager, scheduler = self._controller_manager(), self._scheduler()
         self._run(tasks, manager.run(), "controller-manager")
         self._run(tasks, scheduler.run(), "scheduler")
-        agents = [self._node(name) for name in self.spec.node_names]
+        agents = [self._node(index, name) for index, name in enumerate(self.spec.node_names)]
         for agent in agents:
             self._run(tasks, agent.run(), agent.config.name)
         await asyncio.gather(*(role.ready.wait() for role in (manager, scheduler, *agents)))
@@ -112,18 +115,26 @@ class EmbeddedCluster:
         client = self._client("system:kube-scheduler", manager="kube-scheduler")
         return Scheduler(client, clock=self._clock, features=self.features)
 
-    def _node(self, name: str) -> "NodeAgent":
+    async def _authorize_kubelet_call(self, caller: "Caller", verb: str, subresource: str) -> bool:
+        user = User(caller.name, (*caller.groups, AUTHENTICATED))
+        attributes = Attributes(user, verb, version="v1", resource="nodes", subresource=subresource)
+        return self._api.server.core.authorizer.authorize(attributes).allowed
+
+    def _node(self, index: int, name: str) -> "NodeAgent":
         # Nodes bring gRPC with them, which a cluster without nodes need not load.
         from dray.node.agent import NodeAgent
         from dray.node.config import NodeConfig
 
-        pair = self._api.authority.server(f"kubelet-{name}", [name, "localhost", HOST])
+        authority = self._api.authority
+        authority.server(f"kubelet-{name}", [name, "localhost", HOST])
         config = NodeConfig(
             name=name,
             root=self.layout.node_root(name),
+            pod_cidr=f"127.{POD_NETWORK}.{index}.0/24",
+            server_ssl=authority.server_context(f"kubelet-{name}"),
+            authorize=self._authorize_kubelet_call,
             api_host=HOST,
             api_port=self._api.port,
-            ssl_context=self._api.authority.server_context(pair),
         )
         client = self._client(f"system:node:{name}", "system:nodes", manager="kubelet")
         return NodeAgent(config, client, clock=self._clock, features=self.features)

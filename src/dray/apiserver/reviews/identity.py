@@ -1,9 +1,30 @@
-"""Questions about identity: SelfSubjectReview and TokenReview. Source: kubernetes pkg/registry/authentication, 1.36."""
+"""Questions about identity: SelfSubjectReview, TokenReview, and tokens for service accounts (TokenRequest).
 
-from dray.api import errors
-from dray.api.meta import Object
+Source: kubernetes pkg/registry/authentication and pkg/registry/core/serviceaccount/storage/token.go, 1.36.
+"""
+
+import datetime as dt
+from typing import Protocol
+
+from dray.api import errors, fields
+from dray.api.fields import Path
+from dray.api.meta import Object, format_time, name_of, uid_of
+from dray.api.resources import NODES, PODS, SECRETS, Resource
 from dray.apiserver.authentication.chain import AuthenticatorChain, authenticated
+from dray.apiserver.authentication.tokens import (
+    DEFAULT_SECONDS,
+    MAX_SECONDS,
+    MIN_SECONDS,
+    BoundObject,
+    TokenIssuer,
+)
 from dray.apiserver.registry.kind import User
+
+GROUP = "authentication.k8s.io"
+
+
+class Finder(Protocol):
+    def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None: ...
 
 
 def self_subject_review(user: User, review: Object) -> Object:
@@ -35,3 +56,82 @@ def token_review(authenticator: AuthenticatorChain, review: Object) -> Object:
         if audiences:
             status["audiences"] = audiences
     return {**review, "status": status}
+
+
+class TokenRequests:
+    """Answers `serviceaccounts/token`."""
+
+    def __init__(self, issuer: TokenIssuer) -> None:
+        self._issuer = issuer
+
+    def create(self, finder: Finder, account: Object, request: Object, now: dt.datetime) -> Object:
+        """`account` is the stored ServiceAccount. Raises Invalid, Conflict, NotFound."""
+        spec = request.get("spec") or {}
+        seconds = int(spec.get("expirationSeconds") or DEFAULT_SECONDS)
+        _check_seconds(seconds)
+        namespace = account["metadata"]["namespace"]
+        bound, node = _bound(finder, spec.get("boundObjectRef") or {}, namespace)
+        audiences = spec.get("audiences") or list(self._issuer.audiences)
+        token, expires = self._issuer.issue(
+            account, now=now, seconds=seconds, audiences=audiences, bound=bound, node=node
+        )
+        return {
+            "kind": "TokenRequest",
+            "apiVersion": f"{GROUP}/v1",
+            "metadata": {
+                "name": name_of(account),
+                "namespace": namespace,
+                "uid": uid_of(account),
+                "creationTimestamp": format_time(now),
+            },
+            "spec": {
+                "audiences": audiences,
+                "expirationSeconds": seconds,
+                "boundObjectRef": spec.get("boundObjectRef"),
+            },
+            "status": {"token": token, "expirationTimestamp": format_time(expires)},
+        }
+
+
+def _check_seconds(seconds: int) -> None:
+    path = Path("spec.expirationSeconds")
+    if seconds < MIN_SECONDS:
+        problem = fields.invalid(path, seconds, "may not specify a duration less than 10 minutes")
+    elif seconds > MAX_SECONDS:
+        problem = fields.invalid(path, seconds, "may not specify a duration larger than 2^32 seconds")
+    else:
+        return
+    raise errors.invalid(GROUP, "TokenRequest", "", [problem])
+
+
+_BINDABLE = {("v1", "Pod"): PODS, ("v1", "Secret"): SECRETS, ("v1", "Node"): NODES}
+
+
+def _bound(
+    finder: Finder, reference: Object, namespace: str
+) -> tuple[BoundObject | None, BoundObject | None]:
+    if not reference:
+        return None, None
+    resource = _BINDABLE.get((reference.get("apiVersion", ""), reference.get("kind", "")))
+    if resource is None:
+        raise errors.BadRequest(
+            f"cannot bind token to object of type {reference.get('apiVersion')}, Kind={reference.get('kind')}"
+        )
+    name = reference.get("name", "")
+    found = finder.find(resource, name, namespace if resource.namespaced else "")
+    if found is None:
+        raise errors.not_found(resource.group, resource.plural, name)
+    uid = uid_of(found)
+    if reference.get("uid") and reference["uid"] != uid:
+        why = f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The object might have been deleted and then recreated"
+        raise errors.conflict(resource.group, resource.plural, name, why)
+    bound = BoundObject(resource.kind, name, uid)
+    if resource is NODES:
+        return None, bound
+    return bound, _node_of(finder, found) if resource is PODS else None
+
+
+def _node_of(finder: Finder, pod: Object) -> BoundObject | None:
+    name = pod["spec"].get("nodeName")
+    node = finder.find(NODES, name) if name else None
+    return None if node is None else BoundObject("Node", name, uid_of(node))
