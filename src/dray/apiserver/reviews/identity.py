@@ -83,6 +83,7 @@ class TokenRequests:
                 "namespace": namespace,
                 "uid": uid_of(account),
                 "creationTimestamp": format_time(now),
+                "managedFields": [],
             },
             "spec": {
                 "audiences": audiences,
