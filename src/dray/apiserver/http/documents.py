@@ -8,11 +8,12 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from dray.apiserver import discovery
+from dray.apiserver import discovery, openapi
 from dray.apiserver.core import Core
 from dray.apiserver.health import Health
-from dray.apiserver.http.negotiation import not_acceptable, parse_accept
+from dray.apiserver.http.negotiation import JSON, not_acceptable, parse_accept
 from dray.apiserver.http.responses import (
+    PLAIN_TEXT,
     answer,
     json_answer,
     method_not_allowed,
@@ -55,6 +56,8 @@ class Documents:
             page = self._discovery(parts)
         elif head in ("healthz", "livez", "readyz"):
             page = self._check(head, parts[1:])
+        elif parts[:2] == ["openapi", "v3"]:
+            page = self._openapi(parts[2:])
         if page is None:
             return page_not_found()
         if request.method != "GET":
@@ -100,6 +103,35 @@ class Documents:
             raise resource_not_found()
         return _constant(discovery.resource_list(index, group, version))
 
+    # --- OpenAPI
+
+    def _openapi(self, parts: list[str]) -> Page | None:
+        index = self._core.kinds
+        if not parts:
+            return _constant(openapi.index(index), content_type=PLAIN_TEXT)
+        group, version = ("", parts[-1]) if parts[0] == "api" else (parts[1], parts[-1])
+        if len(parts) != (3 if group else 2) or not index.has_version(group, version):
+            return None
+
+        async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
+            return self._openapi_document(request, group, version)
+
+        return page
+
+    def _openapi_document(self, request: web.BaseRequest, group: str, version: str) -> web.StreamResponse:
+        tag = f'"{openapi.digest(self._core.kinds, group, version)}"'
+        if request.headers.get("If-None-Match") == tag:
+            response = web.Response(status=304)
+        else:
+            response = answer(self._openapi_bytes(group, version), request=request)
+        response.headers["ETag"] = tag
+        response.headers["Vary"] = "Accept"
+        return response
+
+    @functools.cache  # noqa: B019  as above
+    def _openapi_bytes(self, group: str, version: str) -> bytes:
+        return orjson.dumps(openapi.document(self._core.kinds, group, version))
+
     # --- the rest
 
     async def _root(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
@@ -131,9 +163,9 @@ class Documents:
         return page
 
 
-def _constant(document: Any) -> Page:
+def _constant(document: Any, content_type: str = JSON) -> Page:
     async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
-        return json_answer(document)
+        return answer(orjson.dumps(document), content_type=content_type, request=request)
 
     return page
 
