@@ -17,6 +17,7 @@ from dray.apiserver.http.body import MAX_BYTES
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.handler import HttpApi
 from dray.apiserver.http.kubelet import Kubelets
+from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.verbs.virtual import Reviewers
 from dray.kits.clock import Clock
@@ -74,7 +75,13 @@ class ApiServer:
         self.metrics = metrics or Registry()
         documents = Documents(self.core, self.health, self.metrics, lambda: self.address)
         self._kubelets = Kubelets(kubelet_ssl)
-        self._api = HttpApi(self.core, authenticator or AllowEveryone(), documents, self._kubelets)
+        self._api = HttpApi(
+            self.core,
+            authenticator or AllowEveryone(),
+            documents,
+            self._kubelets,
+            RequestMetrics(self.metrics, self.core),
+        )
         self._runner: web.ServerRunner | None = None
         self.address = ""
         """`host:port` once started."""

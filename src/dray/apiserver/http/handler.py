@@ -13,6 +13,7 @@ from dray.apiserver.core import Core
 from dray.apiserver.http import request_info, resources
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.kubelet import Kubelets
+from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.http.responses import error_answer
 from dray.apiserver.options import Query, first
@@ -23,16 +24,39 @@ log = logging.getLogger("dray.apiserver")
 
 class HttpApi:
     def __init__(
-        self, core: Core, authenticator: Authenticator, documents: Documents, kubelets: Kubelets
+        self,
+        core: Core,
+        authenticator: Authenticator,
+        documents: Documents,
+        kubelets: Kubelets,
+        metrics: RequestMetrics,
     ) -> None:
+        self._metrics = metrics
         self._core = core
         self._kubelets = kubelets
         self._authenticator = authenticator
         self._documents = documents
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        raw = request.rel_url.raw_query_string
+        query: Query = parse_qs(raw, keep_blank_values=True) if raw else {}
+        info = request_info.parse(request.method, request.rel_url.raw_path, watch=_asks_watch(query))
+        measured = self._metrics.begin(info)
+        code = 499  # what proxies write down when the client left first
         try:
-            return await self._answer(request)
+            response = await self._answer(request, info, query)
+            code = response.status
+            return response
+        finally:
+            measured.end(code, dry_run="All" if query.get("dryRun") == ["All"] else "")
+
+    async def _answer(self, request: web.BaseRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
+        """Never raises a StatusError, nor anything unforeseen: both become answers."""
+        try:
+            user = await self._identify(request, info, query)
+            if info.is_resource:
+                return await resources.serve(self._core, self._kubelets, request, info, user, query)
+            return await self._documents.serve(request, query)
         except errors.StatusError as error:
             return error_answer(error)
         except web.HTTPException:
@@ -43,19 +67,15 @@ class HttpApi:
                 errors.InternalError("Internal error occurred: the API server's log says more")
             )
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        raw = request.rel_url.raw_query_string
-        query: Query = parse_qs(raw, keep_blank_values=True) if raw else {}
-        info = request_info.parse(request.method, request.rel_url.raw_path, watch=_asks_watch(query))
+    async def _identify(self, request: web.BaseRequest, info: RequestInfo, query: Query) -> User:
+        """Who asks, once allowed to. Raises Unauthorized, Forbidden."""
         user = await self._authenticator.authenticate(request)
         attributes = _attributes(info, user, query)
         if (wanted := wanted_user(request.headers)) is not None:
             user = impersonate(user, wanted, self._core.authorizer, attributes)
             attributes = _attributes(info, user, query)
         self._core.authorize(attributes)
-        if info.is_resource:
-            return await resources.serve(self._core, self._kubelets, request, info, user, query)
-        return await self._documents.serve(request, query)
+        return user
 
 
 def _asks_watch(query: Mapping[str, Sequence[str]]) -> bool:
