@@ -1,0 +1,132 @@
+"""Device selectors: compiled once, evaluated for many devices.
+
+`compile_selector` is pure and remembers what it compiled, refusals included. A `Selector` answers two ways: `matches`
+is quick and falls back to exact evaluation whenever anything is out of the ordinary; `evaluate_with_cost` is exact.
+"""
+
+import functools
+from typing import Any, Final
+
+from dray.cel.check.scope import Structs
+from dray.cel.compilation import Compilation, Language, compile_text
+from dray.cel.declarations import Library, Version
+from dray.cel.device import DEVICE, DeviceInput, InvalidDevice, device_fields, size_hint
+from dray.cel.environment import STORED, Environment, declare, libraries_of
+from dray.cel.errors import CelCompileError, CelRuntimeError
+from dray.cel.library import macros, messages
+from dray.cel.library.membership import INCLUDES
+from dray.cel.types import ANY, BOOL, DYN, CelType, type_of
+from dray.cel.values.kind import type_name
+from dray.cel.values.optional import Optional
+
+COST_LIMIT: Final = 1_000_000
+"""What one evaluation may cost, and what the API server lets an expression be estimated at."""
+
+_BIND = Library("bindings", Version(1, 31), macros=macros.BIND)
+
+
+class Selector:
+    """A compiled device selector."""
+
+    def __init__(self, compilation: Compilation, environment: Environment) -> None:
+        self._compilation = compilation
+        self.environment = environment
+
+    @property
+    def expression(self) -> str:
+        return self._compilation.text
+
+    @property
+    def output_type(self) -> str:
+        """The inferred type, as errors print it: `bool`, or the unknown type."""
+        return self._compilation.output_type.description
+
+    @property
+    def estimated_cost(self) -> int:
+        """The most an evaluation can cost, by upstream's estimate."""
+        return self._compilation.estimate.high
+
+    def matches(self, device: DeviceInput) -> bool:
+        """Whether the device is selected. Raises CelRuntimeError."""
+        return self.evaluate_with_cost(device)[0]
+
+    def evaluate_with_cost(self, device: DeviceInput, limit: int = COST_LIMIT) -> tuple[bool, int]:
+        """The exact answer and what it cost. Raises CelRuntimeError, which carries the cost too."""
+        try:
+            record = device.record(lists=self.environment.list_type_attributes)
+        except InvalidDevice as error:
+            raise CelRuntimeError(str(error)) from error
+        value, cost = self._compilation.run(record.variables, limit)
+        if value is True or value is False:
+            return value, cost
+        why = f"CEL result of type {type_name(value)} could not be converted to bool: {_not_bool(value)}"
+        raise CelRuntimeError(why, cost)
+
+
+def compile_selector(expression: str, environment: Environment = STORED) -> Selector:
+    """Raises CelCompileError; its text is the one Kubernetes shows, caret and all."""
+    compiled = _compile(expression, environment)
+    if isinstance(compiled, Selector):
+        return compiled
+    raise CelCompileError(str(compiled), compiled.issues)
+
+
+@functools.lru_cache(maxsize=4096)
+def _compile(expression: str, environment: Environment) -> Selector | CelCompileError:
+    try:
+        compilation = compile_text(expression, _language(environment), _selector_fault(environment))
+    except CelCompileError as error:
+        return error.with_traceback(None)
+    return Selector(compilation, environment)
+
+
+@functools.lru_cache(maxsize=32)
+def _language(environment: Environment) -> Language:
+    libraries = [*libraries_of(environment.library_version), _BIND]
+    if environment.list_type_attributes or not environment.new_expressions:
+        libraries.append(Library("includes", Version(1, 36), (INCLUDES,)))
+    declarations = declare(tuple(libraries), {"device": DEVICE, DEVICE.name: type_of(DEVICE)})
+    structs = Structs({**messages.FIELDS, DEVICE.name: device_fields(environment)})
+    return Language(declarations, structs, size_hint(environment))
+
+
+@functools.lru_cache(maxsize=32)
+def _selector_fault(environment: Environment) -> Any:
+    allowed = (BOOL, ANY, DYN) if environment.list_type_attributes else (BOOL, ANY)
+
+    def fault(output: CelType) -> str | None:
+        if output in allowed and not output.nullable:
+            return None
+        return f"must evaluate to bool or the unknown type, not {output.description}"
+
+    return fault
+
+
+_REFUSALS: dict[str, str] = {
+    "int": "unsupported type conversion from 'int' to bool",
+    "uint": "unsupported type conversion from 'uint' to bool",
+    "double": "type conversion error from Double to 'bool'",
+    "string": "unsupported native conversion from string to 'bool'",
+    "bytes": "type conversion error from Bytes to 'bool'",
+    "list": "type conversion error from list to 'bool'",
+    "map": "type conversion error from map to 'bool'",
+    "null_type": "type conversion error from 'null_type' to 'bool'",
+    "google.protobuf.Timestamp": "type conversion error from 'Timestamp' to 'bool'",
+    "google.protobuf.Duration": "type conversion error from 'Duration' to 'bool'",
+    "type": "type conversion not supported for 'type'",
+    "kubernetes.Quantity": "type conversion error from 'Quantity' to 'bool'",
+    "kubernetes.Semver": "type conversion error from 'Semver' to 'bool'",
+    "kubernetes.URL": "type conversion error from 'URL' to 'bool'",
+    "kubernetes.NamedFormat": "type conversion error from 'Format' to 'bool'",
+    "net.IP": "type conversion error from 'IP' to 'bool'",
+    "net.CIDR": "type conversion error from 'CIDR' to 'bool'",
+}
+
+
+def _not_bool(value: Any) -> str:
+    """Why a value is no answer, in the words of its type's own conversion."""
+    if isinstance(value, Optional):
+        if not value.present:
+            return "optional.none() dereference"
+        return _not_bool(value.value)
+    return _REFUSALS[type_name(value)]
