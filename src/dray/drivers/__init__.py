@@ -1,1 +1,1 @@
-
+"""Drivers that come with dray, written with its own SDK."""

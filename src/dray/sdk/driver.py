@@ -25,7 +25,7 @@ import enum
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from dray.sdk.claims import AllocatedDevice, Claim, ClaimRef
 from dray.sdk.devices import Device, Pool, Taint
@@ -93,9 +93,9 @@ class Driver:
     """Second half of the CDI kind `k8s.<name>/<cdi_class>`."""
     common_first: bool = False
     """Put the id of the common CDI device before the device's own; the kubelet shows health under the first id."""
-    taint_unhealthy: ClassVar[bool] = False
+    taint_unhealthy: bool = False
     """Also keep claims away from unhealthy devices, by a taint `<name>/unhealthy` in the ResourceSlice."""
-    health_interval_seconds: ClassVar[float] = 10.0
+    health_interval_seconds: float = 10.0
 
     def discover(self) -> "Discovered | Awaitable[Discovered]":
         """The devices to publish: either Devices, for one pool named after the node, or whole Pools."""

@@ -22,6 +22,7 @@ from dray.kits.backoff import Backoff
 from dray.kits.klog import kv
 from dray.kits.tasks import TaskSet
 from dray.sdk import slices
+from dray.sdk.compare import same
 from dray.sdk.devices import Pool
 from dray.sdk.errors import BackgroundError, DroppedFieldsError, PublishError
 from dray.sdk.recent import TTL_SECONDS, RecentWrites
@@ -252,17 +253,19 @@ class Publisher:
         self._adopt(obj, stored, desired)
 
     def _adopt(self, written: Object, stored: Object, desired: list[slices.Content]) -> None:
-        """When the server did not keep everything, settle for what it kept: asking again would never end."""
-        lost = slices.dropped_fields(written["spec"], stored["spec"])
-        if not lost:
-            return
+        """When the server stored something else, settle for that: asking again for the same would never end.
+
+        It may have filled in defaults, which is fine, or dropped what it does not know, which is reported.
+        """
         index = slices.index_of(name_of(stored), len(desired))
-        if index is None:
+        content = slices.content_of(stored)
+        if index is None or same(content, slices.content_of(written)):
             return
-        kept = ("nodeSelector", "allNodes", "devices", "sharedCounters", "perDeviceNodeSelection")
-        desired[index] = {key: stored["spec"][key] for key in kept if key in stored["spec"]}
-        gates = tuple(dict.fromkeys(slices.GATES[field] for field in lost if field in slices.GATES))
-        self._report(DroppedFieldsError(_pool_of(stored), index, lost, gates))
+        desired[index] = content
+        lost = slices.dropped_fields(written["spec"], stored["spec"])
+        if lost:
+            gates = tuple(dict.fromkeys(slices.GATES[field] for field in lost if field in slices.GATES))
+            self._report(DroppedFieldsError(_pool_of(stored), index, lost, gates))
 
     def _count(self, verb: str, obj: Object) -> None:
         self.writes[verb] += 1

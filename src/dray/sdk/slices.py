@@ -263,6 +263,11 @@ def _created(spec: Object, index: int, count: int, placement: Placement) -> Obje
     }
 
 
+def content_of(obj: Object) -> Content:
+    """What a slice says beside its name, driver and place in the pool."""
+    return {key: obj["spec"][key] for key in _CONTENT if key in obj["spec"]}
+
+
 def dropped_fields(written: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of spec and device fields that `written` has and `stored`, the server's answer to it, lost."""
     lost = {

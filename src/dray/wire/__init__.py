@@ -1,1 +1,1 @@
-
+"""Formats and protocols of Kubernetes on the wire: protobuf bodies, the kubelet's gRPC services."""

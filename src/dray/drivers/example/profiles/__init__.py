@@ -1,0 +1,1 @@
+"""The kinds of mock hardware: GPUs, network cards, CPUs."""
