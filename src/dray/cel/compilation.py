@@ -17,7 +17,7 @@ from dray.cel.cost.bounds import MAX, Bounds
 from dray.cel.cost.estimate import estimate_cost
 from dray.cel.cost.node import SizeHint
 from dray.cel.declarations import Declarations
-from dray.cel.errors import CelCompileError, CelRuntimeError, CostLimitExceeded, EvalFailure
+from dray.cel.errors import CelCompileError, CelRuntimeError, CostLimitExceeded, EvalAborted, EvalFailure
 from dray.cel.interpret.plan import PlanError, plan
 from dray.cel.interpret.step import InputFrame, Step
 from dray.cel.interpret.tracker import Tracker
@@ -103,6 +103,8 @@ class Compilation:
             value = self.steps.run(InputFrame(variables, tracker))
         except CostLimitExceeded:
             raise CelRuntimeError(_LIMIT_EXCEEDED, tracker.cost) from None
+        except EvalAborted as abort:
+            raise CelRuntimeError(str(abort), tracker.cost) from None
         if isinstance(value, EvalFailure):
             raise CelRuntimeError(value.message, tracker.cost)
         return value, tracker.cost

@@ -14,7 +14,7 @@ from dray.cel.cost.node import Path
 from dray.cel.environment import Environment
 from dray.cel.library.kubernetes import QUANTITY
 from dray.cel.types import ANY, BOOL, DYN, STRING, CelType, map_of, struct
-from dray.cel.values.container import DomainMap
+from dray.cel.values.container import DeviceMap, DomainMap
 
 DEVICE: Final = struct("kubernetes.DRADevice")
 
@@ -143,9 +143,9 @@ def _by_domain(driver: str, entries: Mapping[str, Any], convert: Callable[[str, 
         if slash:
             written_out.append((domain, id, value))
         else:
-            domains.setdefault(driver, {})[name] = value
+            domains.setdefault(driver, DeviceMap())[name] = value
     for domain, id, value in written_out:
-        domains.setdefault(domain, {})[id] = value
+        domains.setdefault(domain, DeviceMap())[id] = value
     return domains
 
 

@@ -47,6 +47,10 @@ class EvalFailure(Exception):
         return str(self.args[0])
 
 
+class EvalAborted(Exception):
+    """The evaluation broke down as a whole, where upstream's process would have; nothing absorbs this one."""
+
+
 class CostLimitExceeded(Exception):
     """The evaluation used more than its limit; ends it at once, nothing absorbs this one."""
 

@@ -19,7 +19,7 @@ from dray.cel.ast import (
     Select,
 )
 from dray.cel.declarations import Declarations, Function, Overload
-from dray.cel.errors import EvalFailure, no_such_overload
+from dray.cel.errors import EvalAborted, EvalFailure, no_such_overload
 from dray.cel.interpret.attribute import (
     Attribute,
     ComputedQualifier,
@@ -244,7 +244,7 @@ def _constant_entries(keys: Sequence[Step], values: Sequence[Step]) -> dict[Any,
             return None
         try:
             entries[encode_key(key.value)] = value.value
-        except EvalFailure:
+        except (EvalFailure, EvalAborted):
             return None
     return entries
 

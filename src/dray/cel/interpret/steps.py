@@ -9,7 +9,7 @@ from dray.cel.errors import EvalFailure, no_such_overload
 from dray.cel.interpret.step import Frame, Step
 from dray.cel.library.messages import construct
 from dray.cel.values.comparison import equal
-from dray.cel.values.container import encode_key
+from dray.cel.values.container import check_hashable, encode_key
 from dray.cel.values.display import show
 from dray.cel.values.limits import TooLarge
 from dray.cel.values.number import MAX_INT, MAX_UINT, MIN_INT
@@ -130,6 +130,7 @@ class MembershipStep(Step):
     def run(self, frame: Frame) -> Any:
         value = self._arg.run(frame)
         if not isinstance(value, EvalFailure):
+            check_hashable(value)
             value = type(value) in _SET_TYPES and (type(value), value) in self._members
         frame.tracker.push(value, self.id)
         return value

@@ -10,7 +10,8 @@ Maps from JSON and from devices are plain dicts with string keys and need no con
 from collections.abc import Iterable
 from typing import Any, Final
 
-from dray.cel.errors import EvalFailure
+from dray.api.semver import Semver
+from dray.cel.errors import EvalAborted, EvalFailure
 
 
 class BoolKey:
@@ -28,12 +29,18 @@ MISSING: Final = object()
 """What a look-up gives where there is no such key; no value of CEL."""
 
 
-class DomainMap(dict[str, dict[str, Any]]):
+class DeviceMap(dict[str, Any]):
+    """A map of a device: has string keys only and may be asked for any."""
+
+    __slots__ = ()
+
+
+class DomainMap(DeviceMap):
     """Finds an empty map under every key that is missing."""
 
     __slots__ = ()
 
-    def __missing__(self, key: object) -> dict[str, Any]:
+    def __missing__(self, key: object) -> DeviceMap:
         return _EMPTY
 
 
@@ -49,18 +56,29 @@ class GrowingMap(dict[Any, Any]):
     __slots__ = ()
 
 
-_EMPTY: Final[dict[str, Any]] = {}
+_EMPTY: Final = DeviceMap()
 
 
 def encode_key(key: Any) -> Any:
-    """A value as the key of a dict. Raises EvalFailure for lists and maps."""
+    """A value as the key of a dict. Raises EvalFailure for lists and maps, EvalAborted for what upstream cannot hash."""
     if key is True:
         return TRUE_KEY
     if key is False:
         return FALSE_KEY
     if isinstance(key, list | dict):
         raise EvalFailure("unsupported key type")
+    check_hashable(key)
     return key
+
+
+_UNHASHABLE: Final = {bytes: "types.Bytes", Semver: "cel.Semver"}
+
+
+def check_hashable(value: Any) -> None:
+    """Raises EvalAborted for values of the few types that upstream cannot put into a set."""
+    if type(value) in _UNHASHABLE:
+        kind = _UNHASHABLE[type(value)]
+        raise EvalAborted(f"internal error: runtime error: hash of unhashable type {kind}")
 
 
 def keys_of(mapping: dict[Any, Any]) -> Iterable[Any]:
@@ -71,15 +89,21 @@ def keys_of(mapping: dict[Any, Any]) -> Iterable[Any]:
 
 def find(mapping: dict[Any, Any], key: Any) -> Any:
     """The value under `key`, or MISSING; a DomainMap has every key."""
+    if type(key) is not str:
+        if not mapping or isinstance(key, list | dict):
+            return mapping[""] if isinstance(mapping, DomainMap) else MISSING
+        if not isinstance(mapping, DeviceMap):
+            key = encode_key(key)
     try:
-        return mapping[encode_key(key)]
-    except (KeyError, EvalFailure):
+        return mapping[key]
+    except KeyError:
         return MISSING
 
 
 def contains(mapping: dict[Any, Any], key: Any) -> bool:
     """What `key in mapping` says; honest about a DomainMap too."""
-    try:
-        return encode_key(key) in mapping
-    except EvalFailure:
+    if type(key) is str:
+        return key in mapping
+    if not mapping or isinstance(key, list | dict) or isinstance(mapping, DeviceMap):
         return False
+    return encode_key(key) in mapping

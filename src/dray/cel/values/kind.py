@@ -10,7 +10,7 @@ from typing import Any
 from dray.api.quantity import Quantity
 from dray.api.semver import Semver
 from dray.cel.types import CelType, Kind
-from dray.cel.values.container import DomainMap, GrowingList, GrowingMap, keys_of
+from dray.cel.values.container import DeviceMap, DomainMap, GrowingList, GrowingMap, keys_of
 from dray.cel.values.named import TypeValue
 from dray.cel.values.named_format import NamedFormat
 from dray.cel.values.network import CIDR, IP
@@ -29,6 +29,7 @@ TYPE_NAMES: dict[type, str] = {
     list: "list",
     GrowingList: "list",
     dict: "map",
+    DeviceMap: "map",
     DomainMap: "map",
     GrowingMap: "map",
     type(None): "null_type",
