@@ -43,11 +43,22 @@ def validate_meta_create(
     if (meta.get("generation") or 0) < 0:
         at = path.child("generation")
         errors.append(invalid(at, meta["generation"], "must be greater than or equal to 0"))
-    return errors + _validate_contents(meta, path)
+    errors += _validate_contents(meta, path)
+    finalizers = _validate_standard_finalizers(meta.get("finalizers") or (), path.child("finalizers"))
+    return errors + finalizers
 
 
 def validate_meta_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
-    """Findings on replacing the metadata `old` by `new`."""
+    """Findings on replacing the metadata `old` by `new`.
+
+    Each comes twice, since Kubernetes looks at metadata both for every kind and for the kind at hand, and its causes
+    list what either finds.
+    """
+    finalizers = _validate_standard_finalizers(new.get("finalizers") or (), path.child("finalizers"))
+    return 2 * _validate_change(new, old, path) + finalizers
+
+
+def _validate_change(new: Object, old: Object, path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
     if old.get("deletionTimestamp"):
         added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
@@ -141,6 +152,12 @@ def _validate_finalizers(finalizers: Sequence[str], path: Path) -> list[FieldErr
     if {"orphan", "foregroundDeletion"} <= set(finalizers):
         text = "finalizer orphan and foregroundDeletion cannot be both set"
         errors.append(invalid(path, list(finalizers), text))
+    return errors
+
+
+def _validate_standard_finalizers(finalizers: Sequence[str], path: Path) -> list[FieldError]:
+    """A plain name is one of Kubernetes' own."""
+    errors: list[FieldError] = []
     text = "name is neither a standard finalizer name nor is it fully qualified"
     for index, finalizer in enumerate(finalizers):
         if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:

@@ -9,7 +9,7 @@ from dray.api.validation.lists import items_of
 from dray.api.validation.meta import immutable
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
-from dray.apiserver.registry.writes import old_of
+from dray.apiserver.registry.writes import forget_empty, old_of
 
 SHOWN_MAX = 3
 """A table shows so many addresses and counts the rest."""
@@ -64,6 +64,11 @@ def _default_ports(holder: Object) -> None:
             port["protocol"] = "TCP"
 
 
+def _prepare_slice(context: WriteContext, obj: Object) -> None:
+    forget_empty(obj, "endpoints")
+    forget_empty(obj, "ports")
+
+
 def _validate_slice(context: WriteContext, obj: Object) -> list[FieldError]:
     kind, place = obj.get("addressType") or "", Path("addressType")
     if not kind:
@@ -98,6 +103,8 @@ ENDPOINT_SLICE = Kind(
         AGE,
     ),
     default=_default_slice,
+    prepare_create=_prepare_slice,
+    prepare_update=_prepare_slice,
     validate_create=_validate_slice,
     validate_update=_validate_slice_update,
     has_generation=True,

@@ -15,7 +15,7 @@ from dray.api.validation.core.rbac import (
 )
 from dray.apiserver.registry.columns import AGE, CREATED_AT, NAME, Cell, find, wide
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
-from dray.apiserver.registry.writes import old_of
+from dray.apiserver.registry.writes import forget_empty, old_of
 
 
 def _default_binding(obj: Object, version: str) -> None:
@@ -25,6 +25,10 @@ def _default_binding(obj: Object, version: str) -> None:
     for subject in obj.get("subjects") or ():
         if subject and subject.get("kind") in ("User", "Group") and not subject.get("apiGroup"):
             subject["apiGroup"] = GROUP
+
+
+def _prepare_role(context: WriteContext, obj: Object) -> None:
+    forget_empty(obj, "rules")
 
 
 def _validate_role(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -81,6 +85,8 @@ ROLE = Kind(
     ROLES,
     singular="role",
     columns=(NAME, CREATED_AT),
+    prepare_create=_prepare_role,
+    prepare_update=_prepare_role,
     validate_create=_validate_role,
     validate_update=_validate_role,
     create_on_update=True,
@@ -90,6 +96,8 @@ CLUSTER_ROLE = Kind(
     CLUSTER_ROLES,
     singular="clusterrole",
     columns=(NAME, CREATED_AT),
+    prepare_create=_prepare_role,
+    prepare_update=_prepare_role,
     validate_create=_validate_cluster_role,
     validate_update=_validate_cluster_role,
     create_on_update=True,

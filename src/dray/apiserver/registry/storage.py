@@ -8,7 +8,7 @@ from dray.api.resources import CSI_NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_V
 from dray.apiserver.registry.columns import AGE, NAME, Cell, at, find, wide
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.volume_defaults import default_volume_claim_spec
-from dray.apiserver.registry.writes import keep_spec, keep_status
+from dray.apiserver.registry.writes import forget_empty, keep_spec, keep_status
 
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False)
 UNSET = "<unset>"
@@ -182,9 +182,16 @@ STORAGE_CLASS = Kind(
     returns_deleted=True,
 )
 
+
+def _prepare_csi_node(context: WriteContext, obj: Object) -> None:
+    forget_empty(obj.get("spec"), "drivers")
+
+
 CSI_NODE = Kind(
     CSI_NODES,
     singular="csinode",
+    prepare_create=_prepare_csi_node,
+    prepare_update=_prepare_csi_node,
     columns=(
         NAME,
         Column(
