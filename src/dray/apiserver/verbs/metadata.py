@@ -55,7 +55,7 @@ def match_name(call: Call, meta: Object) -> None:
 def begin(call: Call, obj: Object) -> None:
     """Metadata of an object that is about to exist."""
     meta = obj["metadata"]
-    for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+    for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
         meta.pop(field, None)
     meta["creationTimestamp"] = format_time(call.now)
     meta["uid"] = str(uuid.uuid4())
@@ -66,7 +66,7 @@ def begin(call: Call, obj: Object) -> None:
 def carry_over(call: Call, new: Object, old: Object) -> None:
     """Metadata that no update changes is taken from the stored object where the client left it out."""
     meta, before = new["metadata"], old["metadata"]
-    for field in ("uid", "creationTimestamp"):
+    for field in ("uid", "creationTimestamp", "resourceVersion"):
         if not meta.get(field) and field in before:
             meta[field] = before[field]
     for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"):
