@@ -70,7 +70,8 @@ async def serve(driver: Driver, options: Options, *, user_agent: str, **plugin_s
 
 
 def _log_warning(text: str) -> None:
-    log.warning(f"Warning: {text}", extra=klog.kv())
+    # At the level and in the form in which Go clients log it.
+    log.info("Warning: %s", text, extra=klog.kv())
 
 
 async def _has_combined_counters(http: HttpClient) -> bool:
