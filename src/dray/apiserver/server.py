@@ -17,6 +17,7 @@ from dray.apiserver.http.body import MAX_BYTES
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.handler import HttpApi
 from dray.apiserver.http.kubelet import Kubelets
+from dray.apiserver.http.malformed import StatusServer
 from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.verbs.virtual import Reviewers
@@ -95,7 +96,7 @@ class ApiServer:
         self, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None
     ) -> None:
         """Serve HTTP/1.1, with TLS given a context. Port 0 picks a free one; see `port`. Raises OSError."""
-        server = web.Server(
+        server = StatusServer(
             self._api.handle,
             request_factory=_request,
             handler_cancellation=True,

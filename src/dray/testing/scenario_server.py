@@ -22,8 +22,8 @@ IDENTITIES = {
     "alice": User("alice", ("devs",), "u-alice"),
     "bob": User("bob", ("devs",), "u-bob"),
     "node-n1": User("system:node:n1", ("system:nodes",), "u-n1"),
-    "scheduler": User("system:kube-scheduler", (), "u-sched"),
-    "kcm": User("system:kube-controller-manager", (), "u-kcm"),
+    "scheduler": User("system:kube-scheduler", ("",), "u-sched"),
+    "kcm": User("system:kube-controller-manager", ("",), "u-kcm"),
     "rcc": User(_ACCOUNT, ("system:serviceaccounts", "system:serviceaccounts:kube-system"), "u-rcc"),
 }
 

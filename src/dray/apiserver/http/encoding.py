@@ -57,7 +57,7 @@ class View:
         """The object in the client's version and form."""
         form, version = self.representation.form, self.representation.version
         if form == "partial":
-            return tables.partial(obj, version)
+            return tables.partial(self.kind, obj, version)
         if form == "table":
             meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
             return self._table(meta, [obj], tables.column_definitions(self.kind))
@@ -103,7 +103,7 @@ class View:
             "kind": "PartialObjectMetadataList",
             "apiVersion": f"meta.k8s.io/{version}",
             "metadata": meta,
-            "items": [tables.partial(obj, version) for obj in objects] or None,
+            "items": [tables.partial(self.kind, obj, version) for obj in objects] or None,
         }
 
     def _table(self, meta: Object, objects: list[Object], definitions: list[Object] | None) -> Object:
@@ -139,7 +139,7 @@ class View:
             list_meta = {"resourceVersion": str(bookmark.revision)}
             return _line("BOOKMARK", orjson.dumps(self._table(list_meta, [obj], definitions)))
         if self.representation.form == "partial":
-            obj = tables.partial(obj, self.representation.version)
+            obj = tables.partial(self.kind, obj, self.representation.version)
         return _line("BOOKMARK", orjson.dumps(obj))
 
     def _dump(self, value: Any) -> bytes:

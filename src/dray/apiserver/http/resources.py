@@ -17,6 +17,7 @@ from dray.apiserver.http.negotiation import PLAIN, Representation, representatio
 from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.http.responses import (
     answer,
+    error_answer,
     json_answer,
     method_not_allowed,
     page_not_found,
@@ -38,6 +39,7 @@ from dray.apiserver.structure import TypeName, read_delete_options, structured, 
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
+from dray.apiserver.verbs.metadata import match_namespace
 from dray.apiserver.verbs.patch import apply, patch, read_patch
 from dray.apiserver.verbs.read import get, list_objects
 from dray.apiserver.verbs.scale import SCALE, get_scale, patch_scale, update_scale
@@ -121,14 +123,18 @@ class ResourceRequest:
 async def serve(
     core: Core, kubelets: Kubelets, request: web.BaseRequest, info: RequestInfo, user: User, query: Query
 ) -> web.StreamResponse:
-    """Raises StatusErrors, for the caller to put on the wire."""
+    """Raises NotFound and MethodNotAllowed; what goes wrong after that is answered here, with the call's warnings."""
     kind = core.kinds.find(info.group, info.version, info.resource)
     if kind is None or not _is_placed(kind, info):
         if kind is None and not core.kinds.has_group(info.group):
             return page_not_found()
         raise resource_not_found()
     wanted = ResourceRequest(core, kubelets, request, info, user, query, kind)
-    return await _handler(kind, info)(wanted)
+    handler = _handler(kind, info)
+    try:
+        return await handler(wanted)
+    except errors.StatusError as error:
+        return error_answer(error, wanted.call.warnings)
 
 
 def _is_placed(kind: Kind, info: RequestInfo) -> bool:
@@ -299,7 +305,9 @@ async def _review(wanted: ResourceRequest) -> web.StreamResponse:
     wanted.represented()
     call = wanted.call
     wanted.written("CreateOptions")
-    answered = await review(call, await wanted.object(type_name(call.kind, call.version)))
+    obj = await wanted.object(type_name(call.kind, call.version))
+    match_namespace(call, obj["metadata"])
+    answered = await review(call, obj)
     return json_answer(answered, status=201, warnings=call.warnings)
 
 

@@ -39,7 +39,7 @@ def row(
     if include == "Object":
         shown = from_hub(kind, obj, version)
     elif include == "Metadata":
-        shown = partial(obj, meta_version)
+        shown = partial(kind, obj, meta_version)
     return {"cells": cells, "object": shown}
 
 
@@ -60,10 +60,16 @@ def no_rows(kind: Kind) -> list[Object] | None:
     return None if CREATED_AT in columns_of(kind) else []
 
 
-def partial(obj: Object, meta_version: str) -> Object:
+def partial(kind: Kind, obj: Object, meta_version: str) -> Object:
     """PartialObjectMetadata: an object without its body."""
+    meta = obj["metadata"]
+    if kind.shown_annotations and meta.get("annotations"):
+        kept = {key: text for key, text in meta["annotations"].items() if key not in kind.shown_annotations}
+        meta = {key: value for key, value in meta.items() if key != "annotations"}
+        if kept:
+            meta["annotations"] = kept
     return {
         "kind": "PartialObjectMetadata",
         "apiVersion": f"meta.k8s.io/{meta_version}",
-        "metadata": obj["metadata"],
+        "metadata": meta,
     }

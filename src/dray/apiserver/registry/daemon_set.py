@@ -56,6 +56,7 @@ DAEMON_SET = Kind(
     singular="daemonset",
     short_names=("ds",),
     categories=("all",),
+    shown_annotations=("deprecated.daemonset.template.generation",),
     columns=(
         NAME,
         count("Desired", "Nodes to run on.", "status", "desiredNumberScheduled"),

@@ -129,6 +129,8 @@ class Kind:
         "watch",
     )
     columns: tuple[Column, ...] = ()
+    shown_annotations: tuple[str, ...] = ()
+    """Annotations that stand for a field of the object: PartialObjectMetadata does not have them."""
 
     default: Callable[[Object, str], None] = lambda obj, version: None
     """Fill the defaults of `version` into an object of that version."""

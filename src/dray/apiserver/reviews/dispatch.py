@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dray.api.meta import Object, is_deleting
+from dray.api.meta import Object, format_time, is_deleting, replace_at
 from dray.apiserver.authentication.chain import AuthenticatorChain
 from dray.apiserver.authorization.chain import AuthorizerChain
 from dray.apiserver.call import Call
@@ -35,7 +35,8 @@ def reviewers(
         return token_review(authenticator, review)
 
     async def self_subject(call: Call, review: Object) -> Object:
-        return self_subject_review(call.user, review)
+        answered = self_subject_review(call.user, review)
+        return replace_at(answered, ("metadata", "creationTimestamp"), format_time(call.now))
 
     table: dict[str, Reviewer] = {
         "selfsubjectaccessreviews.authorization.k8s.io": self_access,

@@ -71,10 +71,18 @@ async def _delete_once(call: Call, record: Record, options: DeleteOptions) -> tu
         return await _keep(call, record, obj), False
     if call.kind.graceful_delete is not None:
         _mark(call, obj, 0, is_new)
-    if call.dry_run or options.dry_run:
+    if call.dry_run:
         return record, True
+    return await _remove(call, record, obj), True
+
+
+async def _remove(call: Call, record: Record, obj: Object) -> Record:
+    """Take the object away. One that could have had grace is first told, like Kubernetes does, to have none left."""
+    if call.kind.graceful_delete is not None and obj != record.obj:
+        record = await _keep(call, record, obj)
+        obj = {**record.obj, "metadata": dict(record.obj["metadata"])}
     with store_failures():
-        return await call.core.store.delete(call.stored.qualified, record.path, obj, record.revision), True
+        return await call.core.store.delete(call.stored.qualified, record.path, obj, record.revision)
 
 
 def _is_held(call: Call, obj: Object) -> bool:

@@ -40,8 +40,7 @@ async def update(call: Call, obj: Object) -> tuple[Record, bool]:
 
     def wanted(stored: Object) -> Object:
         if uid and uid != stored["metadata"]["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {stored['metadata']['uid']}"
-            raise conflict(call, why)
+            raise _other_object(call, uid, stored["metadata"]["uid"])
         # A second attempt must start from what the client sent, not from what the first made of it.
         new: Object = clone(obj)
         managed.record(call, new, stored)
@@ -121,14 +120,27 @@ def _check_version(call: Call, obj: Object, old: Object) -> None:
         if call.kind.unconditional_update:
             return
         raise _must_be_specified(call)
+    if not asked.isdigit():
+        raise errors.StatusError(f"strconv.ParseUint: parsing {fields.quote(asked)}: invalid syntax")
     if asked != old["metadata"]["resourceVersion"]:
         raise conflict(call)
+
+
+def _other_object(call: Call, wanted: str, found: str) -> errors.Conflict:
+    """The write is about an object that had this name before. The text is that of Kubernetes' own storage."""
+    why = (
+        f"StorageError: invalid object, Code: 4, Key: /registry/{call.stored.plural}/{call.path}, "
+        f"ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, "
+        f"UID in object meta: {found}"
+    )
+    return conflict(call, why)
 
 
 def _must_be_specified(call: Call) -> errors.Invalid:
     resource = call.kind.resource
     found = fields.invalid(METADATA.child("resourceVersion"), 0, "must be specified for an update")
-    return errors.invalid(resource.group, resource.kind, call.name, [found])
+    # The resource, not the kind: so Kubernetes answers here.
+    return errors.invalid(resource.group, resource.plural, call.name, [found])
 
 
 def _strategy(call: Call) -> StatusStrategy | None:
