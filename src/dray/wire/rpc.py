@@ -13,11 +13,11 @@ from typing import Any, Final, TypeAlias
 # gRPC's core writes notes of every closed connection to stderr, amid the logs of whoever uses this module.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-import grpc  # noqa: E402
-import grpc.aio  # noqa: E402
+import grpc
+import grpc.aio
 
-from dray.wire.schema import Method, Package  # noqa: E402
-from dray.wire.sockets import SocketPath  # noqa: E402
+from dray.wire.schema import Method, Package
+from dray.wire.sockets import SocketPath
 
 _CHANNEL_OPTIONS: Final = (
     # Go servers refuse the percent-encoded socket path that grpc would send as :authority.
