@@ -95,7 +95,7 @@ class Checkpoint:
         if stamp is not None:
             try:
                 self._entries = _decode(self.path.read_bytes())
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 self._set_aside(error)
                 stamp = None
         self._stamp = stamp
@@ -153,6 +153,8 @@ def _encode(entries: Entries) -> bytes:
 
 def _decode(raw: bytes) -> Entries:
     outer = orjson.loads(raw)
+    if not isinstance(outer, dict):
+        raise ValueError("it is no JSON object")
     if outer.get("kind") != KIND or outer.get("apiVersion") != API_VERSION:
         raise ValueError(
             f"it is a {outer.get('kind')} of {outer.get('apiVersion')}, not a {KIND} of {API_VERSION}"
