@@ -1,0 +1,79 @@
+"""One entry of a pod's `containerStatuses`, as the kubelet writes it. Pure."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Final
+
+from dray.api.meta import Object, format_time
+from dray.node.pods.view import ContainerView, Role
+from dray.node.runtime.protocol import Container, ContainerState
+from dray.node.volumes.podvolumes import mounted_volumes
+
+EPOCH: Final = "1970-01-01T00:00:00Z"
+"""The start of a container whose program never ran."""
+
+
+def container_status(view: ContainerView, default_waiting: str) -> Object:
+    """`default_waiting`: the reason of a container of which nothing is known yet."""
+    current = view.current
+    shown_waiting = view.waiting is not None and not view.is_running
+    status: Object = {"name": view.name}
+    if current is None or current.state is ContainerState.CREATED or shown_waiting:
+        waiting: Object = {"reason": default_waiting}
+        if view.waiting is not None:
+            waiting = {"reason": view.waiting.reason}
+            if view.waiting.message:
+                waiting["message"] = view.waiting.message
+        status["state"] = {"waiting": waiting}
+        last = view.exited or view.previous
+    else:
+        status["state"] = _state(view, current)
+        last = view.previous
+    status["lastState"] = _last_state(view, last)
+    status["ready"] = view.succeeded if view.role is Role.INIT else view.ready
+    status["restartCount"] = current.attempt if current is not None else 0
+    status["image"] = current.image if current is not None else view.spec.get("image", "")
+    status["imageID"] = current.image_id if current is not None else ""
+    if current is not None:
+        status["containerID"] = current.id
+    status["started"] = view.started and view.role is not Role.INIT
+    if current is not None:
+        status.update(_resources(view.spec))
+    if mounts := list(mounted_volumes(view.spec)):
+        status["volumeMounts"] = mounts
+    if view.health and view.is_running:
+        status["allocatedResourcesStatus"] = list(view.health)
+    return status
+
+
+def _resources(spec: Mapping[str, Any]) -> Object:
+    resources = spec.get("resources") or {}
+    shown: Object = {"resources": {key: value for key, value in resources.items() if value}}
+    if resources.get("requests"):
+        shown["allocatedResources"] = resources["requests"]
+    return shown
+
+
+def _state(view: ContainerView, container: Container) -> Object:
+    if container.state is ContainerState.RUNNING:
+        return {"running": {"startedAt": _time(container.started)}}
+    return {"terminated": _terminated(view, container)}
+
+
+def _last_state(view: ContainerView, last: Container | None) -> Object:
+    return {"terminated": _terminated(view, last)} if last is not None and last.finished else {}
+
+
+def _terminated(view: ContainerView, container: Container) -> Object:
+    state: Object = {"exitCode": container.exit_code, "reason": container.reason}
+    message = view.messages.get(container.id) or container.message
+    if message:
+        state["message"] = message
+    state.update(
+        startedAt=_time(container.started), finishedAt=_time(container.finished), containerID=container.id
+    )
+    return state
+
+
+def _time(moment: dt.datetime | None) -> str:
+    return EPOCH if moment is None else format_time(moment)

@@ -1,0 +1,121 @@
+"""What to do next for a pod that is meant to run: start this, restart that, kill those. Pure.
+
+Read as a table:
+
+    no sandbox, or containers from an earlier one only      make a sandbox (unless the pod is over)
+    init containers not done                                the first that is not done: start it, wait for it, or the
+                                                            pod has failed; sidecars are started and passed
+    a sidecar ended                                         start it again
+    main container never started in this sandbox            start it
+    main container ended, and its policy says so            start it again, after its back-off
+    runs, and its liveness or startup probe has failed      kill it (it then counts as ended)
+    all main containers ended for good                      the pod is over
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dray.node.pods.restart import restarts
+from dray.node.pods.view import ContainerView, Role
+from dray.node.runtime.protocol import Sandbox, SandboxState
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kill:
+    container: ContainerView
+    message: str
+    probe: Mapping[str, Any] | None = None
+    """The probe that failed; it may have a grace period of its own."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    new_sandbox: bool = False
+    over: bool = False
+    """Nothing will ever run again: the pod has succeeded or failed."""
+    start: Sequence[ContainerView] = ()
+    """In order; each may still be in back-off."""
+    kill: Sequence[Kill] = ()
+
+
+def plan_pod(
+    pod: Mapping[str, Any],
+    sandbox: Sandbox | None,
+    containers: Sequence[ContainerView],
+    failed_probes: Mapping[str, tuple[str, Mapping[str, Any]]],
+) -> Plan:
+    """`failed_probes`: container name -> (`liveness` or `startup`, the probe) for containers to be killed."""
+    if _is_over(pod, containers):
+        return Plan(over=True)
+    if sandbox is None or sandbox.state is not SandboxState.READY:
+        return Plan(new_sandbox=True)
+    kills = [
+        Kill(view, _kill_message(view.name, failed_probes[view.name][0]), failed_probes[view.name][1])
+        for view in containers
+        if view.is_running and view.name in failed_probes
+    ]
+    present = [_in_sandbox(view, sandbox) for view in containers]
+    initial = [view for view in present if view.role is not Role.MAIN]
+    main = [view for view in present if view.role is Role.MAIN]
+    if any(view.current is not None for view in main):
+        sidecars = [view for view in initial if view.role is Role.SIDECAR and not view.is_running]
+        return Plan(start=[*sidecars, *_startable(pod, main)], kill=kills)
+    todo = _initialization(initial)
+    if todo is None:
+        return Plan(start=_startable(pod, main), kill=kills)
+    return Plan(start=todo, kill=kills)
+
+
+def _kill_message(name: str, probe: str) -> str:
+    return f"Container {name} failed {probe} probe, will be restarted"
+
+
+def _in_sandbox(view: ContainerView, sandbox: Sandbox) -> ContainerView:
+    """The container without attempts that ran in an earlier sandbox: those are over, not ended."""
+    if view.current is not None and view.current.sandbox != sandbox.id:
+        return dataclasses.replace(view, current=None)
+    return view
+
+
+def _initialization(initial: Sequence[ContainerView]) -> list[ContainerView] | None:
+    """What to start now before the main containers may; None when they may."""
+    starting: list[ContainerView] = []
+    for view in initial:
+        if view.role is Role.SIDECAR:
+            if not view.is_running:
+                starting.append(view)
+            if not view.started:
+                return starting
+        elif view.succeeded:
+            continue
+        else:
+            return starting if view.is_running else [*starting, view]
+    # A sidecar that runs but was passed over is restarted with the main containers.
+    return starting or None
+
+
+def _startable(pod: Mapping[str, Any], main: Sequence[ContainerView]) -> list[ContainerView]:
+    return [view for view in main if _is_startable(pod, view)]
+
+
+def _is_startable(pod: Mapping[str, Any], view: ContainerView) -> bool:
+    if view.is_running:
+        return False
+    if view.exited is None:
+        return True
+    return restarts(pod, view.spec, view.role, view.exited.exit_code)
+
+
+def _is_over(pod: Mapping[str, Any], containers: Sequence[ContainerView]) -> bool:
+    """Every main container has ended for good, or an init container has failed for good."""
+    for view in containers:
+        ended = view.exited
+        failed = view.role is Role.INIT and ended is not None and ended.exit_code != 0
+        if failed and ended is not None and not restarts(pod, view.spec, view.role, ended.exit_code):
+            return True
+    main = [view for view in containers if view.role is Role.MAIN]
+    return all(
+        view.exited is not None and not restarts(pod, view.spec, view.role, view.exited.exit_code)
+        for view in main
+    )
