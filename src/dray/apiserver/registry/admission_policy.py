@@ -88,6 +88,7 @@ def _parameter(obj: Object, now: dt.datetime) -> str:
 VALIDATING_ADMISSION_POLICY = Kind(
     VALIDATING_ADMISSION_POLICIES,
     singular="validatingadmissionpolicy",
+    categories=("api-extensions",),
     columns=(
         NAME,
         Column(
@@ -112,6 +113,7 @@ VALIDATING_ADMISSION_POLICY = Kind(
 VALIDATING_ADMISSION_POLICY_BINDING = Kind(
     VALIDATING_ADMISSION_POLICY_BINDINGS,
     singular="validatingadmissionpolicybinding",
+    categories=("api-extensions",),
     columns=(
         NAME,
         Column("PolicyName", at("spec", "policyName"), description="The policy."),

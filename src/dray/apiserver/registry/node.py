@@ -97,7 +97,6 @@ NODE = Kind(
     validate_create=_validate_create,
     validate_update=_validate_update,
     status=StatusStrategy(keep_spec, _validate_update),
-    subresources=("proxy",),
     field_labels={"spec.unschedulable": lambda obj: str(bool(find(obj, "spec", "unschedulable"))).lower()},
     unknown_field_text=FIELD_LABEL_TEXT,
 )

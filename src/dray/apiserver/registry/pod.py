@@ -24,6 +24,16 @@ GATED = {
 
 def _default(obj: Object, version: str) -> None:
     default_pod(obj)
+    _agree_on_addresses(obj.get("status") or {})
+
+
+def _agree_on_addresses(status: Object) -> None:
+    """The older field shows the first of the addresses; where both are given and differ, the older one counts."""
+    address, addresses = status.get("podIP"), status.get("podIPs")
+    if address and (not addresses or addresses[0].get("ip") != address):
+        status["podIPs"] = [{"ip": address}]
+    elif addresses and not address:
+        status["podIP"] = addresses[0].get("ip") or ""
 
 
 def _prepare_create(context: WriteContext, obj: Object) -> None:
@@ -111,7 +121,6 @@ POD = Kind(
         "exec",
         "log",
         "portforward",
-        "proxy",
     ),
     has_generation=True,
     graceful_delete=grace_seconds,
