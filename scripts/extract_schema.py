@@ -11,7 +11,8 @@ Three sources are joined, field by field:
 - the field numbers of the protobuf forms (`dray.wire`'s data): the order in which the API server writes fields;
 - `schema_facts.json` beside this script: what JSON schema cannot say. Per type, where it differs from the rule:
   `order` of fields, `pointers` (a zero value survives decoding), `values` (it does not), `always` (written even
-  when empty), `omitted` (required, yet left out when empty), `types` (the type name that error texts show).
+  when empty), `omitted` (required, yet left out when empty), `types` (the type name that error texts show), `distinct`
+  (an empty list is told from an absent one until the object is stored).
 
 The rule where the facts say nothing: required fields are values and always written; of the optional ones bools,
 integers, quantities and structs are pointers, strings and times are values; `metadata`, `spec` and `status` are values.
@@ -140,7 +141,10 @@ def field_row(
     always = (required and name not in fact.get("omitted", "").split()) or name in fact.get(
         "always", ""
     ).split()
-    flags = ("r" if required else "") + ("p" if pointer else "") + ("k" if always else "")
+    distinct = name in fact.get("distinct", "").split()
+    flags = "".join(
+        flag for flag, on in zip("rpke", (required, pointer, always, distinct), strict=True) if on
+    )
     extras = {
         "lt": schema.get("x-kubernetes-list-type"),
         "lk": schema.get("x-kubernetes-list-map-keys"),

@@ -131,7 +131,7 @@ _Rule = tuple[Reader, bool, int]
 
 
 def _drops_empty(field: Any) -> bool:
-    if field.pointer or field.always:
+    if field.pointer or field.always or field.distinct:
         return False
     shape, scalar = field.schema.shape, field.schema.scalar
     return shape in ("list", "map") or scalar in ("string", "int32", "int64", "bool", "float64", "bytes")

@@ -121,6 +121,7 @@ class Field:
     __slots__ = (
         "always",
         "default",
+        "distinct",
         "merge_key",
         "name",
         "pointer",
@@ -137,6 +138,7 @@ class Field:
         required: bool = False,
         pointer: bool = False,
         always: bool = False,
+        distinct: bool = False,
         merge_key: str = "",
         strategies: frozenset[str] = frozenset(),
         default: Any = ABSENT,
@@ -148,6 +150,8 @@ class Field:
         """Absent and zero differ: `replicas: 0` survives."""
         self.always = always
         """Written even when empty."""
+        self.distinct = distinct
+        """An empty list survives decoding, because validation tells it from an absent one. Not to be stored."""
         self.merge_key = merge_key
         self.strategies = strategies
         """Strategic merge patch: any of merge, retainKeys, replace."""

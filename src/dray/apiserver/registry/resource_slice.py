@@ -30,6 +30,13 @@ def _default(obj: Object, version: str) -> None:
                 mapping["allocationMultiplier"] = "1"
 
 
+def _drop_empty_list(spec: Object) -> None:
+    """Decoding keeps `[]`, since devices and sharedCounters exclude each other even when empty; alone it is nothing."""
+    for name, other in (("devices", "sharedCounters"), ("sharedCounters", "devices")):
+        if spec.get(name) == [] and other not in spec:
+            del spec[name]
+
+
 def _stamp_taints(context: WriteContext, spec: Object) -> None:
     for device in items_of(spec.get("devices")):
         for taint in device.get("taints") or ():
@@ -39,12 +46,14 @@ def _stamp_taints(context: WriteContext, spec: Object) -> None:
 def _prepare_create(context: WriteContext, obj: Object) -> None:
     spec = obj.get("spec") or {}
     drop_disabled_slice_fields(context.features, spec, None)
+    _drop_empty_list(spec)
     _stamp_taints(context, spec)
 
 
 def _prepare_update(context: WriteContext, obj: Object) -> None:
     spec = obj.get("spec") or {}
     drop_disabled_slice_fields(context.features, spec, old_of(context).get("spec") or {})
+    _drop_empty_list(spec)
     _stamp_taints(context, spec)
 
 

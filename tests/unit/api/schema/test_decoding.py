@@ -254,3 +254,11 @@ def test_restoring_gives_what_decoding_gives() -> None:
     given = {"foo": 1, "spec": {"containers": [{"name": "c", "stdin": False}], "priority": 0}}
 
     assert restore(given, schema) == decode(given, schema)
+
+
+def test_empty_lists_stay_where_validation_tells_them_from_absent_ones() -> None:
+    spec = {"devices": [], "sharedCounters": []}
+
+    decoded = _decode({"spec": spec}, "ResourceSlice", DRA).object["spec"]
+
+    assert (decoded["devices"], decoded["sharedCounters"]) == ([], [])
