@@ -58,7 +58,8 @@ def seal(path: str, revision: int, obj: Object) -> Record:
     obj["metadata"]["resourceVersion"] = str(revision)
     head = {"apiVersion": obj.pop("apiVersion"), "kind": obj.pop("kind")}
     ordered = {**head, **obj}
-    return Record(path, revision, ordered, orjson.dumps(ordered))
+    # orjson hands out its whole buffer, several times the size of the text; an exact copy is cheap to make.
+    return Record(path, revision, ordered, bytes(memoryview(orjson.dumps(ordered))))
 
 
 def unseal(path: str, revision: int, data: bytes) -> Record:
