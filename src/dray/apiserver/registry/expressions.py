@@ -1,12 +1,14 @@
 """CEL selectors as validation sees them: too long, does not compile, or too costly (api.md 5.6)."""
 
+from typing import TYPE_CHECKING
+
 from dray.api import names
 from dray.api.features import FeatureGates
 from dray.api.fields import FieldError, Path, forbidden, invalid, too_long
 from dray.api.validation.resource.selectors import ExpressionCheck
-from dray.cel.environment import Environment
-from dray.cel.errors import CelCompileError
-from dray.cel.selector import COST_LIMIT, compile_selector
+
+if TYPE_CHECKING:
+    from dray.cel.environment import Environment
 
 EXPRESSION_MAX_BYTES = 10 * 1024
 
@@ -16,13 +18,16 @@ def expression_check(features: FeatureGates) -> ExpressionCheck:
 
     Stored expressions are read with every library there is, new ones with what the release before knew.
     """
-    environments = {stored: _environment(features, stored=stored) for stored in (True, False)}
 
     def check(expression: str, path: Path, *, stored: bool) -> list[FieldError]:
+        # Here: the compiler takes long to import, and most objects have no expression.
+        from dray.cel.errors import CelCompileError
+        from dray.cel.selector import COST_LIMIT, compile_selector
+
         if names.byte_length(expression) > EXPRESSION_MAX_BYTES:
             return [too_long(path, EXPRESSION_MAX_BYTES)]
         try:
-            selector = compile_selector(expression, environments[stored])
+            selector = compile_selector(expression, _environment(features, stored=stored))
         except CelCompileError as error:
             return [invalid(path, expression, str(error))]
         if selector.estimated_cost > COST_LIMIT:
@@ -32,7 +37,9 @@ def expression_check(features: FeatureGates) -> ExpressionCheck:
     return check
 
 
-def _environment(features: FeatureGates, *, stored: bool) -> Environment:
+def _environment(features: FeatureGates, *, stored: bool) -> "Environment":
+    from dray.cel.environment import Environment
+
     return Environment(
         new_expressions=not stored,
         consumable_capacity=features.enabled("DRAConsumableCapacity"),
