@@ -19,7 +19,7 @@ from dray.api.pods import claims_of, is_for_pod, is_reserved_for
 from dray.api.resources import RESOURCE_CLAIMS
 from dray.client.protocol import Client, Unreachable
 from dray.node.checkpoint import Checkpoint, Device, PreparedClaim
-from dray.node.plugins import NotRegistered, PluginRegistry
+from dray.node.drivers import NotRegistered, PluginRegistry
 
 log = logging.getLogger("dray.node.dra")
 
