@@ -7,10 +7,10 @@ from dray.allocation.explanation import explain
 from dray.allocation.model import Allocated, InvalidInput, Unsatisfiable
 from dray.allocation.nodes import NodeOrder, NodeTable
 from dray.allocation.problem import Choice, Problem, Setting, pose
-from dray.allocation.prospects import Prospects, Want, wants_of
-from dray.allocation.requests import ClaimPlan
+from dray.allocation.prospects import Prospects, wants_of
+from dray.allocation.requests import ClaimPlan, Want
 from dray.allocation.result import build_results
-from dray.allocation.search import State, solve
+from dray.allocation.search import State, Verdict, solve
 from dray.api.meta import Object, name_of
 
 
@@ -34,7 +34,6 @@ class Cluster:
             self.prospects.changed(number, helps=True)
         return NodeOrder(nodes, numbers, self.table.generation)
 
-
     def number(self, node: Object) -> int:
         """The number of a node; notices when its labels changed."""
         number, changed = self.table.see(node)
@@ -53,7 +52,7 @@ class Attempt:
         self._cluster = cluster
         self._plans = tuple(plans)
         self._open_ended = any(plan.open_ended for plan in plans)
-        self._wants: list[Want] | None = None
+        self._wants: Sequence[Want] | None = None
 
     def on_node(
         self,
@@ -73,18 +72,28 @@ class Attempt:
         refusals = self._cluster.prospects.refusals(self._plans)
         if refusals.current() >> number & 1 and not self._is_disturbed():
             return Unsatisfiable(name_of(node), 0, lambda: explain(self._pose(node)))
-        problem = self._pose(node)
-        state, steps = None, 0
-        if not is_hopeless(problem.questions):
-            state, steps = solve(problem, should_stop, max_steps)
-        if state is None:
-            refusal = Unsatisfiable(name_of(node), steps, lambda: explain(problem))
+        problem, verdict = self._solve(node, should_stop, max_steps)
+        if verdict.state is None:
+            refusal = Unsatisfiable(name_of(node), verdict.steps, lambda: explain(problem))
             if any(pool.invalid for pool in problem.pools):
                 raise InvalidInput("invalid resource pools were encountered", unsatisfiable=refusal)
             refusals.add(number)
             return refusal
-        picked = _by_claim(state, len(self.claims))
-        return Allocated(build_results(problem, picked), name_of(node), steps)
+        picked = _by_claim(verdict.state, len(self.claims))
+        return Allocated(build_results(problem, picked), name_of(node), verdict.steps)
+
+    def _solve(
+        self, node: Object, should_stop: Callable[[], bool] | None, max_steps: int | None
+    ) -> tuple[Problem, Verdict]:
+        steps = 0
+        while True:
+            problem = self._pose(node)
+            if is_hopeless(problem.questions):
+                return problem, Verdict(None, steps, learned=False)
+            verdict = solve(problem, should_stop, max_steps, steps=steps)
+            if not verdict.learned:
+                return problem, verdict
+            steps = verdict.steps
 
     def _pose(self, node: Object) -> Problem:
         setting = self._cluster.setting
@@ -106,9 +115,10 @@ class Attempt:
         if order.generation != self._cluster.table.generation:
             order = self._cluster.order(order.nodes)
         prospects, wanted = self._cluster.prospects, -1
-        if self._wants is None:
-            self._wants = wants_of(self._plans)
-        needs = [(want, prospects.headroom(want.kind)) for want in self._wants]
+        wants = self._wants
+        if wants is None:
+            wants = self._wants = wants_of(self._plans)
+        needs = [(want, prospects.headroom(want.kind)) for want in wants]
         for want, headroom in needs:
             wanted &= ~headroom.short_of(want.need)
         if not self._is_disturbed():

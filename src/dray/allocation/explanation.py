@@ -3,6 +3,7 @@
 The reasons hold for the state of the attempt; who holds what is looked up when they are asked for.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -127,6 +128,8 @@ class _Judge:
     def _selected(self, position: int, device: Device) -> Reason | None:
         matcher = self._problem.setting.matcher
         match = matcher.match(device.slice, self._option.filter)
+        if match.doubtful >> device.bit & 1:
+            return Reason(Rule.SELECTOR, "a selector fails for it")
         if not match.accepted >> device.bit & 1:
             expression = matcher.first_false(device.slice, self._option.filter, device.bit)
             return Reason(Rule.SELECTOR, *_why_false(matcher.explain(device, expression), expression))
@@ -292,7 +295,9 @@ class _Together:
     def _too_many(self) -> Iterator[Rejection]:
         for claim in range(len(self._problem.claims)):
             questions = [q for q in self._problem.questions if q.claim == claim]
-            least = sum(min(c.count for c in q.choices if c.candidates.bit_count() >= c.count) for q in questions)
+            least = sum(
+                min(c.count for c in q.choices if c.candidates.bit_count() >= c.count) for q in questions
+            )
             if least > RESULTS_MAX:
                 detail = f"the alternatives that could be had come to {least} devices, a claim may have {RESULTS_MAX}"
                 yield Rejection(Rule.TOO_MANY, self._key(claim), "", detail=detail)
@@ -300,10 +305,8 @@ class _Together:
     def _combination(self) -> Rejection:
         """The last resort: how many devices fit together at most, and which request then finds none."""
         deepest = _Deepest(self._problem, self._bounds)
-        try:
+        with contextlib.suppress(SearchAborted):
             deepest.run()
-        except SearchAborted:
-            pass
         wanted = sum(choice.count for choice in self._firm)
         detail = f"{deepest.depth} of {wanted} devices fit together at most"
         if deepest.request:

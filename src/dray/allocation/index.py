@@ -49,7 +49,13 @@ class DeviceIndex:
         self._planner = Planner(self.features, self._matcher, self._classes)
         self._plans: dict[bytes, ClaimPlan] = {}
         setting = Setting(
-            self.features, self._inventory, self._matcher, self._usage, self._rules, self._classes, new_share_id
+            self.features,
+            self._inventory,
+            self._matcher,
+            self._usage,
+            self._rules,
+            self._classes,
+            new_share_id,
         )
         self._cluster = Cluster(setting)
 

@@ -107,7 +107,9 @@ def _check_device(
     if raw is None or not shares:
         return
     if not raw.get("allowMultipleAllocations"):
-        yield Violation(Broken.NOT_SHAREABLE, str(device), "held in parts, but it allows no multiple allocations")
+        yield Violation(
+            Broken.NOT_SHAREABLE, str(device), "held in parts, but it allows no multiple allocations"
+        )
     for name, capacity in (raw.get("capacity") or {}).items():
         taken = sum(parse_quantity(hold.amounts.get(name, "0")).nanos for hold in holds)
         if taken > parse_quantity(capacity["value"]).nanos:

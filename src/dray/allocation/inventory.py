@@ -21,7 +21,6 @@ from dray.allocation.node_selector import InvalidNodeSelector
 from dray.allocation.slices import Device, Reach, Slice, device_is_at
 from dray.api.meta import Object, labels_of, name_of
 
-
 _FEW = 8
 """Pools of more slices find their devices by an index."""
 

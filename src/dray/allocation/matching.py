@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from dray.allocation.model import Features, Variant
 from dray.allocation.slices import Device, Slice
-from dray.cel import CelCompileError, CelRuntimeError, DeviceInput, Selector, compile_selector
-
+from dray.cel import CelCompileError, CelRuntimeError, DeviceInput, Environment, Selector, compile_selector
 
 _FILTERS_MAX = 512
 
@@ -29,7 +28,7 @@ class Expression:
 
     __slots__ = ("_environment", "_failure", "_selector", "text")
 
-    def __init__(self, text: str, environment: object) -> None:
+    def __init__(self, text: str, environment: Environment) -> None:
         self.text = text
         self._environment = environment
         self._failure: Failure | None = None
@@ -66,13 +65,22 @@ class Answers:
         self.failures: dict[int, Failure] = {}
         """By bit; such a device is known, but not true."""
 
+    def learn(self, bit: int, answer: bool | Failure) -> None:
+        self.known |= 1 << bit
+        if isinstance(answer, Failure):
+            self.failures[bit] = answer
+        elif answer:
+            self.true |= 1 << bit
+
 
 class Filter:
     """The selectors that a device must satisfy for one request. Interned, so compared by identity."""
 
     __slots__ = ("class_count", "class_name", "expressions")
 
-    def __init__(self, class_name: str, from_class: tuple[Expression, ...], own: tuple[Expression, ...]) -> None:
+    def __init__(
+        self, class_name: str, from_class: tuple[Expression, ...], own: tuple[Expression, ...]
+    ) -> None:
         self.class_name = class_name
         self.class_count = len(from_class)
         self.expressions = from_class + own
@@ -87,27 +95,26 @@ class Filter:
 class MatchError(NamedTuple):
     """The expression of a filter that failed for a device."""
 
-    index: int
+    number: int
     failure: Failure
 
 
 class Match(NamedTuple):
-    """The devices of one slice that a filter accepts, and those for which it failed."""
+    """The devices of one slice that a filter accepts, and those for which it failed or was not asked."""
 
     accepted: int
-    failed: int
-    errors: dict[int, MatchError]
-    """By bit."""
-
-
-_NONE: dict[int, MatchError] = {}
+    doubtful: int
+    """A device among these ends the attempt when its turn comes, unless asking then shows otherwise."""
 
 
 class Matcher:
     """Interns expressions and filters, and evaluates them."""
 
     def __init__(self, features: Features) -> None:
-        self._environment = features.list_type_attributes or features.release_137
+        # From 1.37 on selectors understand lists whatever the gate says.
+        self._environment = Environment(
+            list_type_attributes=features.list_type_attributes or features.release_137
+        )
         # The stable allocator is older than shared devices: to its selectors, none is.
         self._blind_to_sharing = features.variant is Variant.STABLE
         self._expressions: dict[str, Expression] = {}
@@ -151,48 +158,58 @@ class Matcher:
         return found
 
     def _evaluate(self, entry: Slice, wanted: Filter) -> Match:
-        accepted, failed = (1 << len(entry.devices)) - 1, 0
-        errors: dict[int, MatchError] = {}
+        accepted, doubtful = (1 << len(entry.devices)) - 1, 0
         inputs: dict[int, DeviceInput] = {}
-        for index, expression in enumerate(wanted.expressions):
+        for expression in wanted.expressions:
             if not accepted:
                 break
-            answers = self.ask(entry, expression, accepted, inputs)
-            for bit, failure in answers.failures.items():
-                if accepted >> bit & 1:
-                    errors[bit] = MatchError(index, failure)
-                    failed |= 1 << bit
+            answers = self._ask(entry, expression, accepted, inputs)
+            for bit in answers.failures:
+                doubtful |= accepted & (1 << bit)
+            doubtful |= accepted & ~answers.known
             accepted &= answers.true
-        return Match(accepted, failed, errors or _NONE)
+        return Match(accepted, doubtful)
 
-    def ask(
+    def _ask(
         self, entry: Slice, expression: Expression, devices: int, inputs: dict[int, DeviceInput]
     ) -> Answers:
-        """Make sure the answers about `devices` are known; `inputs` keeps what is costly to build in between."""
+        """Find out about `devices`; `inputs` keeps what is costly to build.
+
+        Asking ends at the first failure: mostly that is the end of the attempt, and a failure can be costly (an
+        expression that is stopped by its cost limit takes a second), so that the others are asked when it matters.
+        """
         answers = entry.answers.get(expression)
         if answers is None:
             answers = entry.answers[expression] = Answers()
         unknown = devices & ~answers.known
-        while unknown:
+        while unknown and not answers.failures:
             low = unknown & -unknown
             unknown ^= low
             bit = low.bit_length() - 1
             device = inputs.get(bit)
             if device is None:
                 device = inputs[bit] = self._input(entry.devices[bit])
-            answer = expression.answer(device)
-            answers.known |= low
-            if answer is True:
-                answers.true |= low
-            elif isinstance(answer, Failure):
-                answers.failures[bit] = answer
+            answers.learn(bit, expression.answer(device))
         return answers
 
+    def settle(self, device: Device, wanted: Filter) -> MatchError | None:
+        """Ask about a doubtful device: the failure, or None where `match` will have an answer now."""
+        entry = device.slice
+        entry.matches.pop(wanted, None)
+        for number, expression in enumerate(wanted.expressions):
+            answers = entry.answers.setdefault(expression, Answers())
+            if not answers.known >> device.bit & 1:
+                answers.learn(device.bit, expression.answer(self._input(device)))
+            if (failure := answers.failures.get(device.bit)) is not None:
+                return MatchError(number, failure)
+            if not answers.true >> device.bit & 1:
+                break
+        return None
 
     def first_false(self, entry: Slice, wanted: Filter, bit: int) -> Expression:
         """The selector of a filter that refused a device."""
         for expression in wanted.expressions:
-            if not self.ask(entry, expression, 1 << bit, {}).true >> bit & 1:
+            if not entry.answers[expression].true >> bit & 1:
                 return expression
         raise ValueError(f"{entry.devices[bit].id} is accepted")
 
@@ -201,7 +218,7 @@ class Matcher:
         selector = expression.selector
         if isinstance(selector, Failure):
             return selector
-        return str(selector.explain(self._input(device)))
+        return f"{expression.text} is false"
 
 
 def carry_over(old: Slice, new: Slice) -> None:

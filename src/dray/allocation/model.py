@@ -179,4 +179,3 @@ class Unsatisfiable:
 
     def __repr__(self) -> str:
         return f"Unsatisfiable(on {self.node!r})"
-

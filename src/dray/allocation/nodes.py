@@ -4,6 +4,7 @@ Refuses to know: devices.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from dray.api.meta import Object, labels_of, name_of
 
@@ -53,7 +54,7 @@ class NodeOrder:
         self.nodes = nodes
         self.generation = generation
         self._numbers = numbers
-        self._ascending = all(one < other for one, other in zip(numbers, numbers[1:], strict=False))
+        self._ascending = all(one < other for one, other in pairwise(numbers))
         flags = bytearray(b"0") * (max(numbers, default=0) + 1)
         for number in numbers:
             flags[-1 - number] = ord("1")

@@ -36,7 +36,7 @@ class Choice:
         self.barred = 0
         """Of "all devices", those that cannot be had; the request fails when their turn comes."""
         self.failing = 0
-        """Devices at whose turn a selector fails, which ends the attempt."""
+        """Devices at whose turn a selector fails, which ends the attempt (or turns out not to)."""
         self.count = option.count
         self.weighed = 0
         """Candidates whose capacity decides."""
@@ -200,13 +200,13 @@ class Problem:
         return short_of(self.view.devices[position].capacities, portion, held, taken) is None
 
     def matched(self, wanted: Filter) -> tuple[int, int]:
-        """Positions that a filter accepts, and those at which it fails."""
+        """Positions that a filter accepts, and those at which it may fail."""
         accepted = failed = 0
         matcher = self.setting.matcher
         for entry, offset in self.view.parts:
             match = entry.matches.get(wanted) or matcher.match(entry, wanted)
             accepted |= match.accepted << offset
-            failed |= match.failed << offset
+            failed |= match.doubtful << offset
         if not self.features.device_binding_and_status:
             for entry, offset in self.view.parts:
                 hidden = entry.conditional << offset
@@ -227,14 +227,18 @@ class Problem:
                 blocked |= rules.blocked(entry, option.tolerations) << offset
         return blocked
 
-    def match_error(self, option: Option, position: int, claim: int) -> InvalidInput:
-        """The error of upstream for a selector that failed for a device."""
+    def settle(self, choice: Choice, position: int) -> None:
+        """The turn of a device has come for which a selector may fail. If it does not, the problem is to be posed anew.
+
+        Raises: InvalidInput, with the error of upstream.
+        """
         device = self.view.devices[position]
-        error = self.setting.matcher.match(device.slice, option.filter).errors[device.bit]
-        return InvalidInput(self._match_text(option, error, device, claim))
+        error = self.setting.matcher.settle(device, choice.option.filter)
+        if error is not None:
+            raise InvalidInput(self._match_text(choice.option, error, device, choice.claim))
 
     def _match_text(self, option: Option, error: MatchError, device: Device, claim: int) -> str:
-        class_name, number = option.filter.origin(error.index)
+        class_name, number = option.filter.origin(error.number)
         owner = f"class {class_name}" if class_name else claim_text(self.objects[claim])
         if error.failure.compiling:
             return f"{owner}: selector #{number}: CEL compile error: {error.failure.text}"
@@ -273,7 +277,9 @@ def pose(problem: Problem, objects: Sequence[Object], plans: Sequence[ClaimPlan]
             choices = [_choice(problem, option, number) for option in request.options]
             problem.questions.append(Question(request, number, choices))
         if plan.open_ended:
-            counts = {id(c.option): c.count for q in problem.questions if q.claim == number for c in q.choices}
+            counts = {
+                id(c.option): c.count for q in problem.questions if q.claim == number for c in q.choices
+            }
             if wrong := too_many(plan, lambda option, counts=counts: counts[id(option)]):  # type: ignore[misc]
                 raise InvalidInput(where + wrong)
         if plan.wrong:
@@ -291,8 +297,7 @@ def _choice(problem: Problem, option: Option, claim: int) -> Choice:
         raise InvalidInput(claim_text(problem.objects[claim]) + option.wrong)
     choice = Choice(option, claim)
     accepted, failed = problem.matched(option.filter)
-    if problem.features.consumable_capacity and (option.capacity or problem.rationed):
-        choice.weighed = accepted if option.capacity else accepted & problem.rationed
+    choice.weighed = _weighed(problem, option, accepted)
     if option.all_devices:
         _gather_all(problem, choice, accepted, failed)
         choice.barred = _unusable(problem, option) | (0 if option.admin else problem.used)
@@ -305,6 +310,13 @@ def _choice(problem: Problem, option: Option, claim: int) -> Choice:
     choice.failing = failed
     choice.hazardous = failed != 0
     return choice
+
+
+def _weighed(problem: Problem, option: Option, devices: int) -> int:
+    """Those of `devices` whose capacity decides whether the option can have them."""
+    if not problem.features.consumable_capacity:
+        return 0
+    return devices if option.capacity else devices & problem.rationed
 
 
 def _unusable(problem: Problem, option: Option) -> int:
@@ -323,9 +335,10 @@ def _unusable(problem: Problem, option: Option) -> int:
 def _gather_all(problem: Problem, choice: Choice, accepted: int, failed: int) -> None:
     """Decide which devices "all devices" are: those selected that have capacity, free or not."""
     option = choice.option
-    bad = next((pool for pool in problem.pools if not pool.usable), None)
-    if bad is not None or failed:
-        _raise_first(problem, choice, failed)
+    if failed or not all(pool.usable for pool in problem.pools):
+        _settle_in_order(problem, choice, failed)
+        accepted, _ = problem.matched(option.filter)
+        choice.weighed = _weighed(problem, option, accepted)
     for position in positions(choice.weighed):
         if not problem.fits(option, position, {}):
             accepted &= ~(1 << position)
@@ -335,8 +348,8 @@ def _gather_all(problem: Problem, choice: Choice, accepted: int, failed: int) ->
     choice.hazardous = bool(option.constraints)
 
 
-def _raise_first(problem: Problem, choice: Choice, failed: int) -> None:
-    """Raise for whichever comes first in search order: a pool in no good state or a failing selector."""
+def _settle_in_order(problem: Problem, choice: Choice, failed: int) -> None:
+    """Raise for whichever comes first in search order: a pool in no good state or a failing selector, if any."""
     offset = 0
     claim = claim_text(problem.objects[choice.claim])
     shown = choice.option.name.rpartition("/")[2]
@@ -347,7 +360,6 @@ def _raise_first(problem: Problem, choice: Choice, failed: int) -> None:
                 f"{claim}, request {shown}: asks for all devices, but resource pool {pool.key} is currently {state}"
             )
         size = sum(len(entry.devices) for entry in pool.slices)
-        if here := failed >> offset & ((1 << size) - 1):
-            first = offset + (here & -here).bit_length() - 1
-            raise problem.match_error(choice.option, first, choice.claim)
+        for bit in positions(failed >> offset & ((1 << size) - 1)):
+            problem.settle(choice, offset + bit)
         offset += size

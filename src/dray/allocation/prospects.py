@@ -205,7 +205,7 @@ class Prospects:
             match = entry.matches.get(want.kind.filter) or setting.matcher.match(entry, want.kind.filter)
             accepted = match.accepted & ~entry.used
             # A device that can be shared may serve several requests, and a failing selector must be seen to fail.
-            if match.failed or accepted & entry.multi:
+            if match.doubtful or accepted & entry.multi:
                 return _MANY
             if accepted and setting.features.device_taints and (entry.tainted or setting.rules):
                 accepted &= ~setting.rules.blocked(entry, want.tolerations)

@@ -114,7 +114,9 @@ class Report:
         wanted = _many(blocker.wanted, "device")
         if blocker.all_devices:
             wanted = f"all {wanted}" if blocker.wanted else "all devices, at least one,"
-        head = f"claim {blocker.claim}, request {blocker.request} wants {wanted} of class {blocker.class_name}"
+        head = (
+            f"claim {blocker.claim}, request {blocker.request} wants {wanted} of class {blocker.class_name}"
+        )
         if not blocker.seen:
             troubled = [r for r in self.rejections if r.rule in (Rule.POOL_INCOMPLETE, Rule.POOL_INVALID)]
             reason = "; ".join(f"pool {r.pool}: {r.detail}" for r in troubled) or "no devices are published"

@@ -194,7 +194,9 @@ class Planner:
         options: list[Option] = []
         for alternative in alternatives:
             # Upstream names only the alternative in its errors, not the request it belongs to.
-            option = self._option(f"{name}/{alternative['name']}", alternative["name"], alternative, "subrequest")
+            option = self._option(
+                f"{name}/{alternative['name']}", alternative["name"], alternative, "subrequest"
+            )
             self._constrain(option, name, constraints)
             options.append(option)
             if option.wrong:
@@ -232,7 +234,9 @@ class Planner:
         # The stable allocator is older than capacity requests and does not see them.
         accepted = features.consumable_capacity or features.variant is Variant.STABLE
         if not accepted and raw.get("capacity") is not None:
-            return f", {kind} {shown}: has capacity requests, but the DRAConsumableCapacity feature is disabled"
+            return (
+                f", {kind} {shown}: has capacity requests, but the DRAConsumableCapacity feature is disabled"
+            )
         for i, selector in enumerate(raw.get("selectors") or ()):
             if selector.get("cel") is None:
                 return f"{at}, selector #{i}: CEL expression empty (unsupported selector type?)"

@@ -121,7 +121,7 @@ def _node_selector(problem: Problem, number: int, devices: Picked) -> Object | N
         selector = source.get("nodeSelector")
         if selector is None:
             continue
-        terms = selector.get("nodeSelectorTerms") or ()
+        terms: Sequence[Object] = selector.get("nodeSelectorTerms") or ()
         if len(terms) != 1:
             claim = claim_text(problem.objects[number])
             unsupported = f"unsupported ResourceSlice.NodeSelector with {len(terms)} terms"

@@ -12,8 +12,9 @@ defects repaired: nothing that was tried and dropped leaves a trace.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+from dray.allocation.attributes import Element
 from dray.allocation.bounds import Bounds
 from dray.allocation.capacity import NotOffered
 from dray.allocation.counters import draw, may_coexist
@@ -24,11 +25,14 @@ from dray.allocation.requests import claim_text
 Pick: TypeAlias = "tuple[Pick | None, Choice, int]"
 """A device taken for an option, and the pick before it."""
 
+Shared: TypeAlias = dict[int, Mapping[str, int]]
+
 _PUSHED: Final = 0
 _DEAD: Final = 1
 _TOO_MANY: Final = 2
 _SOLVED: Final = 3
 _RESTART: Final = 4
+_LEARNED: Final = 5
 
 _NOTHING: Mapping[str, int] = {}
 
@@ -50,11 +54,11 @@ class State:
         """Devices that may not join those in use (compatibility groups)."""
         self.filters: tuple[int, ...] = ()
         """Per constraint of the current claim: the devices that it lets in next."""
-        self.values: tuple[frozenset[object] | None, ...] = ()
+        self.values: tuple[frozenset[Element] | None, ...] = ()
         """Per constraint: the elements still common to all (match) or already taken (distinct)."""
         self.left: list[int] = []
         """What is left of the counters."""
-        self.shared: dict[int, Mapping[str, int]] = {}
+        self.shared: Shared = {}
         """What this attempt took of devices that can be shared, by position."""
         self.results = 0
         """Devices of the current claim."""
@@ -113,8 +117,9 @@ class Search:
         bounds: Bounds | None,
         should_stop: Callable[[], bool] | None,
         max_steps: int | None,
+        steps: int = 0,
     ) -> None:
-        self.steps = 0
+        self.steps = steps
         self.solution: State | None = None
         self._problem = problem
         self._bounds = bounds
@@ -129,7 +134,7 @@ class Search:
         self._groups = problem.features.compatibility_groups and bool(problem.counted)
 
     def run(self) -> int:
-        """`_SOLVED`, `_DEAD` or `_RESTART`. Raises: InvalidInput, SearchAborted."""
+        """`_SOLVED`, `_DEAD`, `_RESTART` or `_LEARNED`. Raises: InvalidInput, SearchAborted."""
         state = State()
         if self._problem.tables:
             state.left = self._problem.counters()
@@ -244,7 +249,8 @@ class Search:
             low = frame.last = frame.open & -frame.open
             frame.open ^= low
             if low & choice.failing:
-                raise self._problem.match_error(choice.option, low.bit_length() - 1, choice.claim)
+                self._problem.settle(choice, low.bit_length() - 1)
+                return _LEARNED
             self._count(1)
             child = self._take(choice, low, state)
             if child is not None:
@@ -304,8 +310,10 @@ class Search:
         left = self._drawn(state, low, position)
         if left is None:
             return None
-        shared: dict[int, Mapping[str, int]] | None = state.shared
-        if low & choice.weighed and (shared := self._weighed(state, choice, low, position)) is None:
+        shared: Shared | None = state.shared
+        if low & choice.weighed:
+            shared = self._weighed(state, choice, low, position)
+        if shared is None:
             return None
         child = state.copy()
         child.left, child.shared = left, shared
@@ -329,9 +337,7 @@ class Search:
             return draw(state.left, self._problem.draw_of(position))
         return state.left
 
-    def _weighed(
-        self, state: State, choice: Choice, low: int, position: int
-    ) -> dict[int, Mapping[str, int]] | None:
+    def _weighed(self, state: State, choice: Choice, low: int, position: int) -> Shared | None:
         """What is taken of shared devices after one more use of this one; None where its capacity is not enough."""
         taken = state.shared.get(position, _NOTHING)
         if not self._problem.fits(choice.option, position, taken):
@@ -408,26 +414,37 @@ class Search:
         before, self.steps = self.steps, self.steps + steps
         if self._max_steps is not None and self.steps > self._max_steps:
             raise SearchAborted(AbortReason.BUDGET, self.steps)
-        if self._should_stop is not None and (before == 0 or before // _PATIENCE != self.steps // _PATIENCE):
-            if self._should_stop():
-                raise SearchAborted(AbortReason.CANCELLED, self.steps)
+        is_time = before == 0 or before // _PATIENCE != self.steps // _PATIENCE
+        if is_time and self._should_stop is not None and self._should_stop():
+            raise SearchAborted(AbortReason.CANCELLED, self.steps)
+
+
+class Verdict(NamedTuple):
+    """How a search ended: `state` is the solution, if there is one."""
+
+    state: State | None
+    steps: int
+    learned: bool
+    """A selector was asked about a device: pose the problem anew and solve that."""
 
 
 def solve(
-    problem: Problem, should_stop: Callable[[], bool] | None = None, max_steps: int | None = None
-) -> tuple[State | None, int]:
-    """The first solution, or None; and the steps it took.
+    problem: Problem,
+    should_stop: Callable[[], bool] | None = None,
+    max_steps: int | None = None,
+    *,
+    steps: int = 0,
+) -> Verdict:
+    """The first solution. `steps` were taken before, for the same question.
 
     Raises: InvalidInput, SearchAborted.
     """
-    search = Search(problem, None, should_stop, max_steps)
+    search = Search(problem, None, should_stop, max_steps, steps)
     signal = search.run()
-    if signal != _RESTART:
-        return search.solution, search.steps
-    bounds = Bounds(problem)
-    if bounds.hopeless:
-        return None, search.steps
-    second = Search(problem, bounds, should_stop, max_steps)
-    second.steps = search.steps
-    second.run()
-    return second.solution, second.steps
+    if signal == _RESTART:
+        bounds = Bounds(problem)
+        if bounds.hopeless:
+            return Verdict(None, search.steps, learned=False)
+        search = Search(problem, bounds, should_stop, max_steps, search.steps)
+        signal = search.run()
+    return Verdict(search.solution, search.steps, signal == _LEARNED)

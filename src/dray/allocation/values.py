@@ -19,7 +19,7 @@ class Matching(NamedTuple):
     """One matchAttribute of a claim: the values of the devices, and which demands it covers."""
 
     number: int
-    index: AttributeIndex
+    values: AttributeIndex
     covered: tuple[bool, ...]
 
 
@@ -30,14 +30,14 @@ def feasible_devices(matchings: Sequence[Matching], demands: Sequence[Demand]) -
         for matching in matchings
         if sum(demand.need for demand, covered in zip(demands, matching.covered, strict=True) if covered) > 1
     ]
-    relevant.sort(key=lambda matching: len(matching.index.groups))
+    relevant.sort(key=lambda matching: len(matching.values.groups))
     settlement = _Settlement(relevant)
     if settlement.explore(0, list(demands)):
         return settlement.found
     alone: dict[int, int] = {}
     for matching in relevant:
         settlement = _Settlement([matching])
-        settlement.budget = len(matching.index.groups) + 1
+        settlement.budget = len(matching.values.groups) + 1
         settlement.explore(0, list(demands))
         alone.update(settlement.found)
     return alone
@@ -60,7 +60,7 @@ class _Settlement:
                     self.found[matching.number] |= devices
             return True
         matching = self._matchings[depth]
-        for devices in matching.index.groups.values():
+        for devices in matching.values.groups.values():
             narrowed = _narrowed(demands, matching.covered, devices)
             if narrowed is None:
                 continue

@@ -1,0 +1,216 @@
+"""An independent allocator for tiny inputs: lists every complete assignment in order, and checks each as a whole.
+
+It shares nothing with `dray.allocation`: no masks, no states, no undoing. An assignment is a list of (request, option,
+devices); a rule looks at the finished assignment and says yes or no. Selectors are not CEL here but the one form that
+the generated claims use: `device.attributes["d.example.com"].kind == "<kind>"`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import combinations, product
+from typing import Any, NamedTuple
+
+KIND = re.compile(r'device\.attributes\["d\.example\.com"\]\.kind == "(\w+)"')
+
+
+class Placed(NamedTuple):
+    """One option of one request with its devices."""
+
+    claim: int
+    request: str
+    option: str
+    spec: dict[str, Any]
+    devices: tuple[dict[str, Any], ...]
+
+
+class World(NamedTuple):
+    """The devices of one node in search order, counters and what is held. One pool, one driver."""
+
+    devices: list[dict[str, Any]]
+    counters: dict[str, dict[str, int]]
+    held: dict[str, list[dict[str, Any]]]
+    """Allocation results by device name; with a shareID where a part is held."""
+
+
+def first_solution(world: World, claims: Sequence[dict[str, Any]]) -> list[Placed] | None:
+    """The first complete assignment, in the order of requests, alternatives and devices, that breaks no rule."""
+    domains = [
+        list(_placements(world, number, request))
+        for number, claim in enumerate(claims)
+        for request in claim["spec"]["devices"]["requests"]
+    ]
+    for assignment in product(*domains):
+        if _is_sound(world, claims, assignment):
+            return list(assignment)
+    return None
+
+
+def _placements(world: World, claim: int, request: dict[str, Any]) -> Iterator[Placed]:
+    name = request["name"]
+    options = [(f"{name}/{item['name']}", item) for item in request.get("firstAvailable") or ()]
+    for option, spec in options or [(name, request["exactly"])]:
+        selected = [device for device in world.devices if _selected(spec, device)]
+        if spec["allocationMode"] == "All":
+            wanted = [
+                device for device in selected if _fits(spec, device, world.held.get(device["name"], []), [])
+            ]
+            choices: Iterator[tuple[dict[str, Any], ...]] = iter([tuple(wanted)] if wanted else [])
+        else:
+            choices = combinations(selected, spec["count"])
+        for devices in choices:
+            yield Placed(claim, name, option, spec, devices)
+
+
+def _selected(spec: dict[str, Any], device: dict[str, Any]) -> bool:
+    for selector in spec.get("selectors") or ():
+        wanted = KIND.fullmatch(selector["cel"]["expression"])
+        assert wanted is not None
+        if device["attributes"]["kind"]["string"] != wanted[1]:
+            return False
+    return True
+
+
+def _is_sound(world: World, claims: Sequence[dict[str, Any]], assignment: Sequence[Placed]) -> bool:
+    return (
+        all(_tolerated(placed.spec, device) for placed in assignment for device in placed.devices)
+        and _exclusive(world, assignment)
+        and _counters_last(world, assignment)
+        and _capacity_lasts(world, assignment)
+        and all(_constraints_hold(number, claim, assignment) for number, claim in enumerate(claims))
+    )
+
+
+def _tolerated(spec: dict[str, Any], device: dict[str, Any]) -> bool:
+    keys = {toleration["key"] for toleration in spec.get("tolerations") or ()}
+    return all(taint["key"] in keys for taint in device.get("taints") or ())
+
+
+def _shared(device: dict[str, Any]) -> bool:
+    return bool(device.get("allowMultipleAllocations"))
+
+
+def _exclusive(world: World, assignment: Sequence[Placed]) -> bool:
+    """Nobody else's devices, and no device twice; administrators mind only their own claim's earlier picks."""
+    seen: list[tuple[int, str]] = []
+    for placed in assignment:
+        for device in placed.devices:
+            name = device["name"]
+            held = world.held.get(name, [])
+            if placed.spec.get("adminAccess"):
+                if not _shared(device) and (placed.claim, name) in seen:
+                    return False
+            else:
+                if any("shareID" not in result for result in held) or (held and not _shared(device)):
+                    return False
+                if not _shared(device) and any(name == other for _, other in seen):
+                    return False
+            seen.append((placed.claim, name))
+    return True
+
+
+def _counters_last(world: World, assignment: Sequence[Placed]) -> bool:
+    """A device draws its counters once, however many share it; administrators' picks of free devices draw too."""
+    left = {(s, c): amount for s, counters in world.counters.items() for c, amount in counters.items()}
+    for device in world.devices:
+        if world.held.get(device["name"]):
+            _draw(left, device)
+    drawn_by_shares: set[str] = set()
+    for placed in assignment:
+        for device in placed.devices:
+            if not device.get("consumesCounters"):
+                continue
+            if any(amount < 0 for amount in left.values()):
+                return False
+            name = device["name"]
+            held_in_parts = any("shareID" in result for result in world.held.get(name, ()))
+            if _shared(device) and (name in drawn_by_shares or held_in_parts):
+                continue
+            drawn_by_shares.add(name)
+            _draw(left, device)
+            if any(amount < 0 for amount in left.values()):
+                return False
+    return True
+
+
+def _draw(left: dict[tuple[str, str], int], device: dict[str, Any]) -> None:
+    for entry in device.get("consumesCounters") or ():
+        for counter, amount in entry["counters"].items():
+            left[entry["counterSet"], counter] -= int(amount["value"])
+
+
+def _amounts(spec: dict[str, Any], device: dict[str, Any]) -> dict[str, Fraction] | None:
+    """What one use takes; None where the device cannot serve it."""
+    asked = (spec.get("capacity") or {}).get("requests") or {}
+    offered = device.get("capacity") or {}
+    if any(name not in offered for name in asked):
+        return None
+    amounts = {}
+    for name, capacity in offered.items():
+        value, policy = Fraction(capacity["value"]), capacity.get("requestPolicy")
+        if name not in asked:
+            amount = Fraction(policy["default"]) if policy else value
+        elif policy is None:
+            amount = Fraction(asked[name])
+        else:
+            low, step = Fraction(policy["validRange"]["min"]), Fraction(policy["validRange"]["step"])
+            amount = low
+            while amount < Fraction(asked[name]):
+                amount += step
+            if amount > Fraction(policy["validRange"]["max"]):
+                return None
+        amounts[name] = amount
+    return amounts
+
+
+def _fits(
+    spec: dict[str, Any],
+    device: dict[str, Any],
+    held: Sequence[dict[str, Any]],
+    taken: Sequence[dict[str, Fraction]],
+) -> bool:
+    amounts = _amounts(spec, device)
+    if amounts is None:
+        return False
+    for name, amount in amounts.items():
+        total = amount
+        if _shared(device):
+            total += sum((Fraction(r.get("consumedCapacity", {}).get(name, 0)) for r in held), Fraction(0))
+            total += sum((before[name] for before in taken), Fraction(0))
+        if total > Fraction(device["capacity"][name]["value"]):
+            return False
+    return True
+
+
+def _capacity_lasts(world: World, assignment: Sequence[Placed]) -> bool:
+    taken: dict[str, list[dict[str, Fraction]]] = {}
+    for placed in assignment:
+        for device in placed.devices:
+            before = taken.setdefault(device["name"], [])
+            if not _fits(placed.spec, device, world.held.get(device["name"], []), before):
+                return False
+            amounts = _amounts(placed.spec, device)
+            assert amounts is not None
+            before.append(amounts)
+    return True
+
+
+def _constraints_hold(number: int, claim: dict[str, Any], assignment: Sequence[Placed]) -> bool:
+    for constraint in claim["spec"]["devices"].get("constraints") or ():
+        names = constraint.get("requests") or ()
+        values = [
+            device["attributes"].get(
+                (constraint.get("matchAttribute") or constraint["distinctAttribute"]).split("/")[1]
+            )
+            for placed in assignment
+            if placed.claim == number and (not names or placed.request in names or placed.option in names)
+            for device in placed.devices
+        ]
+        if any(value is None for value in values):
+            return False
+        shown = [repr(value) for value in values]
+        if "matchAttribute" in constraint and len(set(shown)) > 1:
+            return False
+        if "distinctAttribute" in constraint and len(set(shown)) != len(shown):
+            return False
+    return True
