@@ -1,0 +1,1 @@
+"""The node's part of Dynamic Resource Allocation: claims prepared before pods start, unprepared after they end."""
