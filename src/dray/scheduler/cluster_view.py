@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from dray.allocation import DeviceIndex, Features
+from dray.allocation.nodes import NodeOrder
 from dray.api.meta import Object, key_of, labels_of, name_of, uid_of
 from dray.scheduler.assume import ClaimLedger, allocation_of
 from dray.scheduler.happenings import Happening, Kind
@@ -34,6 +35,8 @@ class ClusterView:
         self.nominated: dict[str, dict[str, PodView]] = {}
         """Pods that are to go to a node once there is room, by node name and pod UID."""
         self._nominations: dict[str, str] = {}
+        self._order: NodeOrder | None = None
+        self._order_version = -1
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._announce = announce
 
@@ -51,6 +54,14 @@ class ClusterView:
             settings=self.settings,
             now=now,
         )
+
+    @property
+    def node_order(self) -> NodeOrder:
+        """All nodes in walking order, as the device index wants them. Places in it are those of `nodes`."""
+        if self._order is None or self._order_version != self.nodes.version:
+            self._order = self.index.order([node.node for node in self.nodes if node.node is not None])
+            self._order_version = self.nodes.version
+        return self._order
 
     def node_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None:

@@ -17,7 +17,7 @@ from dray.scheduler.breath import Breath
 from dray.scheduler.cluster_view import ClusterView
 from dray.scheduler.futility import Futility
 from dray.scheduler.happenings import DEFAULT_PREEMPTION, NODE_NAME
-from dray.scheduler.node_search import NODES_TO_COMPARE, Found, NodeSearch
+from dray.scheduler.node_search import EXPLAINED_NODES, NODES_TO_COMPARE, Found, NodeSearch
 from dray.scheduler.plugins.dynamic_resources.commit import Reservation
 from dray.scheduler.plugins.dynamic_resources.plan import NOTHING_TO_CHOOSE, DevicePlan, NotPlannable
 from dray.scheduler.plugins.dynamic_resources.release import release_idle
@@ -27,8 +27,6 @@ from dray.scheduler.preemption import Preemption
 from dray.scheduler.verdict import Diagnosis, Unschedulable, explain
 
 KINDS_LIMIT = 1024
-EXPLAINED_NODES = 50
-"""How many nodes' refusals are put into words: working one out costs as much as the search did."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

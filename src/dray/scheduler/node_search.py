@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dray.allocation import SearchAborted
+from dray.api.meta import name_of
 from dray.api.selectors import SelectorError
 from dray.scheduler.breath import Breath
 from dray.scheduler.cluster_view import ClusterView
@@ -29,7 +30,7 @@ from dray.scheduler.plugins import (
     pod_topology_spread,
     preferences,
 )
-from dray.scheduler.plugins.dynamic_resources.plan import DevicePlan
+from dray.scheduler.plugins.dynamic_resources.plan import CANNOT_ALLOCATE, DevicePlan
 from dray.scheduler.plugins.static import NOT_NAMED, StaticFit, named_nodes
 from dray.scheduler.pod_view import PodView
 from dray.scheduler.snapshot import Nodes, NodeView
@@ -39,6 +40,10 @@ NODES_TO_COMPARE = 100
 QUICK_STEPS = 3000
 """Devices that a search may try while the event loop waits: some milliseconds."""
 DEVICE_WEIGHT = 2
+NODES_PER_LOOK = 32
+"""Cheap questions cost less than a look at the clock."""
+EXPLAINED_NODES = 16
+"""On how many nodes a failed search is gone into: working out why costs as much as the search did."""
 
 Filter = Callable[[NodeView], Rejection | None]
 
@@ -48,12 +53,6 @@ class Found:
     node: NodeView
     compared: int
     """How many nodes fitted."""
-
-
-@dataclasses.dataclass(slots=True)
-class _Candidates:
-    nodes: list[NodeView] = dataclasses.field(default_factory=list)
-    visited: int = 0
 
 
 def running_pods_filters(
@@ -103,41 +102,62 @@ class NodeSearch:
         if nominated is not None and await self._fits(nominated):
             return Found(nominated, 1)
         nodes = iter(self._walk())
-        visited = 0
         while candidates := await self._next_candidates(nodes):
-            visited += candidates.visited
-            found = await self._best(candidates.nodes)
+            found = await self._best(candidates)
             if found is not None:
-                count = len(self.view.nodes)
-                self.view.nodes.next_start = (self.view.nodes.next_start + visited) % count
+                self.view.nodes.stop_at(candidates[-1])
                 return found
+        await self._complete_diagnosis()
         return None
 
     async def _fits(self, node: NodeView) -> bool:
         return self._cheaply(node) is None and await self._devices(node) is None
 
-    async def _next_candidates(self, nodes: Iterator[NodeView]) -> "_Candidates | None":
+    async def _next_candidates(self, nodes: Iterator[NodeView]) -> list[NodeView]:
         """The next nodes, as many as are compared, that pass everything but the devices."""
-        candidates = _Candidates()
-        for node in nodes:
-            candidates.visited += 1
+        candidates: list[NodeView] = []
+        for number, node in enumerate(nodes):
             if (rejection := self._cheaply(node)) is not None:
                 self.diagnosis.rejections[node.name] = rejection
             else:
-                candidates.nodes.append(node)
-                if len(candidates.nodes) == self._limit:
+                candidates.append(node)
+                if len(candidates) == self._limit:
                     break
+            if number % NODES_PER_LOOK == 0 and self._breath.is_due:
+                await self._breath.take()
+        return candidates
+
+    def _walk(self) -> Iterable[NodeView]:
+        """The nodes that have a chance, from where the last attempt stopped."""
+        nodes = self.view.nodes
+        names = named_nodes(self.pod)
+        if names is not None:
+            self.diagnosis.absent = NOT_NAMED
+            found = (nodes.find(name) for name in sorted(names))
+            return [node for node in found if node is not None]
+        promising = (
+            self.plan.candidates(self.view.node_order, nodes.next_start) if self.plan is not None else None
+        )
+        if promising is None:
+            return nodes.rotation()
+        return (node for raw in promising if (node := nodes.find(name_of(raw))) is not None)
+
+    async def _complete_diagnosis(self) -> None:
+        """Why the nodes that were not even tried are of no use: something else, or hopelessly short of devices."""
+        if self.diagnosis.absent is not None:
+            return
+        rejections = self.diagnosis.rejections
+        for node in self.view.nodes:
+            if node.name in rejections:
+                continue
+            rejection = self._cheaply(node)
+            if rejection is None and self.plan is not None:
+                # Asking a few is enough to say why.
+                told = len(self.plan.unsatisfiable) >= EXPLAINED_NODES
+                rejection = CANNOT_ALLOCATE if told else await self._devices(node)
+            rejections[node.name] = rejection or CANNOT_ALLOCATE
             if self._breath.is_due:
                 await self._breath.take()
-        return candidates if candidates.nodes else None
-
-    def _walk(self) -> Sequence[NodeView]:
-        names = named_nodes(self.pod)
-        if names is None:
-            return self.view.nodes.rotation()
-        self.diagnosis.absent = NOT_NAMED
-        found = [self.view.nodes.find(name) for name in sorted(names)]
-        return [node for node in found if node is not None]
 
     def _cheaply(self, node: NodeView) -> Rejection | None:
         rejection = self._static(node)

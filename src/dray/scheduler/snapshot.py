@@ -157,6 +157,9 @@ class Snapshot:
         """No pod that ever ran was less important than this."""
         self.next_start = 0
         """Where the next attempt begins to walk."""
+        self.version = 0
+        """Moves when nodes come, go, or change in name, labels, taints or schedulability."""
+        self._positions: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._order)
@@ -173,20 +176,32 @@ class Snapshot:
 
     def rotation(self) -> list[NodeView]:
         """All nodes, beginning where the last attempt stopped."""
-        start = self.next_start % len(self._order) if self._order else 0
-        return self._order[start:] + self._order[:start]
+        return self._order[self.next_start :] + self._order[: self.next_start]
+
+    def stop_at(self, node: NodeView) -> None:
+        """The walk ended with `node`; the next one begins behind it."""
+        if not self._positions:
+            self._positions = {view.name: position for position, view in enumerate(self._order)}
+        self.next_start = (self._positions[node.name] + 1) % len(self._order)
 
     def put_node(self, node: Object) -> None:
         view = self._view(name_of(node))
         if view.node is None:
             self._order.append(view)
+            self._positions.clear()
+        static = view.static
         view.describe(node)
+        if view.static != static:
+            self.version += 1
 
     def remove_node(self, name: str) -> None:
         view = self._views.get(name)
         if view is None or view.node is None:
             return
         self._order.remove(view)
+        self._positions.clear()
+        self.next_start = self.next_start % len(self._order) if self._order else 0
+        self.version += 1
         view.node, view.static = None, 0
         if not view.pods:
             del self._views[name]

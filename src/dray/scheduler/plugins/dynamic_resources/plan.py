@@ -7,11 +7,14 @@ Refuses to know: which nodes are asked, and in which order.
 
 import dataclasses
 import datetime as dt
+import itertools
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dray.allocation import DeviceIndex, InvalidInput, Unsatisfiable
+from dray.allocation.attempt import Attempt
+from dray.allocation.nodes import NodeOrder
 from dray.api.features import FeatureGates
 from dray.api.meta import Object, key_of, uid_of
 from dray.api.placement import matches_node_selector
@@ -193,7 +196,7 @@ class DevicePlan:
         self._index = index
         self._settings = settings
         self._now = now
-        self._attempts: dict[frozenset[str], tuple[Any, Special | None]] = {}
+        self._attempts: dict[frozenset[str], tuple[Attempt, Special | None]] = {}
 
     @property
     def claims(self) -> list[Object]:
@@ -206,6 +209,22 @@ class DevicePlan:
     def delegates(self, resource: str, node: NodeView) -> bool:
         """Whether devices, not the node, provide the resource there."""
         return resource in self.delegable and not node.allocatable.get(resource)
+
+    def candidates(self, order: NodeOrder, start: int) -> Iterator[Object] | None:
+        """The nodes on which the search has a chance, or an error to tell; None where any node may.
+
+        All others cannot allocate all claims.
+        """
+        if not self.pending or self.delegable:
+            return None
+        try:
+            attempt, _ = self._attempt(frozenset())
+            nodes = attempt.candidate_nodes(order, start)
+            first = next(nodes, None)
+        except InvalidInput:
+            # It counts only if a node gets as far as the devices: there it is told.
+            return None
+        return iter(()) if first is None else itertools.chain((first,), nodes)
 
     def check(self, node: NodeView, **budget: Any) -> Rejection | None:
         """Why the devices do not fit on `node`; None when they do, and `choices` has them.
@@ -247,6 +266,7 @@ class DevicePlan:
     ) -> Choice | Rejection:
         try:
             attempt, special = self._attempt(delegated)
+            assert node.node is not None
             outcome = attempt.on_node(node.node, **budget)
         except InvalidInput as error:
             if error.only_this_node:
@@ -261,7 +281,7 @@ class DevicePlan:
         allocations = list(zip(self.pending, results, strict=False))
         return Choice(allocations, special, results[-1] if special else None)
 
-    def _attempt(self, delegated: frozenset[str]) -> tuple[Any, Special | None]:
+    def _attempt(self, delegated: frozenset[str]) -> tuple[Attempt, Special | None]:
         """The prepared search for nodes that delegate these resources."""
         known = self._attempts.get(delegated)
         if known is None:
