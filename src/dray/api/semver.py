@@ -13,7 +13,7 @@ _DIGITS = re.compile(r"[0-9]*")
 _ALPHANUMERIC = re.compile(r"[0-9A-Za-z-]*")
 _MAX_UINT64 = 2**64 - 1
 
-_Precedence = tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]
+Precedence = tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]
 
 
 class InvalidSemver(ValueError):
@@ -21,19 +21,23 @@ class InvalidSemver(ValueError):
 
 
 class Semver:
-    """An immutable version, ordered, equal and hashed by SemVer precedence."""
+    """An immutable version, ordered, equal and hashed by SemVer precedence.
 
-    __slots__ = ("_precedence", "_text", "major", "minor", "patch")
+    `precedence` is the tuple that decides, for callers that compare many.
+    """
+
+    __slots__ = ("_text", "major", "minor", "patch", "precedence")
 
     major: int
     minor: int
     patch: int
+    precedence: Precedence
 
     def __init__(
         self, major: int, minor: int, patch: int, pre: tuple[str, ...] = (), build: tuple[str, ...] = ()
     ) -> None:
         self.major, self.minor, self.patch = major, minor, patch
-        self._precedence: _Precedence = (
+        self.precedence = (
             major,
             minor,
             patch,
@@ -54,22 +58,22 @@ class Semver:
         return f"Semver({self._text!r})"
 
     def __eq__(self, other: object) -> bool:
-        return self._precedence == other._precedence if isinstance(other, Semver) else NotImplemented
+        return self.precedence == other.precedence if isinstance(other, Semver) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self._precedence)
+        return hash(self.precedence)
 
     def __lt__(self, other: "Semver") -> bool:
-        return self._precedence < other._precedence
+        return self.precedence < other.precedence
 
     def __le__(self, other: "Semver") -> bool:
-        return self._precedence <= other._precedence
+        return self.precedence <= other.precedence
 
     def __gt__(self, other: "Semver") -> bool:
-        return self._precedence > other._precedence
+        return self.precedence > other.precedence
 
     def __ge__(self, other: "Semver") -> bool:
-        return self._precedence >= other._precedence
+        return self.precedence >= other.precedence
 
 
 def _identifier(part: str) -> tuple[bool, int, str]:

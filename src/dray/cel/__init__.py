@@ -1,12 +1,12 @@
 """The Common Expression Language as Kubernetes speaks it: our own engine.
 
-    selector = compile_selector('device.attributes["gpu.example.com"].model == "H100"')
-    selector.matches(DeviceInput.of("gpu.example.com", device))
+`compile_selector` is for the selectors of devices, `compile_expression` for expressions over any other variables.
 """
 
 from dray.cel.device import DeviceInput
 from dray.cel.environment import NEW, STORED, Environment
 from dray.cel.errors import CelCompileError, CelError, CelRuntimeError, Issue
+from dray.cel.expression import Expression, compile_expression
 from dray.cel.selector import COST_LIMIT, Selector, compile_selector
 
 __all__ = [
@@ -18,7 +18,9 @@ __all__ = [
     "CelRuntimeError",
     "DeviceInput",
     "Environment",
+    "Expression",
     "Issue",
     "Selector",
+    "compile_expression",
     "compile_selector",
 ]

@@ -78,9 +78,16 @@ def _size_at(path: Path, text: int) -> int | None:
 
 
 class DeviceInput:
-    """One device, prepared once for any number of evaluations. Immutable; made by `of`."""
+    """One device, prepared once for any number of evaluations. Immutable; made by `of`.
 
-    __slots__ = ("_prepared", "device", "driver")
+    `plain` and `listed` are what generated code reads: the device without and with list attributes. They are only there
+    once the device was prepared, and only if it is within the limits on which generated code relies.
+    """
+
+    __slots__ = ("_prepared", "device", "driver", "listed", "plain")
+
+    plain: "Record"
+    listed: "Record"
 
     def __init__(self, driver: str, device: Mapping[str, Any]) -> None:
         self.driver = driver
@@ -98,12 +105,19 @@ class DeviceInput:
         if found is None:
             try:
                 found = Record(self.driver, self.device, lists=lists)
+                if found.within_limits:
+                    setattr(self, generated_slot(lists=lists), found)
             except InvalidDevice as error:
                 found = error
             self._prepared[lists] = found
         if isinstance(found, InvalidDevice):
             raise found
         return found
+
+
+def generated_slot(*, lists: bool) -> str:
+    """Which attribute of a DeviceInput generated code reads."""
+    return "listed" if lists else "plain"
 
 
 class Record:

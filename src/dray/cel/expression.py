@@ -45,7 +45,11 @@ class Expression:
 
 
 def compile_expression(
-    text: str, variables: Mapping[str, CelType], *, version: Version | None = None, output: CelType | None = None
+    text: str,
+    variables: Mapping[str, CelType],
+    *,
+    version: Version | None = None,
+    output: CelType | None = None,
 ) -> Expression:
     """Compile for some variables, with the libraries that `version` has (the newest ones without).
 

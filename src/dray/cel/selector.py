@@ -5,12 +5,21 @@ is quick and falls back to exact evaluation whenever anything is out of the ordi
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, Final
 
 from dray.cel.check.scope import Structs
+from dray.cel.codegen.program import generate
 from dray.cel.compilation import Compilation, Language, compile_text
 from dray.cel.declarations import Library, Version
-from dray.cel.device import DEVICE, DeviceInput, InvalidDevice, device_fields, size_hint
+from dray.cel.device import (
+    DEVICE,
+    DeviceInput,
+    InvalidDevice,
+    device_fields,
+    generated_slot,
+    size_hint,
+)
 from dray.cel.environment import STORED, Environment, declare, libraries_of
 from dray.cel.errors import CelCompileError, CelRuntimeError
 from dray.cel.library import macros, messages
@@ -22,6 +31,9 @@ from dray.cel.values.optional import Optional
 COST_LIMIT: Final = 1_000_000
 """What one evaluation may cost, and what the API server lets an expression be estimated at."""
 
+_QUICK_COST = COST_LIMIT // 4
+"""Expressions estimated at no more run without counting; the estimate is a bound but for small change."""
+
 _BIND = Library("bindings", Version(1, 31), macros=macros.BIND)
 
 
@@ -31,6 +43,7 @@ class Selector:
     def __init__(self, compilation: Compilation, environment: Environment) -> None:
         self._compilation = compilation
         self.environment = environment
+        self._quick: Callable[[DeviceInput], bool] = self._generate
 
     @property
     def expression(self) -> str:
@@ -48,6 +61,21 @@ class Selector:
 
     def matches(self, device: DeviceInput) -> bool:
         """Whether the device is selected. Raises CelRuntimeError."""
+        try:
+            return self._quick(device)
+        except Exception:  # whatever it is, generated code is only believed when it answers
+            return self.evaluate_with_cost(device)[0]
+
+    def _generate(self, device: DeviceInput) -> bool:
+        """The first evaluation: exact, and code is generated for the next ones."""
+        answer = self.evaluate_with_cost(device)[0]
+        quick = None
+        if self.estimated_cost <= _QUICK_COST:
+            quick = generate(self._compilation, generated_slot(lists=self.environment.list_type_attributes))
+        self._quick = quick or self._exact
+        return answer
+
+    def _exact(self, device: DeviceInput) -> bool:
         return self.evaluate_with_cost(device)[0]
 
     def evaluate_with_cost(self, device: DeviceInput, limit: int = COST_LIMIT) -> tuple[bool, int]:

@@ -155,7 +155,8 @@ class _Planner:
     def _function(self, expr: Call, args: list[Step]) -> Step:
         function = self._declarations.functions[expr.function]
         overload = expr.overloads[0] if len(expr.overloads) == 1 else ""
-        apply, eager = self._binding(function, overload, len(args))
+        apply = function_binding(function, overload)
+        eager = len(args) > 2 or (function.operator is None and (not overload or not args))
         if overload == "in_list" and isinstance(args[1], Constant):
             step = self._membership(expr, args)
             if step is not None:
@@ -166,15 +167,6 @@ class _Planner:
             apply, eager = self._with_pattern(expr.function, args[1].value, apply), True
         strict = expr.function != "@not_strictly_false"
         return CallStep(expr.id, expr.function, overload, args, apply, eager=eager, strict=strict)
-
-    def _binding(self, function: Function, overload_id: str, count: int) -> tuple[Callable[..., Any], bool]:
-        """The implementation to call, and whether it takes any number of arguments upstream."""
-        if function.operator is not None:
-            return function.operator, count > 2
-        if overload_id:
-            overload = function.by_id[overload_id]
-            return _guarded(function.name, overload), count > 2 or not count
-        return _dispatching(function), True
 
     def _membership(self, expr: Call, args: list[Step]) -> Step | None:
         assert isinstance(args[1], Constant)
@@ -235,6 +227,15 @@ class _Planner:
             step=self.plan(expr.step),
             result=self.plan(expr.result),
         )
+
+
+def function_binding(function: Function, overload_id: str) -> Callable[..., Any]:
+    """What to call: the shared operator, the one overload that fits, or whichever fits when called."""
+    if function.operator is not None:
+        return function.operator
+    if overload_id:
+        return _guarded(function.name, function.by_id[overload_id])
+    return _dispatching(function)
 
 
 def _constant_entries(keys: Sequence[Step], values: Sequence[Step]) -> dict[Any, Any] | None:

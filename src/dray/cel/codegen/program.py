@@ -1,0 +1,48 @@
+"""Compiles generated source into the function that evaluates a device selector.
+
+The function takes a prepared `DeviceInput` and gives True or False, or raises anything at all, in which case it has said
+nothing. Source is made of generated names only, and runs without builtins.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from dray.cel.codegen import runtime
+from dray.cel.codegen.code import Body, Constants
+from dray.cel.codegen.emitter import Emitter, NotGenerated
+from dray.cel.compilation import Compilation
+
+_FIELDS = {
+    "device.driver": "d.driver",
+    "device.attributes": "d.attributes",
+    "device.capacity": "d.capacity",
+    "device.allowMultipleAllocations": "d.allowMultipleAllocations",
+}
+
+
+def generate(compilation: Compilation, slot: str) -> Callable[[Any], bool] | None:
+    """The function, reading the device from attribute `slot` of its argument; None where it cannot be written."""
+    try:
+        source, constants = _write(compilation, slot)
+        namespace: dict[str, Any] = {"__builtins__": {}}
+        exec(compile(source, "<cel>", "exec"), namespace)
+    except (NotGenerated, RecursionError, MemoryError, SyntaxError):
+        return None
+    for name, function in namespace.items():
+        if name != "__builtins__":
+            function.__kwdefaults__ = constants.values
+    selected: Callable[[Any], bool] = namespace["selected"]
+    return selected
+
+
+def _write(compilation: Compilation, slot: str) -> tuple[str, Constants]:
+    constants = Constants()
+    emitter = Emitter(Body("selected", constants, {}), compilation.language.declarations, _FIELDS)
+    code = emitter.emit(compilation.root)
+    result = code.source
+    if code.known is not bool:
+        result = f"{constants.name(runtime.is_true)}({result})"
+    main = f"def selected(i, CONSTANTS):\n    d = i.{slot}\n    return {result}\n"
+    names = ", ".join(("*", *constants.values)) if constants.values else "/"
+    source = "\n".join((*emitter.functions, main)).replace("CONSTANTS", names)
+    return source, constants
