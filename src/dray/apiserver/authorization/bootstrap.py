@@ -219,6 +219,11 @@ def bootstrap_policy() -> list[Object]:
     return [*_cluster_roles(), *_cluster_bindings(), *_roles(), *_role_bindings()]
 
 
+def node_rules() -> list[Object]:
+    """What the node authorizer grants every kubelet; also the content of the role `system:node`."""
+    return [parse_rule(rule) for rule in _NODE]
+
+
 def parse_rule(text: str) -> Object:
     groups, resources, verbs = (part.split() for part in text.split("|"))
     return {

@@ -3,6 +3,7 @@
 The questions are answered from the store itself: the pods of a node are few, so no graph is kept beside them.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from dray.api.pods import claim_names_of
 from dray.api.resources import PODS, RESOURCE_SLICES
 from dray.api.selectors import SelectorError, parse_field_selector
 from dray.apiserver.access import ALLOWED, Attributes, Decision
+from dray.apiserver.authorization.bootstrap import node_rules
+from dray.apiserver.authorization.rules import Rule, rule_allows
 from dray.apiserver.registry.kind import User
 from dray.store.backend import Store
 
@@ -29,6 +32,11 @@ def _no(reason: str) -> Decision:
     return Decision(False, reason)
 
 
+@functools.cache
+def _node_rules() -> tuple[Rule, ...]:
+    return tuple(node_rules())
+
+
 class NodeAuthorizer:
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -39,7 +47,10 @@ class NodeAuthorizer:
         if not node:
             return None
         judge = _JUDGES.get((attributes.group, attributes.resource))
-        return judge(self, node, attributes) if judge else None
+        if judge is not None:
+            return judge(self, node, attributes)
+        # Everything else that kubelets do is the same for all of them, and bound to no one by RBAC.
+        return ALLOWED if any(rule_allows(rule, attributes) for rule in _node_rules()) else None
 
     def _secret(self, node: str, attributes: Attributes) -> Decision:
         return self._read_named(node, attributes, _secret_names)
