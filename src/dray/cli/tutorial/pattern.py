@@ -72,11 +72,12 @@ def _matches(pattern: str, line: str, fillings: dict[str, str]) -> bool:
 def _compile(pattern: str, fillings: dict[str, str]) -> str:
     parts: list[str] = []
     position = 0
+    named: set[str] = set()
     for hole in _HOLE.finditer(pattern):
         if hole.group(1) not in HOLES:
             continue
         parts.append(_literal(pattern[position : hole.start()]))
-        parts.append(_hole(hole.group(1), hole.group(2), fillings))
+        parts.append(_hole(hole.group(1), hole.group(2), fillings, named))
         position = hole.end()
     parts.append(_literal(pattern[position:]))
     return "".join(parts)
@@ -86,10 +87,13 @@ def _literal(text: str) -> str:
     return re.sub(r"(?:\\ )+", " +", re.escape(text))
 
 
-def _hole(kind: str, number: str, fillings: dict[str, str]) -> str:
+def _hole(kind: str, number: str, fillings: dict[str, str], named: set[str]) -> str:
     if not number:
         return f"(?:{HOLES[kind]})"
     name = f"{kind}{number}"
     if name in fillings:
         return re.escape(fillings[name])
+    if name in named:
+        return f"(?P={name})"
+    named.add(name)
     return f"(?P<{name}>{HOLES[kind]})"
