@@ -6,9 +6,10 @@ dray's own and covers the DRA kinds.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import dray
 from dray.api.resources import Resource
 from dray.api.schema.descriptions import describe
 from dray.api.schema.model import ABSENT, ZEROS, Field, Schema
@@ -54,19 +55,30 @@ _PATCH_TYPES: Final = (
     "application/strategic-merge-patch+json",
 )
 _PARAMETERS: Final[dict[str, tuple[str, str]]] = {
+    "allowWatchBookmarks": ("boolean", "A watch may send bookmarks."),
+    "continue": ("string", "Where the previous part of the list ended."),
     "dryRun": ("string", "Run every step but the storing: All."),
     "fieldManager": ("string", "The name under which the fields this write sets are recorded."),
+    "fieldSelector": ("string", "Only objects with these field values."),
     "fieldValidation": ("string", "What becomes of unknown and duplicate fields: Ignore, Warn or Strict."),
     "force": ("boolean", "Take over fields that others own (apply only)."),
+    "gracePeriodSeconds": ("integer", "How long the object has to finish; 0 deletes at once."),
     "labelSelector": ("string", "Only objects with these labels."),
-    "fieldSelector": ("string", "Only objects with these field values."),
     "limit": ("integer", "At most this many objects at a time."),
-    "continue": ("string", "Where the previous part of the list ended."),
+    "orphanDependents": ("boolean", "Replaced by propagationPolicy."),
+    "propagationPolicy": ("string", "What becomes of owned objects: Orphan, Background or Foreground."),
     "resourceVersion": ("string", "How fresh the answer must be."),
+    "resourceVersionMatch": ("string", "What resourceVersion means: NotOlderThan or Exact."),
+    "sendInitialEvents": ("boolean", "A watch begins with what is there."),
+    "timeoutSeconds": ("integer", "When a watch ends."),
     "watch": ("boolean", "Stream changes instead of listing."),
 }
-_READ_MANY: Final = ("continue", "fieldSelector", "labelSelector", "limit", "resourceVersion", "watch")
+_READ_MANY: Final = (
+    "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
+    "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch",
+)  # fmt: skip
 _WRITE: Final = ("dryRun", "fieldManager", "fieldValidation")
+_DELETE: Final = ("dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,9 +98,12 @@ class Served:
         "watch",
     )
     subresources: tuple[str, ...] = ()
+    """Any; the document shows those through which the object itself is written."""
 
 
-def openapi_v3(group_version: str, kinds: Iterable[Served], release: str = "v1.36.2") -> dict[str, Any]:
+def openapi_v3(
+    group_version: str, kinds: Iterable[Served], release: str = dray.KUBERNETES_VERSION
+) -> dict[str, Any]:
     """The document of `group_version` (`v1`, `apps/v1`), ready to be encoded as JSON."""
     served = [item for item in kinds if schema_for(group_version, item.resource.kind)]
     schemas = dict(sorted(_schemas(group_version, served)))
@@ -234,39 +249,38 @@ def _paths(item: Served) -> dict[str, Any]:
     assert schema is not None
     body = definition_name(schema.definition)
     placed = _path_parameters("namespace") if resource.namespaced else []
-    named = _path_parameters("name", *(("namespace",) if resource.namespaced else ()))
-    paths = {resource.path(namespace): _operations(item, body, _COLLECTION, placed)}
-    if resource.namespaced:
-        paths[resource.path()] = _operations(item, body, {"list": "get"}, [])
-    paths[resource.path(namespace, "{name}")] = _operations(item, body, _ITEM, named)
-    for subresource in item.subresources:
-        if subresource == "status":
-            paths[resource.path(namespace, "{name}", subresource)] = _operations(item, body, _STATUS, named)
-    return paths
+    named = [*_path_parameters("name"), *placed]
+
+    def operations(methods: Mapping[str, str], verbs: Iterable[str], parameters: list[Any]) -> dict[str, Any]:
+        found = {
+            method: _operation(resource, verb, body) for verb, method in methods.items() if verb in verbs
+        }
+        return found | ({"parameters": parameters} if found and parameters else {})
+
+    paths = {
+        resource.path(): operations({"list": "get"}, item.verbs, []),
+        resource.path(namespace): operations(_COLLECTION, item.verbs, placed),
+        resource.path(namespace, "{name}"): operations(_ITEM, item.verbs, named),
+    }
+    for name in item.subresources:
+        if name in _PARTS:
+            paths[resource.path(namespace, "{name}", name)] = operations(_ITEM, _PART_VERBS, named)
+    return {path: found for path, found in paths.items() if found}
 
 
 _COLLECTION: Final = {"list": "get", "create": "post", "deletecollection": "delete"}
 _ITEM: Final = {"get": "get", "update": "put", "patch": "patch", "delete": "delete"}
-_STATUS: Final = {"get": "get", "update": "put", "patch": "patch"}
+_PARTS: Final = ("status", "ephemeralcontainers", "resize")
+_PART_VERBS: Final = ("get", "patch", "update")
 _QUERIES: Final = {
     "list": _READ_MANY,
     "create": _WRITE,
     "update": _WRITE,
     "patch": (*_WRITE, "force"),
-    "delete": ("dryRun",),
-    "deletecollection": (*_READ_MANY, "dryRun"),
+    "get": ("resourceVersion",),
+    "delete": _DELETE,
+    "deletecollection": (*_READ_MANY, *_DELETE),
 }
-
-
-def _operations(
-    item: Served, body: str, methods: dict[str, str], parameters: list[dict[str, Any]]
-) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        method: _operation(item.resource, verb, body)
-        for verb, method in methods.items()
-        if verb in item.verbs
-    }
-    return out | ({"parameters": parameters} if parameters else {})
 
 
 def _operation(resource: Resource, verb: str, body: str) -> dict[str, Any]:
