@@ -23,7 +23,8 @@ from dray.apiserver.structure import Body, from_hub, structured, to_hub, type_na
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
-from dray.apiserver.verbs.patch import apply, patch
+from dray.apiserver.verbs.patch import apply
+from dray.apiserver.verbs.patch import patch as apply_patch
 from dray.apiserver.verbs.read import get, list_objects
 from dray.apiserver.verbs.scale import SCALE, get_scale, patch_scale, update_scale
 from dray.apiserver.verbs.subresources import POSTED, Posted
@@ -156,7 +157,7 @@ class LocalClient:
         self,
         resource: Resource,
         name: str,
-        patch_body: Any,
+        patch: Any,
         namespace: str = "",
         *,
         patch_type: PatchType = PatchType.MERGE,
@@ -167,11 +168,11 @@ class LocalClient:
         call = self._call("patch", resource, namespace, name, subresource)
         call.options = WriteOptions(field_manager=field_manager or self._field_manager, force=force)
         if subresource == "scale":
-            return await patch_scale(call, patch_type, Body(patch_body))
+            return await patch_scale(call, patch_type, Body(patch))
         if patch_type is PatchType.APPLY:
-            record, _ = await apply(call, patch_body)
+            record, _ = await apply(call, patch)
         else:
-            record = await patch(call, patch_type, Body(patch_body))
+            record = await apply_patch(call, patch_type, Body(patch))
         return self._shown(call, record)
 
     async def delete(

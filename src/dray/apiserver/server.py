@@ -117,9 +117,12 @@ class ApiServer:
         return int(self.address.rpartition(":")[2])
 
     async def stop(self) -> None:
-        """End all watches, finish what is being answered, and stop listening."""
+        """Stop listening, end all watches, and finish what is being answered."""
+        if self._runner is not None:
+            for site in tuple(self._runner.sites):
+                await site.stop()
         self.core.end_watches()
-        await self._kubelets.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        await self._kubelets.close()

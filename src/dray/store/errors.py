@@ -30,21 +30,25 @@ class Compacted(StoreError):
         self.oldest = oldest
 
 
-class StoreClosed(StoreError):
+class StoreFailure(StoreError):
+    """The store itself is at fault, not the request."""
+
+
+class StoreClosed(StoreFailure):
     """The store was closed, or its writer has died; nothing more can be written."""
 
 
-class StoreLocked(StoreError):
+class StoreLocked(StoreFailure):
     """Another process has the data directory open."""
 
 
-class StoreCorrupt(StoreError):
+class StoreCorrupt(StoreFailure):
     """The database cannot be read; it must be restored or moved away."""
 
 
-class StoreFull(StoreError):
+class StoreFull(StoreFailure):
     """The disk has no room for the write. Nothing of it was stored; it may be tried again."""
 
 
-class StoreUnavailable(StoreError):
+class StoreUnavailable(StoreFailure):
     """The disk refused the write for another reason. Nothing of it was stored."""

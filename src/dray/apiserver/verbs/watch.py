@@ -14,6 +14,7 @@ from dray.apiserver.call import Call
 from dray.apiserver.core import prefix_of
 from dray.apiserver.options import ListOptions
 from dray.apiserver.verbs.read import Matcher, matcher, parse_version, reach
+from dray.apiserver.verbs.writing import store_failures
 from dray.store.errors import Compacted, StoreClosed
 from dray.store.record import ChangeType, Event, Record
 from dray.store.table import Watch
@@ -123,7 +124,8 @@ async def open_watch(call: Call, options: ListOptions) -> ResourceWatch:
     store = call.core.store
     start = store.revision if wants_present and options.send_initial_events is not False else asked
     try:
-        watch = store.watch(call.stored.qualified, start or store.revision)
+        with store_failures():
+            watch = store.watch(call.stored.qualified, start or store.revision)
     except Compacted:
         raise too_old(asked, store.revision) from None
     resource_watch = ResourceWatch(call, watch, matches, start)

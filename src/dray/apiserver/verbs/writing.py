@@ -9,7 +9,7 @@ from dray.api import errors
 from dray.api.fields import FieldError
 from dray.api.meta import Object, name_of
 from dray.apiserver.call import Call
-from dray.store.errors import StoreClosed, StoreError, StoreFull
+from dray.store.errors import StoreFailure
 from dray.store.record import Record
 
 CHANGED = "the object has been modified; please apply your changes to the latest version and try again"
@@ -41,12 +41,8 @@ def unstored(call: Call, obj: Object) -> Record:
 
 @contextlib.contextmanager
 def store_failures() -> Iterator[None]:
-    """The store's own troubles, as a client is told of them. Key and revision errors pass through."""
+    """The store's own troubles, as a client is told of them: 503. Key and revision errors pass through."""
     try:
         yield
-    except (StoreFull, StoreClosed) as error:
+    except StoreFailure as error:
         raise errors.ServiceUnavailable(str(error), retry_after_seconds=1) from error
-
-
-def unwritable(error: StoreError) -> errors.InternalError:
-    return errors.InternalError(str(error))
