@@ -148,6 +148,8 @@ class MemoryClient:
         if old is None:
             raise errors.not_found(resource.group, resource.plural, key.name)
         self._react("update", resource, subresource, obj)
+        # A reaction may have been somebody else's write: then this one conflicts.
+        old = self.find(resource, key.name, key.namespace) or old
         version = obj["metadata"].get("resourceVersion")
         if version and version != old["metadata"]["resourceVersion"]:
             why = (
