@@ -79,7 +79,8 @@ class EmbeddedCluster:
         agents = [self._node(index, name) for index, name in enumerate(self.spec.node_names)]
         for agent in agents:
             self._run(tasks, agent.run(), agent.config.name)
-        await asyncio.gather(*(role.ready.wait() for role in (manager, scheduler, *agents)))
+        ready = [manager.ready, scheduler.ready, *(agent.ready for agent in agents)]
+        await asyncio.gather(*(event.wait() for event in ready))
 
     def _run(self, tasks: TaskSet, role: Coroutine[Any, Any, None], name: str) -> None:
         """Start a role; its unexpected end is the cluster's failure."""

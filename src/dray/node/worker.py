@@ -43,6 +43,7 @@ from dray.node.pods.view import (
     format_pod,
     identity_of,
 )
+from dray.node.runtime.images import IMAGE_VARIABLE, is_own_program
 from dray.node.runtime.protocol import (
     Container,
     ContainerConfig,
@@ -96,7 +97,7 @@ class PodWorker:
         self._told: set[tuple[str, str]] = set()
         self._failures = 0
         self._start_time = (pod.get("status") or {}).get("startTime") or format_time(node.clock.now())
-        self.is_over = False
+        self.is_over: bool = False
 
     def update(self, pod: Object) -> None:
         self.pod = pod
@@ -107,11 +108,11 @@ class PodWorker:
 
     async def run(self) -> None:
         """Until the pod is gone from the node."""
-        while not self.is_over:
+        while True:
             self._woken.clear()
             delay = await self._step()
             if self.is_over:
-                return
+                break
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._woken.wait()
@@ -141,7 +142,7 @@ class PodWorker:
             self._failures = 0
             return delay
         self._failures += 1
-        return min(RETRY_SECONDS * 2 ** (self._failures - 1), MAX_RETRY_SECONDS)
+        return _retry_delay(self._failures)
 
     # --- living ---
 
@@ -159,7 +160,7 @@ class PodWorker:
             if not await self._prepare():
                 await self._report()
                 self._failures += 1
-                return min(RETRY_SECONDS * 2 ** (self._failures - 1), MAX_RETRY_SECONDS)
+                return _retry_delay(self._failures)
             await self._run_sandbox()
             plan = self._plan()
         delay = RESYNC_SECONDS
@@ -313,6 +314,9 @@ class PodWorker:
     async def _container_config(self, spec: Mapping[str, Any], attempt: int) -> ContainerConfig:
         volumes = await self._set_up_volumes()
         environment = container_environment(self.pod, spec, await self._facts())
+        if is_own_program(spec.get("command") or ()):
+            # Programs that dray brings for an image behave as that image's release does.
+            environment = {**environment, IMAGE_VARIABLE: spec.get("image", "")}
         paths = self._node.config.paths
         identity = identity_of(self.pod)
         directory = paths.pod_logs(identity.namespace, identity.name, identity.uid) / spec["name"]
@@ -437,6 +441,10 @@ class PodWorker:
         for sandbox in [each for each in self._node.runtime.sandboxes() if each.pod.uid == uid_of(self.pod)]:
             await self._node.runtime.remove_sandbox(sandbox.id)
         self._node.volumes.remove(uid_of(self.pod))
+
+
+def _retry_delay(failures: int) -> float:
+    return float(min(RETRY_SECONDS * 2.0 ** min(failures - 1, 16), MAX_RETRY_SECONDS))
 
 
 def _termination_message(container: Container, spec: Mapping[str, Any]) -> str:

@@ -44,12 +44,7 @@ NAME READY STATUS RESTARTS AGE
 dra-example-driver-kubeletplugin-<suffix> 1/1 Running 0 <age>
 dra-example-driver-kubeletplugin-<suffix> 1/1 Running 0 <age>
 """
-_SLICES_2025 = """
-NAME NODE DRIVER POOL AGE
-<node1>-gpu.example.com-<suffix> <node1> gpu.example.com <node1> <age>
-<node2>-gpu.example.com-<suffix> <node2> gpu.example.com <node2> <age>
-"""
-_SLICES_LATEST = """
+_SLICES = """
 NAME NODE DRIVER POOL AGE
 00000-gpu.example.com-<node1>-<suffix> <node1> gpu.example.com <node1> <age>
 00000-gpu.example.com-<node2>-<suffix> <node2> gpu.example.com <node2> <age>
@@ -124,7 +119,7 @@ def steps(edition: Edition) -> list[Step]:
     return [
         *_initial(),
         *_install(edition),
-        *_confirm(edition),
+        *_confirm(),
         *_deploy(edition),
         *_remove(edition),
         *_cleanup(),
@@ -179,7 +174,7 @@ def _install(edition: Edition) -> list[Step]:
     ]
 
 
-def _confirm(edition: Edition) -> list[Step]:
+def _confirm() -> list[Step]:
     select = "kubectl get pod -l app.kubernetes.io/name=dra-example-driver"
     return [
         Step(
@@ -192,11 +187,9 @@ def _confirm(edition: Edition) -> list[Step]:
         Step(
             CONFIRM,
             "kubectl get resourceslices",
-            _SLICES_2025 if edition == "2025" else _SLICES_LATEST,
+            _SLICES,
             wait_seconds=20,
-            remark=""
-            if edition == "2025"
-            else "Newer drivers put a number and the driver first in the name.",
+            remark="Drivers since 2026 put a number and the driver first in the name.",
         ),
     ]
 

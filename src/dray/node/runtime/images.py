@@ -34,6 +34,9 @@ ENTRYPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
 OWN_PROGRAMS: Final[Mapping[str, str]] = {"dra-example-kubeletplugin": "dray.drivers.example"}
 """Console scripts of dray that stand for an image's program, and the module that `python -m` runs instead."""
 
+IMAGE_VARIABLE: Final = "DRAY_CONTAINER_IMAGE"
+"""Tells such a program which image it stands for."""
+
 _REFERENCE = re.compile(r"^(?P<name>[^@]*?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@.*)?$")
 
 
@@ -72,3 +75,7 @@ def resolve_own_program(arguments: Sequence[str]) -> list[str]:
     if script.exists():
         return [str(script), *arguments[1:]]
     return [sys.executable, "-m", OWN_PROGRAMS[name], *arguments[1:]]
+
+
+def is_own_program(command: Sequence[str]) -> bool:
+    return bool(command) and command[0].rsplit("/", 1)[-1] in OWN_PROGRAMS
