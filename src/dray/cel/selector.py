@@ -16,12 +16,14 @@ from dray.cel.device import (
     DEVICE,
     DeviceInput,
     InvalidDevice,
+    Record,
     device_fields,
     generated_slot,
     size_hint,
 )
 from dray.cel.environment import STORED, Environment, declare, libraries_of
 from dray.cel.errors import CelCompileError, CelRuntimeError
+from dray.cel.explanation import Explanation, explain
 from dray.cel.library import macros, messages
 from dray.cel.library.membership import INCLUDES
 from dray.cel.types import ANY, BOOL, DYN, CelType, type_of
@@ -80,15 +82,27 @@ class Selector:
 
     def evaluate_with_cost(self, device: DeviceInput, limit: int = COST_LIMIT) -> tuple[bool, int]:
         """The exact answer and what it cost. Raises CelRuntimeError, which carries the cost too."""
-        try:
-            record = device.record(lists=self.environment.list_type_attributes)
-        except InvalidDevice as error:
-            raise CelRuntimeError(str(error)) from error
+        record = self._record(device)
         value, cost = self._compilation.run(record.variables, limit)
         if value is True or value is False:
             return value, cost
         why = f"CEL result of type {type_name(value)} could not be converted to bool: {_not_bool(value)}"
         raise CelRuntimeError(why, cost)
+
+    def explain(self, device: DeviceInput) -> Explanation:
+        """Which terms of the selector are false for the device, or failed, and the values they read.
+
+        Empty for a device that matches. Raises CelRuntimeError where the device cannot be asked about at all.
+        """
+        record = self._record(device)
+        environment = self.environment
+        return explain(self.expression, record, COST_LIMIT, lambda term: _compile_term(term, environment))
+
+    def _record(self, device: DeviceInput) -> Record:
+        try:
+            return device.record(lists=self.environment.list_type_attributes)
+        except InvalidDevice as error:
+            raise CelRuntimeError(str(error)) from error
 
 
 def compile_selector(expression: str, environment: Environment = STORED) -> Selector:
@@ -106,6 +120,12 @@ def _compile(expression: str, environment: Environment) -> Selector | CelCompile
     except CelCompileError as error:
         return error.with_traceback(None)
     return Selector(compilation, environment)
+
+
+@functools.lru_cache(maxsize=1024)
+def _compile_term(text: str, environment: Environment) -> Compilation:
+    """A part of a selector that compiles; whatever its type, it did as that part."""
+    return compile_text(text, _language(environment), lambda output: None)
 
 
 @functools.lru_cache(maxsize=32)

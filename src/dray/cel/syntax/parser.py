@@ -26,8 +26,12 @@ _PRECEDENCE = {
 OPERATORS = {op: f"_{op}_" for op in _PRECEDENCE} | {"in": "@in"}
 """Binary operators and the functions they call."""
 
+_LINKS = frozenset((*_PRECEDENCE, ".", "["))
+
 _MAX_NESTING = 60
 _MAX_CHAIN = 120
+_MAX_LINKS = 180
+"""Operators and selections in all, so that no tree is deeper than the slow parser admits."""
 
 
 class _Unusual(Exception):
@@ -37,7 +41,7 @@ class _Unusual(Exception):
 def parse(text: str, macros: Macros) -> Expr | None:
     """The tree of `text`, or None where the slow parser must look at it."""
     tokens = tokenize(text)
-    if tokens is None:
+    if tokens is None or (len(tokens) > _MAX_LINKS and _links(tokens) > _MAX_LINKS):
         return None
     try:
         parser = _Parser(tokens, Builder(macros))
@@ -46,6 +50,10 @@ def parse(text: str, macros: Macros) -> Expr | None:
     except (_Unusual, MacroMisuse, ValueError):
         return None
     return expr
+
+
+def _links(tokens: list[Token]) -> int:
+    return sum(token.kind in _LINKS for token in tokens)
 
 
 class _Parser:
