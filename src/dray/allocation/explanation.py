@@ -127,7 +127,7 @@ class _Judge:
 
     def _selected(self, position: int, device: Device) -> Reason | None:
         matcher = self._problem.setting.matcher
-        match = matcher.match(device.slice, self._option.filter)
+        match = matcher.match(device.slice, self._option.filter, 1 << device.bit)
         if match.doubtful >> device.bit & 1:
             return Reason(Rule.SELECTOR, "a selector fails for it")
         if not match.accepted >> device.bit & 1:

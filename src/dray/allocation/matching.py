@@ -100,8 +100,9 @@ class MatchError(NamedTuple):
 
 
 class Match(NamedTuple):
-    """The devices of one slice that a filter accepts, and those for which it failed or was not asked."""
+    """What a filter said about the devices of one slice, as far as it was asked."""
 
+    asked: int
     accepted: int
     doubtful: int
     """A device among these ends the attempt when its turn comes, unless asking then shows otherwise."""
@@ -150,15 +151,19 @@ class Matcher:
             expression = self._expressions[text] = Expression(text, self._environment)
         return expression
 
-    def match(self, entry: Slice, wanted: Filter) -> Match:
-        """Evaluate what is not known yet; O(1) when everything is."""
+    def match(self, entry: Slice, wanted: Filter, devices: int) -> Match:
+        """What the filter says about `devices`, and perhaps others; O(1) where it was asked before.
+
+        Evaluating costs a thousand times more than remembering, so ask about devices that matter only.
+        """
         found = entry.matches.get(wanted)
-        if found is None:
-            found = entry.matches[wanted] = self._evaluate(entry, wanted)
+        if found is None or devices & ~found.asked:
+            asked = devices if found is None else devices | found.asked
+            found = entry.matches[wanted] = self._evaluate(entry, wanted, asked)
         return found
 
-    def _evaluate(self, entry: Slice, wanted: Filter) -> Match:
-        accepted, doubtful = (1 << len(entry.devices)) - 1, 0
+    def _evaluate(self, entry: Slice, wanted: Filter, asked: int) -> Match:
+        accepted, doubtful = asked, 0
         inputs: dict[int, DeviceInput] = {}
         for expression in wanted.expressions:
             if not accepted:
@@ -168,7 +173,7 @@ class Matcher:
                 doubtful |= accepted & (1 << bit)
             doubtful |= accepted & ~answers.known
             accepted &= answers.true
-        return Match(accepted, doubtful)
+        return Match(asked, accepted, doubtful)
 
     def _ask(
         self, entry: Slice, expression: Expression, devices: int, inputs: dict[int, DeviceInput]

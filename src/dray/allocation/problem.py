@@ -199,14 +199,15 @@ class Problem:
             return short_of(self.view.devices[position].capacities, portion, taken) is None
         return short_of(self.view.devices[position].capacities, portion, held, taken) is None
 
-    def matched(self, wanted: Filter) -> tuple[int, int]:
-        """Positions that a filter accepts, and those at which it may fail."""
+    def matched(self, wanted: Filter, *, in_use: bool) -> tuple[int, int]:
+        """Positions that a filter accepts, and those at which it may fail; devices in use count only if asked for."""
         accepted = failed = 0
         matcher = self.setting.matcher
         for entry, offset in self.view.parts:
-            match = entry.matches.get(wanted) or matcher.match(entry, wanted)
-            accepted |= match.accepted << offset
-            failed |= match.doubtful << offset
+            devices = entry.whole if in_use else entry.whole & ~entry.used
+            match = matcher.match(entry, wanted, devices)
+            accepted |= (match.accepted & devices) << offset
+            failed |= (match.doubtful & devices) << offset
         if not self.features.device_binding_and_status:
             for entry, offset in self.view.parts:
                 hidden = entry.conditional << offset
@@ -296,15 +297,12 @@ def _choice(problem: Problem, option: Option, claim: int) -> Choice:
     if option.wrong:
         raise InvalidInput(claim_text(problem.objects[claim]) + option.wrong)
     choice = Choice(option, claim)
-    accepted, failed = problem.matched(option.filter)
+    accepted, failed = problem.matched(option.filter, in_use=option.admin or option.all_devices)
     choice.weighed = _weighed(problem, option, accepted)
     if option.all_devices:
         _gather_all(problem, choice, accepted, failed)
         choice.barred = _unusable(problem, option) | (0 if option.admin else problem.used)
         return choice
-    if not option.admin:
-        accepted &= ~problem.used
-        failed &= ~problem.used
     choice.candidates = accepted & ~_unusable(problem, option)
     choice.weighed &= choice.candidates
     choice.failing = failed
@@ -337,7 +335,7 @@ def _gather_all(problem: Problem, choice: Choice, accepted: int, failed: int) ->
     option = choice.option
     if failed or not all(pool.usable for pool in problem.pools):
         _settle_in_order(problem, choice, failed)
-        accepted, _ = problem.matched(option.filter)
+        accepted, _ = problem.matched(option.filter, in_use=True)
         choice.weighed = _weighed(problem, option, accepted)
     for position in positions(choice.weighed):
         if not problem.fits(option, position, {}):

@@ -202,10 +202,11 @@ class Prospects:
             return _MANY
         setting, free = self._setting, 0
         for entry, _ in view.parts:
-            match = entry.matches.get(want.kind.filter) or setting.matcher.match(entry, want.kind.filter)
-            accepted = match.accepted & ~entry.used
+            idle = entry.whole & ~entry.used
+            match = setting.matcher.match(entry, want.kind.filter, idle)
+            accepted = match.accepted & idle
             # A device that can be shared may serve several requests, and a failing selector must be seen to fail.
-            if match.doubtful or accepted & entry.multi:
+            if match.doubtful & idle or accepted & entry.multi:
                 return _MANY
             if accepted and setting.features.device_taints and (entry.tainted or setting.rules):
                 accepted &= ~setting.rules.blocked(entry, want.tolerations)

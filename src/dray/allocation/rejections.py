@@ -106,11 +106,11 @@ class Report:
         return [rejection for rejection in self.rejections if (rejection.claim, rejection.request) == key]
 
     def summary(self) -> str:
-        """One sentence for people, about the request that stopped the attempt."""
+        """What stopped the attempt, for people; equal on nodes that refuse for equal reasons, so it names no node."""
         blocker = self.nearest
         if blocker is None:
             joint = [rejection for rejection in self.rejections if rejection.rule in _JOINT]
-            return _sentence(self.node, joint[0].detail if joint else "no combination of devices fits")
+            return joint[0].detail if joint else "no combination of devices fits"
         wanted = _many(blocker.wanted, "device")
         if blocker.all_devices:
             wanted = f"all {wanted}" if blocker.wanted else "all devices, at least one,"
@@ -120,13 +120,13 @@ class Report:
         if not blocker.seen:
             troubled = [r for r in self.rejections if r.rule in (Rule.POOL_INCOMPLETE, Rule.POOL_INVALID)]
             reason = "; ".join(f"pool {r.pool}: {r.detail}" for r in troubled) or "no devices are published"
-            return _sentence(self.node, f"{head}, but {reason}")
+            return f"{head}, but {reason}"
         charges = [_charge(group) for group in _by_reason(self.about(blocker))]
         if len(charges) > _SHOWN:
             charges[_SHOWN:] = [f"{_many(len(charges) - _SHOWN, 'other reason')}"]
         refused = ", ".join(charges)
         tail = f": of {_many(blocker.seen, 'device')} {refused}" if refused else ""
-        return _sentence(self.node, f"{head}, {blocker.left} can be had{tail}")
+        return f"{head}, {blocker.left} can be had{tail}"
 
 
 _JOINT = frozenset(
@@ -147,10 +147,6 @@ _VERBS = {
     Rule.CAPACITY: "without enough capacity",
     Rule.COUNTERS: "without enough counters",
 }
-
-
-def _sentence(node: str, text: str) -> str:
-    return f"node {node}: {text}"
 
 
 def _many(count: int, noun: str) -> str:

@@ -118,12 +118,12 @@ class ClaimPlan:
         self.wants = tuple(self._wants())
 
     def _wants(self) -> Iterator[Want]:
+        """What must be free; "all devices" are to be looked at in any case, since that may be an error."""
         for request in self.requests:
             option = request.options[0]
-            if len(request.options) == 1 and not option.wrong and not option.admin:
-                need = 1 if option.all_devices else option.count
-                if need > 0:
-                    yield Want(Kind(option.filter, option.tolerations.key), option.tolerations, need)
+            if len(request.options) > 1 or option.wrong or option.admin or option.count <= 0:
+                continue
+            yield Want(Kind(option.filter, option.tolerations.key), option.tolerations, option.count)
 
     def _first_error(self) -> str:
         for request in self.requests:

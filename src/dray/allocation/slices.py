@@ -114,6 +114,7 @@ class Slice:
         "tainted",
         "taints",
         "used",
+        "whole",
     )
 
     def __init__(self, raw: Object, order: int, features: Features) -> None:
@@ -137,6 +138,8 @@ class Slice:
         self.devices = tuple(
             Device(self, bit, device, features) for bit, device in enumerate(spec.get("devices") or ())
         )
+        self.whole = (1 << len(self.devices)) - 1
+        """All devices."""
         self._read_masks(features)
         self.used = 0
         """Devices held in a way that excludes everybody else."""

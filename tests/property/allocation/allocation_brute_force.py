@@ -120,12 +120,12 @@ def _counters_last(world: World, assignment: Sequence[Placed]) -> bool:
         for device in placed.devices:
             if not device.get("consumesCounters"):
                 continue
-            if any(amount < 0 for amount in left.values()):
-                return False
             name = device["name"]
             held_in_parts = any("shareID" in result for result in world.held.get(name, ()))
             if _shared(device) and (name in drawn_by_shares or held_in_parts):
                 continue
+            if any(amount < 0 for amount in left.values()):
+                return False
             drawn_by_shares.add(name)
             _draw(left, device)
             if any(amount < 0 for amount in left.values()):
