@@ -15,6 +15,8 @@ from dray.api.schema import go_text
 from dray.api.schema.json_syntax import syntax_error
 
 MAX_OPERATIONS = 10_000
+MAX_COPIED_BYTES = 3 * 1024 * 1024
+"""What all copies of one patch may add together: copying an object into itself doubles it each time."""
 
 Operation = Mapping[str, Any]
 _GO_NAMES = {"map": "object", "slice": "array", "int64": "number", "float64": "number"}
@@ -50,13 +52,28 @@ def _not_a(value: Any, go_type: str) -> BadRequest:
 
 def json_patch(document: Any, operations: Sequence[Operation]) -> Any:
     """`document` after all `operations`, in order. Raises PatchError; then nothing was applied."""
+    copied = 0
     for operation in operations:
         name = operation.get("op")
         apply = _OPERATIONS.get(name) if isinstance(name, str) else None
         if apply is None:
             raise PatchError(f"Unexpected kind: {name if isinstance(name, str) else 'unknown'}")
+        if name == "copy":
+            copied += _size(_find(document, _pointer(operation, "from"), "copy"))
+            if copied > MAX_COPIED_BYTES:
+                raise PatchError(
+                    "Unable to complete the copy, the accumulated size increase of copy is "
+                    f"{copied}, exceeding the limit {MAX_COPIED_BYTES}"
+                )
         document = apply(document, operation)
     return document
+
+
+def _size(value: Any) -> int:
+    try:
+        return len(orjson.dumps(value))
+    except TypeError:  # nested too deeply to be written
+        raise PatchError("exceeded max depth") from None
 
 
 def _add(document: Any, operation: Operation) -> Any:

@@ -55,6 +55,8 @@ def _parse(data: bytes, strict: bool) -> tuple[Any, bool]:
         return json.loads(data, object_pairs_hook=_unique), False
     except _DuplicateKey:
         return None, True
+    except RecursionError:
+        raise DecodeError("exceeded max depth") from None
     except ValueError:
         raise DecodeError(inspection.syntax_error(data)) from None
 
@@ -176,5 +178,5 @@ _COMPILERS: Mapping[str, Callable[[Schema], Reader]] = {
     "list": _compile_list,
     "map": _compile_map,
     "scalar": lambda schema: READERS[schema.scalar],
-    "any": lambda schema: lambda value: value,
+    "any": lambda schema: READERS[schema.scalar],
 }

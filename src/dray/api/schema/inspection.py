@@ -51,11 +51,17 @@ def inspect(data: bytes | Mapping[str, Any], schema: Schema) -> Inspection:
             tree = json.loads(data, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)
         except ValueError:
             raise DecodeError(syntax_error(bytes(data))) from None
+        except RecursionError:
+            raise DecodeError("exceeded max depth") from None
     return finished(Walk(), tree, schema)
 
 
 def finished(walk: "Walk", tree: Any, schema: Schema) -> Inspection:
-    clean = walk.value(tree, schema)
+    """What `walk` makes of the document. Raises DecodeError."""
+    try:
+        clean = walk.value(tree, schema)
+    except RecursionError:
+        raise DecodeError("exceeded max depth") from None
     if walk.first_error:
         raise DecodeError(walk.first_error)
     return Inspection(clean, tuple(walk.messages))
@@ -76,9 +82,7 @@ class Walk:
     def value(self, tree: Any, schema: Schema) -> Any:
         if tree is None:
             return None
-        if schema.shape == "any":
-            return _plain(tree)
-        if schema.shape == "scalar":
+        if schema.shape in ("any", "scalar"):
             return self.scalar(tree, schema)
         if schema.shape == "list":
             return self.list(tree, schema)

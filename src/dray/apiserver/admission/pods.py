@@ -21,15 +21,18 @@ _SYSTEM_PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critic
 
 
 class PodDefaults:
-    """Mutates pods on CREATE."""
+    """Mutates pods on CREATE; a pod keeps its default tolerations on UPDATE, even when a write leaves them out."""
 
     def __init__(self, randomness: random.Random | None = None) -> None:
         self._random = randomness or random.Random()
 
     async def mutate(self, request: AdmissionRequest) -> None:
         pod = request.object
+        if pod is not None and request.operation == "UPDATE":
+            _default_tolerations(pod)
         if pod is None or request.operation != "CREATE":
             return
+        _refuse_runtime_class(pod)
         _default_priority(request, pod)
         _default_tolerations(pod)
         if MIRROR_ANNOTATION not in annotations_of(pod):
@@ -81,6 +84,13 @@ def _token_sources() -> Object:
         ],
         "defaultMode": 420,
     }
+
+
+def _refuse_runtime_class(pod: Object) -> None:
+    """There are no runtime classes here, and a pod must not name one that does not exist."""
+    if name := pod["spec"].get("runtimeClassName"):
+        why = f'pod rejected: RuntimeClass "{name}" not found'
+        raise errors.forbidden("", "pods", _display_name(pod), why)
 
 
 def _default_priority(request: AdmissionRequest, pod: Object) -> None:

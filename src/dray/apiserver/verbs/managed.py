@@ -18,12 +18,17 @@ from dray.apiserver.ownership import (
     record_update,
     reset_fields,
 )
-from dray.apiserver.structure import clone, from_hub
+from dray.apiserver.structure import clone, from_hub, type_name
 
 
 def record(call: Call, new: Object, old: Object | None) -> None:
-    """Write into `new` who owns what after it replaces `old` (None: is created); both in stored form."""
+    """Write into `new` who owns what after it replaces `old` (None: is created); both in stored form.
+
+    Fields of a kind without a schema have no owners.
+    """
     kind = call.kind
+    if type_name(kind, call.version).schema is None:
+        return
     shown = from_hub(kind, new, call.version)
     before = from_hub(kind, old, call.version) if old is not None else None
     owned = record_update(

@@ -112,3 +112,20 @@ def test_upstream_keeps_the_reason_of_a_misfit_to_itself() -> None:
 
     assert status["message"] == "the server rejected our request due to an error in our request"
     assert (status["code"], status["reason"], status["details"]) == (422, "Invalid", {})
+
+
+def test_copies_cannot_blow_up_the_document() -> None:
+    double = [{"op": "copy", "from": "/data", "path": f"/data/k{index}"} for index in range(40)]
+
+    with pytest.raises(PatchError, match="Unable to complete the copy"):
+        json_patch(DOCUMENT, double)
+
+
+def test_copies_cannot_nest_without_end() -> None:
+    nest = [
+        {"op": "copy", "from": "/data", "path": "/x"},
+        {"op": "move", "from": "/x", "path": "/data/x"},
+    ] * 300
+
+    with pytest.raises(PatchError):
+        json_patch({"data": {"a": "1"}}, nest)

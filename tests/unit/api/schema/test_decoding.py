@@ -262,3 +262,16 @@ def test_empty_lists_stay_where_validation_tells_them_from_absent_ones() -> None
     decoded = _decode({"spec": spec}, "ResourceSlice", DRA).object["spec"]
 
     assert (decoded["devices"], decoded["sharedCounters"]) == ([], [])
+
+
+def test_json_nested_too_deeply_to_be_written_is_refused() -> None:
+    def config(depth: int) -> str:
+        return '{"spec":{"config":[{"opaque":{"driver":"d","parameters":%s}}]}}' % (
+            '{"a":' * depth + "1" + "}" * depth
+        )
+
+    kept = _decode(config(200), "DeviceClass", DRA).object
+    assert json.dumps(kept).count('"a"') == 200
+    for depth in (202, 900, 100_000):
+        with pytest.raises(DecodeError):
+            _decode(config(depth), "DeviceClass", DRA)
