@@ -197,7 +197,7 @@ class KubeletPlugin:
         options, name = self.options, self.driver.name
         if options.pod_uid:
             remove_dead_sockets(options.registrar_directory, f"{name}-*-reg.sock")
-            remove_dead_sockets(self._directory, "dra-*.sock")
+            remove_dead_sockets(self._directory, "*.sock")
         service = DraService(name, self._client, self.preparations, self._calls, self.metrics)
         handlers = service.handlers(self._dra_versions)
         supported = [SERVICE_DRA[version] for version in self._dra_versions]

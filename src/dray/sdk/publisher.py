@@ -127,7 +127,11 @@ class Publisher:
         self._recent = RecentWrites(lambda: asyncio.get_running_loop().time())
         self._desired: dict[str, tuple[int, list[slices.Content]]] = {}
         self._published = False
-        self._settled: dict[str, asyncio.Event] = {}
+        self._asked: dict[str, int] = {}
+        """Pool -> how often `publish` spoke of it."""
+        self._done: dict[str, int] = {}
+        """Pool -> the last of these that is in the API."""
+        self._advanced = asyncio.Event()
         self._queue: WorkQueue[str] = WorkQueue(Backoff(0.005, 1000.0))
         self._tasks = TaskSet("publisher")
         self.writes = {"create": 0, "update": 0, "delete": 0}
@@ -161,13 +165,15 @@ class Publisher:
         self._desired = desired
         self._published = True
         for name in before | desired.keys() | {_pool_of(obj) for obj in self._existing()}:
-            self._settled[name] = asyncio.Event()
+            self._asked[name] = self._asked.get(name, 0) + 1
             self._queue.add(name)
 
     async def published(self) -> None:
         """Return once what was last given to `publish` is in the API."""
-        for settled in list(self._settled.values()):
-            await settled.wait()
+        asked = dict(self._asked)
+        while any(self._done.get(pool, 0) < count for pool, count in asked.items()):
+            self._advanced.clear()
+            await self._advanced.wait()
 
     # --- following the API ---
 
@@ -195,11 +201,12 @@ class Publisher:
                 self._queue.add(name)
         while True:
             pool = await self._queue.get()
+            asked = self._asked.get(pool, 0)
             try:
                 await self._sync(pool)
                 self._queue.forget(pool)
-                if pool in self._settled:
-                    self._settled[pool].set()
+                self._done[pool] = asked
+                self._advanced.set()
             except (StatusError, Unreachable) as error:
                 self._report(PublishError(f"pool {pool!r}: {error}"))
                 self._queue.retry(pool)

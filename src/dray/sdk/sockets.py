@@ -9,7 +9,7 @@ import hashlib
 import socket
 from pathlib import Path
 
-from dray.wire.sockets import fits
+from dray.wire.sockets import SocketPath, fits
 
 
 def registration_socket(directory: Path, driver: str, pod_uid: str = "") -> Path:
@@ -29,7 +29,8 @@ def service_socket(directory: Path, pod_uid: str = "") -> Path:
     """The socket on which the kubelet prepares claims, in the driver's own directory."""
     if not pod_uid:
         return directory / "dra.sock"
-    return _first_that_fits(directory, [f"dra-{pod_uid}.sock", f"dra-{_digest(pod_uid, 8)}.sock"])
+    names = [f"dra-{pod_uid}.sock", f"dra-{_digest(pod_uid, 8)}.sock", f"{_digest(pod_uid, 6)}.sock"]
+    return _first_that_fits(directory, names)
 
 
 def _first_that_fits(directory: Path, names: list[str]) -> Path:
@@ -53,12 +54,10 @@ def remove_dead_sockets(directory: Path, pattern: str) -> list[Path]:
 
 
 def _is_alive(path: Path) -> bool:
-    if not fits(path):
-        return True  # cannot tell, so leave it
-    with socket.socket(socket.AF_UNIX) as probe:
+    with socket.socket(socket.AF_UNIX) as probe, SocketPath(path) as address:
         probe.setblocking(False)
         try:
-            probe.connect(str(path))
+            probe.connect(address.short)
         except ConnectionRefusedError:
             return False
         except OSError:
