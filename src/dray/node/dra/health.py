@@ -29,6 +29,7 @@ log = logging.getLogger("dray.node.health")
 RECONNECT_SECONDS: Final = 5.0
 DEFAULT_TIMEOUT_SECONDS: Final = 30.0
 MESSAGE_LIMIT: Final = 1024
+_OLDEST: Final = "v1alpha1"
 _NAMES: Final = ("Unknown", "Healthy", "Unhealthy")
 
 
@@ -58,10 +59,15 @@ class HealthMonitor:
     async def run(self) -> None:
         self._drivers.listen(self._drivers_changed)
         try:
-            while True:
-                await asyncio.sleep(self._expire())
+            await self._expire_for_ever()
         finally:
             await self._tasks.stop()
+
+    async def _expire_for_ever(self) -> None:
+        delay = 0.0
+        while delay >= 0:
+            await asyncio.sleep(delay)
+            delay = self._expire()
 
     def health_of(self, driver: str, pool: str, device: str) -> tuple[str, str]:
         """(`Healthy`, `Unhealthy` or `Unknown`, message)."""
@@ -78,8 +84,8 @@ class HealthMonitor:
         for connection in [old for old in self._streams if old.driver == driver and old not in present]:
             self._streams.pop(connection).cancel()
         for connection in present - set(self._streams):
-            if version := _health_version(connection):
-                self._streams[connection] = self._tasks.start(self._follow(connection, version), driver)
+            following = self._follow(connection, _health_version(connection))
+            self._streams[connection] = self._tasks.start(following, driver)
 
     async def _follow(self, connection: DriverConnection, version: str) -> None:
         stub = connection.channel.stub(HEALTH[version], "DRAResourceHealth")
@@ -159,12 +165,12 @@ class HealthMonitor:
         }
 
 
-def _health_version(connection: DriverConnection) -> str | None:
+def _health_version(connection: DriverConnection) -> str:
     """The version to stream: the newest advertised; a driver that advertises none is tried with the oldest."""
     for version, service in SERVICE_HEALTH.items():
         if service in connection.services:
             return version
-    return next(reversed(HEALTH))
+    return _OLDEST
 
 
 def _shown(devices: dict[tuple[str, str], DeviceHealth]) -> dict[tuple[str, str], tuple[str, str, float]]:

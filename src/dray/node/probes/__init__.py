@@ -1,0 +1,1 @@
+"""Probes of containers: is it up, is it ready, has it started."""
