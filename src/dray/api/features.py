@@ -1,4 +1,4 @@
-"""Feature gates as a value: name -> on or off, with the defaults of the release dray reproduces (api.md section 6)."""
+"""Feature gates as a value: name -> on or off, with the defaults of the release dray reproduces."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Which texts are names: DNS labels and subdomains, qualified names, label values, C identifiers, ports, keys.
 
-Every rule is a function `text -> list of complaints` in Kubernetes' words (api.md 0.2); an empty list means the name
+Every rule is a function `text -> list of complaints` in Kubernetes' words; an empty list means the name
 is fine. Where a name stands in an object, and which rule a field follows, is for the callers to know.
 """
 

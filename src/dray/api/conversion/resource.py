@@ -1,4 +1,4 @@
-"""resource.k8s.io: v1beta1 and v1beta2 to and from the hub v1; v1alpha3 to and from v1beta2 (api.md 1.9).
+"""resource.k8s.io: v1beta1 and v1beta2 to and from the hub v1; v1alpha3 to and from v1beta2.
 
 v1beta2 has the fields of v1. v1beta1 differs in two places: a request is flat, its `exactly` spread beside
 `firstAvailable`; and a device keeps everything but its name in `basic`. Objects that come in belong to the caller and

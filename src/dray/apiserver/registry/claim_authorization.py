@@ -1,4 +1,4 @@
-"""Who may write which part of a claim's status, beyond the right to write the status at all (api.md 7.4).
+"""Who may write which part of a claim's status, beyond the right to write the status at all.
 
 `resourceclaims/binding` and `resourceclaims/driver` are permissions without endpoints: they exist for RBAC alone.
 """

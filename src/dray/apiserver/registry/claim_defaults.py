@@ -1,4 +1,4 @@
-"""Defaults of what a claim asks: how many devices, and how a toleration compares (api.md 1.10)."""
+"""Defaults of what a claim asks: how many devices, and how a toleration compares."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Fields of a claim that belong to features: silently left out where the feature is off (api.md 3.1).
+"""Fields of a claim that belong to features: silently left out where the feature is off.
 
 A field stays when the stored object used the feature already, so that switching a gate off never changes what is kept.
 Every function changes the new part in place and only reads the old one.

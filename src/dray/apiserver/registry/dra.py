@@ -1,4 +1,4 @@
-"""What all kinds of resource.k8s.io share: the versions served and since when they are deprecated (api.md 1.1)."""
+"""What all kinds of resource.k8s.io share: the versions served and since when they are deprecated."""
 
 from dray.apiserver.registry.kind import Deprecation
 

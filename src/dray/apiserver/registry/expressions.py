@@ -1,4 +1,4 @@
-"""CEL selectors as validation sees them: too long, does not compile, or too costly (api.md 5.6)."""
+"""CEL selectors as validation sees them: too long, does not compile, or too costly."""
 
 from typing import TYPE_CHECKING
 

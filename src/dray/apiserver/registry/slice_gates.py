@@ -1,4 +1,4 @@
-"""Fields of a ResourceSlice that belong to features: silently left out where the feature is off (api.md 3.1).
+"""Fields of a ResourceSlice that belong to features: silently left out where the feature is off.
 
 A field stays when the stored slice used the feature already.
 """

@@ -1,4 +1,4 @@
-"""The ResourceClaims a pod uses (api.md 4.1)."""
+"""The ResourceClaims a pod uses."""
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, duplicate, invalid, required

@@ -1,4 +1,4 @@
-"""Resources of containers and pods: names, amounts, requests within limits, and the device claims used (api.md 4.2)."""
+"""Resources of containers and pods: names, amounts, requests within limits, and the device claims used."""
 
 from collections.abc import Collection, Mapping
 

@@ -1,4 +1,4 @@
-"""What a pod's status may say, above all of claims and the health of devices (api.md 4.3 to 4.5)."""
+"""What a pod's status may say, above all of claims and the health of devices."""
 
 import ipaddress
 

@@ -1,1 +1,1 @@
-"""Rules of resource.k8s.io, on hub objects (v1 shape). Specification: api.md section 2."""
+"""Rules of resource.k8s.io, on hub objects (v1 shape)."""

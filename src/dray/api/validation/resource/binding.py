@@ -1,4 +1,4 @@
-"""Binding conditions of a device, and of the allocation result that copies them (api.md 2.6)."""
+"""Binding conditions of a device, and of the allocation result that copies them."""
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, invalid

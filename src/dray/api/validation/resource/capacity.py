@@ -1,4 +1,4 @@
-"""How much of a device may be taken at a time: the request policy of a capacity (api.md 2.6).
+"""How much of a device may be taken at a time: the request policy of a capacity.
 
 Quantities are compared as whole numbers, rounded up, as Kubernetes 1.36 does; the steps it divides by are refused
 here when they are zero, where 1.36 panics.

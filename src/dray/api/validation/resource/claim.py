@@ -1,4 +1,4 @@
-"""What a ResourceClaim's spec may ask: requests, constraints among them, configuration for them (api.md 2.1, 2.2)."""
+"""What a ResourceClaim's spec may ask: requests, constraints among them, configuration for them."""
 
 import dataclasses
 

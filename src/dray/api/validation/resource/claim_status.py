@@ -1,4 +1,4 @@
-"""What may be written to a ResourceClaim's status: allocation, reservations, device data (api.md 2.3)."""
+"""What may be written to a ResourceClaim's status: allocation, reservations, device data."""
 
 import dataclasses
 import ipaddress

@@ -1,4 +1,4 @@
-"""Shared counters: what partitions of one physical device draw from (api.md 2.6)."""
+"""Shared counters: what partitions of one physical device draw from."""
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, required, too_many

@@ -1,4 +1,4 @@
-"""One device of a slice: attributes, capacity, counters, its own nodes, taints, binding conditions (api.md 2.6)."""
+"""One device of a slice: attributes, capacity, counters, its own nodes, taints, binding conditions."""
 
 import dataclasses
 from typing import Any

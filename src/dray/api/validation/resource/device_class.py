@@ -1,4 +1,4 @@
-"""DeviceClass: selectors, configuration and the extended resource it stands for (api.md 2.4)."""
+"""DeviceClass: selectors, configuration and the extended resource it stands for."""
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, invalid

@@ -1,4 +1,4 @@
-"""ResourcePoolStatusRequest: a question about pools, answered once (api.md 1.8, 2.7)."""
+"""ResourcePoolStatusRequest: a question about pools, answered once."""
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, invalid, required, too_long

@@ -1,4 +1,4 @@
-"""ResourceSlice: a driver's devices on a node or reachable from several (api.md 2.6). Devices are in `device.py`."""
+"""ResourceSlice: a driver's devices on a node or reachable from several. Devices are in `device.py`."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""DeviceTaintRule: which devices, and the taint they get (api.md 2.7)."""
+"""DeviceTaintRule: which devices, and the taint they get."""
 
 from dray.api import names
 from dray.api.fields import FieldError, Path

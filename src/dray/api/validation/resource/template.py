@@ -1,4 +1,4 @@
-"""ResourceClaimTemplate: the claim it makes, and the little metadata that claim may be given (api.md 2.5)."""
+"""ResourceClaimTemplate: the claim it makes, and the little metadata that claim may be given."""
 
 from dray.api.fields import FieldError, Path, forbidden, invalid
 from dray.api.meta import Object
