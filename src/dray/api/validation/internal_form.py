@@ -1,8 +1,8 @@
 """The shape in which Kubernetes shows a bad value that is a struct: the server's internal type, as JSON.
 
-Internal types have no JSON names, so messages show Go's field names, every field, and `null` for what is unset
-. A `Shape` table says how a type looks inside; the tables themselves stand beside the rules that need
-them (`resource/internal.py`, `core/internal.py`).
+Internal types have no JSON names, so messages show Go's field names, every field, and `null` for what is unset.
+A `Shape` table says how a type looks inside; the tables themselves stand beside the rules that need them
+(`resource/internal.py`, `core/internal.py`).
 
 A table is text: a line per type name ending in `:`, then a line per field `GoName jsonName type`, where type is
 

@@ -1,6 +1,6 @@
 """ObjectMeta: names, labels, annotations, owners, finalizers; what may appear and what an update may change.
 
-Applies to every kind alike; a kind only chooses the rule of its name..
+Applies to every kind alike; a kind only chooses the rule of its name.
 """
 
 from collections.abc import Mapping, Sequence
