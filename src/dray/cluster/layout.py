@@ -87,8 +87,9 @@ class Layout:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise ClusterError(f"cannot use {self.root} as data directory: {_cause(error)}") from error
-        foreign = [path.name for path in self.root.iterdir()] if not self.spec_file.exists() else []
-        if foreign and "lock" not in foreign and "pki" not in foreign:
+        present = {path.name for path in self.root.iterdir()}
+        # A first start that was cut short leaves its log, its lock or its keys; that is still ours.
+        if present and self.spec_file.name not in present and not present & {"log", "lock", "pki"}:
             raise ClusterError(
                 f"{self.root} is not empty and is no data directory of dray; choose another --data-dir"
             )
