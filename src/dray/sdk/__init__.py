@@ -10,58 +10,85 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dray.sdk.binding import BindingConditions, Failed, Ready, Wait
     from dray.sdk.claims import AllocatedDevice, Claim, ClaimRef
+    from dray.sdk.conditions import Condition, NetworkData
     from dray.sdk.config import ConfigDecoder
     from dray.sdk.devices import Capacity, Device, Pool, Taint, Version
-    from dray.sdk.driver import DeviceHealth, DeviceStatus, Driver, Health, PreparedDevice, env
+    from dray.sdk.driver import (
+        DeviceHealth,
+        DeviceMetadata,
+        DeviceStatus,
+        Driver,
+        Health,
+        PreparedDevice,
+        env,
+    )
     from dray.sdk.errors import ClaimError, ConfigError
+    from dray.sdk.metadata import read_metadata
     from dray.sdk.options import Options
     from dray.sdk.plugin import KubeletPlugin
     from dray.sdk.program import run
 
 __all__ = [
     "AllocatedDevice",
+    "BindingConditions",
     "Capacity",
     "Claim",
     "ClaimError",
     "ClaimRef",
+    "Condition",
     "ConfigDecoder",
     "ConfigError",
     "Device",
     "DeviceHealth",
+    "DeviceMetadata",
     "DeviceStatus",
     "Driver",
+    "Failed",
     "Health",
     "KubeletPlugin",
+    "NetworkData",
     "Options",
     "Pool",
     "PreparedDevice",
+    "Ready",
     "Taint",
     "Version",
+    "Wait",
     "env",
+    "read_metadata",
     "run",
 ]
 
 _HOMES = {
     "AllocatedDevice": "claims",
+    "BindingConditions": "binding",
     "Capacity": "devices",
     "Claim": "claims",
     "ClaimError": "errors",
     "ClaimRef": "claims",
+    "Condition": "conditions",
     "ConfigDecoder": "config",
     "ConfigError": "errors",
     "Device": "devices",
     "DeviceHealth": "driver",
+    "DeviceMetadata": "driver",
     "DeviceStatus": "driver",
     "Driver": "driver",
+    "Failed": "binding",
     "Health": "driver",
     "KubeletPlugin": "plugin",
+    "NetworkData": "conditions",
     "Options": "options",
     "Pool": "devices",
     "PreparedDevice": "driver",
+    "Ready": "binding",
     "Taint": "devices",
     "Version": "devices",
+    "Wait": "binding",
     "env": "driver",
+    "read_metadata": "metadata",
     "run": "program",
 }
 

@@ -53,6 +53,8 @@ class Entry:
     allocated: tuple[AllocatedDevice, ...]
     returned: tuple[ReturnedDevice, ...] = ()
     cdi_spec: Mapping[str, Any] | None = None
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Request -> document of its device metadata file."""
     unknown: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Members of the stored entry that this version does not know."""
 
@@ -175,10 +177,13 @@ def _entry_to_json(entry: Entry) -> dict[str, Any]:
         "allocated": [_allocated_to_json(device) for device in entry.allocated],
         "returned": [dataclasses.asdict(device) for device in entry.returned],
         "cdiSpec": entry.cdi_spec,
+        "metadata": entry.metadata,
     }
 
 
-_KNOWN: Final = frozenset({"namespace", "name", "state", "bootID", "allocated", "returned", "cdiSpec"})
+_KNOWN: Final = frozenset(
+    {"namespace", "name", "state", "bootID", "allocated", "returned", "cdiSpec", "metadata"}
+)
 
 
 def _entry_from_json(uid: str, stored: Mapping[str, Any]) -> Entry:
@@ -198,6 +203,7 @@ def _entry_from_json(uid: str, stored: Mapping[str, Any]) -> Entry:
             for device in stored["returned"]
         ),
         cdi_spec=stored["cdiSpec"],
+        metadata=stored.get("metadata") or {},
         unknown={key: value for key, value in stored.items() if key not in _KNOWN},
     )
 

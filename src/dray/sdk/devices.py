@@ -84,7 +84,9 @@ class Device:
     binding_conditions: tuple[str, ...] = ()
     binding_failure_conditions: tuple[str, ...] = ()
     node_name: str = ""
-    """Only in pools with per-device nodes."""
+    """Where the device can be used; this and the next two only in pools with `per_device_nodes`, exactly one set."""
+    node_selector: Object | None = None
+    all_nodes: bool = False
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Further fields of the API's Device, as they are written there."""
 
@@ -92,7 +94,9 @@ class Device:
         """The Device of `resource.k8s.io/v1`. Raises ValueError for a value the API has no form for."""
         device: Object = {"name": self.name}
         if self.attributes:
-            device["attributes"] = {key: _attribute(key, value) for key, value in self.attributes.items()}
+            device["attributes"] = {
+                key: attribute_to_api(key, value) for key, value in self.attributes.items()
+            }
         if self.capacity:
             device["capacity"] = {key: _capacity(value) for key, value in self.capacity.items()}
         if self.consumes:
@@ -100,8 +104,13 @@ class Device:
                 {"counterSet": counter_set, "counters": _counters(counters)}
                 for counter_set, counters in self.consumes.items()
             ]
-        if self.node_name:
-            device["nodeName"] = self.node_name
+        for key, place in (
+            ("nodeName", self.node_name),
+            ("nodeSelector", self.node_selector),
+            ("allNodes", self.all_nodes),
+        ):
+            if place:
+                device[key] = place
         if self.taints:
             device["taints"] = [taint.to_api() for taint in self.taints]
         for key, value in (
@@ -137,7 +146,8 @@ class Pool:
         return cls(name, tuple(devices), **more)
 
 
-def _attribute(name: str, value: AttributeValue) -> Object:
+def attribute_to_api(name: str, value: AttributeValue) -> Object:
+    """A DeviceAttribute, e.g. {"int": 5}. Raises ValueError for a value the API has no form for."""
     if isinstance(value, bool):
         return {"bool": value}
     if isinstance(value, int):

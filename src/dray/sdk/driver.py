@@ -28,7 +28,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any, TypeVar
 
 from dray.sdk.claims import AllocatedDevice, Claim, ClaimRef
-from dray.sdk.devices import Device, Pool, Taint
+from dray.sdk.conditions import Condition, NetworkData
+from dray.sdk.devices import AttributeValue, Device, Pool, Taint
 from dray.sdk.errors import BackgroundError
 
 log = logging.getLogger("dray.sdk.driver")
@@ -40,16 +41,25 @@ Edits = Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class DeviceMetadata:
+    """What containers can read about their device in a file (dray.sdk.metadata)."""
+
+    attributes: Mapping[str, AttributeValue] = dataclasses.field(default_factory=dict)
+    network_data: NetworkData | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class PreparedDevice:
     """How containers get at one allocated device.
 
     `edits` become a CDI device of the claim; `cdi_ids` names devices that are defined elsewhere. Both may be empty
-    when the device reaches the container by other means.
+    when the device reaches the container by other means. `metadata` is written when the driver has `metadata_versions`.
     """
 
     device: AllocatedDevice
     edits: Edits = dataclasses.field(default_factory=dict)
     cdi_ids: tuple[str, ...] = ()
+    metadata: DeviceMetadata | None = None
 
 
 def env(**variables: object) -> dict[str, Any]:
@@ -81,8 +91,9 @@ class DeviceStatus:
 
     device: AllocatedDevice
     data: Mapping[str, Any] | None = None
-    conditions: tuple[Mapping[str, Any], ...] = ()
-    network_data: Mapping[str, Any] | None = None
+    conditions: tuple[Condition | Mapping[str, Any], ...] = ()
+    """A Condition, or the API's own form with its transition time."""
+    network_data: NetworkData | Mapping[str, Any] | None = None
 
 
 class Driver:
@@ -96,6 +107,8 @@ class Driver:
     taint_unhealthy: bool = False
     """Also keep claims away from unhealthy devices, by a taint `<name>/unhealthy` in the ResourceSlice."""
     health_interval_seconds: float = 10.0
+    metadata_versions: tuple[str, ...] = ()
+    """API versions of device metadata files to write, e.g. ("v1beta1", "v1alpha1"); none by default."""
 
     def discover(self) -> "Discovered | Awaitable[Discovered]":
         """The devices to publish: either Devices, for one pool named after the node, or whole Pools."""

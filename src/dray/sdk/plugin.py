@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,10 +26,11 @@ from dray.sdk.checkpoint import Checkpoint
 from dray.sdk.claimcdi import ClaimCdi
 from dray.sdk.claims import Claim
 from dray.sdk.devices import Pool
-from dray.sdk.driver import Driver, PreparedDevice, as_pools, call
+from dray.sdk.driver import DeviceMetadata, Driver, PreparedDevice, as_pools, call
 from dray.sdk.errors import BackgroundError, PublishError, ServingError
 from dray.sdk.health import HealthBoard
 from dray.sdk.locks import Presence
+from dray.sdk.metadata import MetadataFiles
 from dray.sdk.metrics import DriverMetrics
 from dray.sdk.options import Options, boot_id
 from dray.sdk.overlap import OverlapGuard
@@ -37,7 +38,7 @@ from dray.sdk.preparation import Preparations
 from dray.sdk.probe import ProbeServer
 from dray.sdk.publisher import SYNC_DELAY_SECONDS, NodeScope, Publisher
 from dray.sdk.registration import Registrar
-from dray.sdk.service import DraService
+from dray.sdk.service import ANSWER_WITHIN_SECONDS, DraService
 from dray.sdk.sockets import registration_socket, remove_dead_sockets, service_socket
 from dray.sdk.status import StatusWriter
 from dray.wire.kubelet import DRA, HEALTH, SERVICE_DRA, SERVICE_HEALTH
@@ -68,6 +69,7 @@ class KubeletPlugin:
         metrics_prefix: str = "dray_driver",
         dra_versions: Sequence[str] = tuple(DRA),
         sync_delay_seconds: float = SYNC_DELAY_SECONDS,
+        answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
         combined_counters: bool = False,
     ) -> None:
         if not driver.name:
@@ -83,6 +85,9 @@ class KubeletPlugin:
         self._directory = options.plugins_directory / driver.name
         self._presence = Presence(self._directory / "running.lock")
         self._cdi = ClaimCdi(options.cdi_root, driver.cdi_kind, common_first=driver.common_first)
+        self._metadata = MetadataFiles(
+            self._directory, options.cdi_root, driver.name, driver.metadata_versions
+        )
         self._guard = OverlapGuard()
         self._health = HealthBoard(options.node_name, clock or SystemClock())
         scope = NodeScope(driver.name, options.node_name, options.node_uid)
@@ -96,6 +101,7 @@ class KubeletPlugin:
         self._statuses = StatusWriter(client, driver.name)
         self._pools: list[Pool] = []
         self._dra_versions = tuple(dra_versions)
+        self._answer_within = answer_within_seconds
         self._tasks = TaskSet(driver.name)
         self._started: list[Callable[[], Awaitable[None]]] = []
         self._sockets: list[tuple[str, UnixServer]] = []
@@ -188,6 +194,7 @@ class KubeletPlugin:
             self._cdi,
             self._guard,
             boot_id=boot,
+            metadata=self._metadata,
             serialize=self.options.serialize,
             on_prepared=self._on_prepared,
         )
@@ -198,7 +205,14 @@ class KubeletPlugin:
         if options.pod_uid:
             remove_dead_sockets(options.registrar_directory, f"{name}-*-reg.sock")
             remove_dead_sockets(self._directory, "*.sock")
-        service = DraService(name, self._client, self.preparations, self._calls, self.metrics)
+        service = DraService(
+            name,
+            self._client,
+            self.preparations,
+            self._calls,
+            self.metrics,
+            answer_within_seconds=self._answer_within,
+        )
         handlers = service.handlers(self._dra_versions)
         supported = [SERVICE_DRA[version] for version in self._dra_versions]
         if self.driver.reports_health:
@@ -337,6 +351,14 @@ class KubeletPlugin:
         except (StatusError, Unreachable):
             return False
         return uid_of(found) != uid
+
+    # --- device metadata ---
+
+    async def update_metadata(
+        self, claim_uid: str, changes: Mapping[tuple[str, str], DeviceMetadata]
+    ) -> None:
+        """New metadata for devices (pool, name) of a prepared claim. Raises ClaimError or OSError."""
+        await self.preparations.update_metadata(claim_uid, changes)
 
     # --- device status ---
 

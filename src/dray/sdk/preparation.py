@@ -15,13 +15,15 @@ import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
+from dray.cdi.errors import CdiError
 from dray.kits.klog import kv
 from dray.sdk.checkpoint import COMPLETED, STARTED, Checkpoint, Entries, Entry, ReturnedDevice
 from dray.sdk.claimcdi import ClaimCdi
 from dray.sdk.claims import Claim, ClaimRef
-from dray.sdk.driver import Driver, PreparedDevice, call
+from dray.sdk.driver import DeviceMetadata, Driver, PreparedDevice, call
 from dray.sdk.errors import ClaimError
 from dray.sdk.locks import FileLock
+from dray.sdk.metadata import MetadataFiles, updated
 from dray.sdk.overlap import OverlapGuard
 
 log = logging.getLogger("dray.sdk.preparation")
@@ -61,6 +63,7 @@ class Preparations:
         guard: OverlapGuard,
         *,
         boot_id: str,
+        metadata: MetadataFiles | None = None,
         serialize: bool = True,
         on_prepared: OnPrepared = lambda claim, prepared: None,
     ) -> None:
@@ -68,6 +71,7 @@ class Preparations:
         self._checkpoint = checkpoint
         self._cdi = cdi
         self._guard = guard
+        self._metadata = metadata or MetadataFiles(checkpoint.path.parent, cdi.directory, driver.name, ())
         self._boot_id = boot_id
         self._on_prepared = on_prepared
         lock_path = checkpoint.path.with_name("serialize.lock")
@@ -83,9 +87,13 @@ class Preparations:
         """
         if alone:
             await self._undo_interrupted()
-        for uid, entry in (await self._checkpoint.read()).items():
-            if self._is_current(entry) and entry.cdi_spec is not None:
-                await asyncio.to_thread(self._cdi.write, uid, entry.cdi_spec)
+        for entry in (await self._checkpoint.read()).values():
+            if self._is_current(entry):
+                try:
+                    await self._write_files(entry)
+                except ClaimError as error:
+                    # Not a reason not to start: a driver that does not run releases nothing either.
+                    log.error("Restoring the files of a claim failed", extra=kv(uid=entry.ref.uid, err=error))
 
     async def _undo_interrupted(self) -> None:
         entries = await self._checkpoint.read()
@@ -128,8 +136,7 @@ class Preparations:
         if same_devices and entry.state == COMPLETED:
             if not self._is_current(entry):
                 return None
-            if entry.cdi_spec is not None:
-                await self._write_cdi(claim.uid, entry.cdi_spec)
+            await self._write_files(entry)
             return entry.returned
         # Other devices than before, or nobody knows how far it came: begin from nothing.
         await self._undo(entry)
@@ -171,10 +178,8 @@ class Preparations:
             prepared: Sequence[PreparedDevice] = ()
             if claim.devices:
                 prepared = await call(self._driver.prepare, claim)
-            spec, returned = self._cdi.describe(claim, prepared)
-            if spec is not None:
-                await self._write_cdi(claim.uid, spec)
-            entry = dataclasses.replace(self._entry(claim, COMPLETED), returned=returned, cdi_spec=spec)
+            entry = self._completed(claim, prepared)
+            await self._write_files(entry)
             return _Done(prepared, entry)
         except Exception as error:
             failure = _as_claim_error(error, claim.ref, "prepare")
@@ -184,11 +189,41 @@ class Preparations:
                 return _Failed(failure, undone=False)
             return _Failed(failure, undone=True)
 
-    async def _write_cdi(self, uid: str, spec: Mapping[str, object]) -> None:
+    def _completed(self, claim: Claim, prepared: Sequence[PreparedDevice]) -> Entry:
+        spec, returned = self._cdi.describe(claim, prepared)
+        documents = self._metadata.describe(claim, prepared)
+        return dataclasses.replace(
+            self._entry(claim, COMPLETED),
+            returned=self._metadata.with_ids(claim.uid, returned, documents),
+            cdi_spec=spec,
+            metadata=documents,
+        )
+
+    async def _write_files(self, entry: Entry) -> None:
+        if entry.cdi_spec is None and not entry.metadata:
+            return
         try:
-            await asyncio.to_thread(self._cdi.write, uid, spec)
+            await asyncio.to_thread(self._write_now, entry)
         except OSError as error:
             raise ClaimError(f"the CDI file in {self._cdi.directory} cannot be written: {error}") from None
+        except CdiError as error:
+            raise ClaimError(f"the metadata of claim {entry.ref} cannot be mounted: {error}") from None
+
+    def _write_now(self, entry: Entry) -> None:
+        """Whatever the entry's containers need that is missing. Raises OSError or CdiError."""
+        if entry.cdi_spec is not None:
+            self._cdi.write(entry.ref.uid, entry.cdi_spec)
+        self._metadata.write(entry.ref, entry.metadata)
+
+    async def update_metadata(self, uid: str, changes: Mapping[tuple[str, str], DeviceMetadata]) -> None:
+        """New metadata for devices (pool, name) of a prepared claim; containers see it. Raises ClaimError or OSError."""
+        async with self._locked([uid]):
+            entry = (await self._checkpoint.read()).get(uid)
+            if entry is None or entry.state != COMPLETED:
+                raise ClaimError(f"claim {uid} is not prepared: its metadata cannot be updated")
+            entry = dataclasses.replace(entry, metadata=updated(entry.metadata, changes))
+            await self._checkpoint.change(lambda entries: entries.update({uid: entry}))
+            await self._write_files(entry)
 
     # --- unprepare ---
 
@@ -212,9 +247,13 @@ class Preparations:
     async def _undo(self, entry: Entry) -> None:
         try:
             await call(self._driver.unprepare, entry.ref, entry.allocated)
-            await asyncio.to_thread(self._cdi.remove, entry.ref.uid)
+            await asyncio.to_thread(self._remove_files, entry.ref)
         except Exception as error:
             raise _as_claim_error(error, entry.ref, "unprepare") from error
+
+    def _remove_files(self, ref: ClaimRef) -> None:
+        self._cdi.remove(ref.uid)
+        self._metadata.remove(ref)
 
     # --- shared ---
 

@@ -84,7 +84,11 @@ class Stage:
         self.client = MemoryClient(NODE)
 
     def plugin(self, driver: Driver | None = None, **more: Any) -> KubeletPlugin:
-        settings = {key: more.pop(key) for key in ("dra_versions", "sync_delay_seconds") if key in more}
+        settings = {
+            key: more.pop(key)
+            for key in ("dra_versions", "sync_delay_seconds", "answer_within_seconds")
+            if key in more
+        }
         return KubeletPlugin(driver or Lamps(), self.client, self.kubelet.options(**more), **settings)
 
     def claim(self, name: str, *results: Object, **more: Any) -> Object:
@@ -290,11 +294,10 @@ async def test_work_goes_on_when_the_kubelet_gives_up_and_its_next_try_finds_the
         assert len((await again)["uid-a"]) == 1
 
 
-async def test_a_slow_driver_says_that_it_still_works(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dray.sdk.service.ANSWER_WITHIN_SECONDS", 0.05)
+async def test_a_slow_driver_says_that_it_still_works(stage: Stage) -> None:
     claim, driver = stage.claim("a"), Lamps()
     driver.gate = asyncio.Event()
-    async with stage.plugin(driver):
+    async with stage.plugin(driver, answer_within_seconds=0.05):
         plugin = await stage.kubelet.plugin(NAME)
         with pytest.raises(PrepareError, match="still working on it"):
             await plugin.prepare(claim)
