@@ -28,6 +28,9 @@ class Options:
     cdi_root: Path = Path("/etc/cdi")
     pod_uid: str = ""
     """Set it to let two instances run side by side during a rolling update (kubelet 1.33 or newer)."""
+    single_socket: bool = False
+    """Serve everything on the registration socket. Registration then shares the event loop with the driver's async
+    methods; on a socket of its own it has threads of its own."""
     serialize: bool = True
     healthcheck_port: int = -1
     """gRPC health endpoint; -1 for none, 0 for any free port."""
@@ -75,6 +78,13 @@ COMMON_FLAGS: Final = (
         Path,
     ),
     Flag("pod-uid", "POD_UID", "", "UID of the driver's pod; enables rolling updates without a gap"),
+    Flag(
+        "single-socket",
+        "SINGLE_SOCKET",
+        False,
+        "serve calls on the registration socket, without a second",
+        bool,
+    ),
     Flag("healthcheck-port", "HEALTHCHECK_PORT", -1, "port of the gRPC health endpoint, -1 for none", int),
     Flag("metrics-port", "METRICS_PORT", -1, "port of the metrics endpoint, -1 for none", int),
     Flag("bind-address", "BIND_ADDRESS", "::", "address of both endpoints"),
@@ -141,6 +151,7 @@ def options_from(values: Mapping[str, Any]) -> Options:
         plugins_directory=values["kubelet_plugins_directory_path"],
         cdi_root=values["cdi_root"],
         pod_uid=values["pod_uid"],
+        single_socket=values["single_socket"],
         healthcheck_port=values["healthcheck_port"],
         metrics_port=values["metrics_port"],
         bind_address=values["bind_address"],

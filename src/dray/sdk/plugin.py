@@ -27,7 +27,7 @@ from dray.sdk.claimcdi import ClaimCdi
 from dray.sdk.claims import Claim
 from dray.sdk.devices import Pool
 from dray.sdk.driver import DeviceMetadata, Driver, PreparedDevice, as_pools, call
-from dray.sdk.errors import BackgroundError, PublishError, ServingError
+from dray.sdk.errors import BackgroundError, PublishError
 from dray.sdk.health import HealthBoard
 from dray.sdk.locks import Presence
 from dray.sdk.metadata import MetadataFiles
@@ -36,13 +36,15 @@ from dray.sdk.options import Options, boot_id
 from dray.sdk.overlap import OverlapGuard
 from dray.sdk.preparation import Preparations
 from dray.sdk.probe import ProbeServer
-from dray.sdk.publisher import SYNC_DELAY_SECONDS, NodeScope, Publisher
+from dray.sdk.publisher import SYNC_DELAY_SECONDS, CombinedCounters, NodeScope, Publisher, never_combined
 from dray.sdk.registration import Registrar
 from dray.sdk.service import ANSWER_WITHIN_SECONDS, DraService
+from dray.sdk.serving import Server, Sockets
 from dray.sdk.sockets import registration_socket, remove_dead_sockets, service_socket
 from dray.sdk.status import StatusWriter
 from dray.wire.kubelet import DRA, HEALTH, SERVICE_DRA, SERVICE_HEALTH
 from dray.wire.rpc import UnixServer
+from dray.wire.threaded import ThreadedUnixServer
 
 if TYPE_CHECKING:
     from dray.sdk.endpoints import HttpEndpoints
@@ -50,7 +52,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("dray.sdk.plugin")
 
 DIRECTORY_MODE: Final = 0o750
-SOCKET_CHECK_SECONDS: Final = 5.0
 ORPHAN_CHECK_SECONDS: Final = 600.0
 DRAIN_SECONDS: Final = 5.0
 
@@ -70,7 +71,7 @@ class KubeletPlugin:
         dra_versions: Sequence[str] = tuple(DRA),
         sync_delay_seconds: float = SYNC_DELAY_SECONDS,
         answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
-        combined_counters: bool = False,
+        combined_counters: CombinedCounters = never_combined,
     ) -> None:
         if not driver.name:
             raise ValueError(f"{type(driver).__name__}.name must be set to the driver's DNS name")
@@ -104,7 +105,7 @@ class KubeletPlugin:
         self._answer_within = answer_within_seconds
         self._tasks = TaskSet(driver.name)
         self._started: list[Callable[[], Awaitable[None]]] = []
-        self._sockets: list[tuple[str, UnixServer]] = []
+        self.sockets = Sockets(self.handle_error)
         self.probe: ProbeServer | None = None
         self.http: HttpEndpoints | None = None
         self._registrar: Registrar | None = None
@@ -163,7 +164,7 @@ class KubeletPlugin:
         self._started.append(self.publisher.stop)
         self.publish(self._pools)
         self._tasks.start(self._watch_hardware(), "hardware")
-        self._tasks.start(self._check_sockets(), "sockets")
+        self._tasks.start(self.sockets.watch(), "sockets")
         self._tasks.start(self._collect_orphans(), "orphans")
         if self.driver.reports_health:
             self._tasks.start(self._watch_health(), "health")
@@ -218,14 +219,26 @@ class KubeletPlugin:
         if self.driver.reports_health:
             handlers += self._health.handlers()
             supported += [SERVICE_HEALTH[version] for version in HEALTH]
-        server = UnixServer(service_socket(self._directory, options.pod_uid), handlers)
-        await self._begin(server.start, server.stop)
-        self._started.append(functools.partial(service.drain, DRAIN_SECONDS))
         path = registration_socket(options.registrar_directory, name, options.pod_uid)
-        self._registrar = Registrar(path, name, server.path, supported, self._calls)
-        await self._begin(self._registrar.start, self._registrar.stop)
-        self._sockets = [("service", server), ("registration", self._registrar.server)]
-        await self._serve_ports(path, server.path)
+        endpoint = path if options.single_socket else service_socket(self._directory, options.pod_uid)
+        registrar = self._registrar = Registrar(path, name, endpoint, supported, self._calls)
+        self._started.append(registrar.forget)
+        self._started.append(self.sockets.stop)
+        if options.single_socket:
+            handlers.append(registrar.handler())
+        await self._serve_socket("service", lambda: UnixServer(endpoint, handlers))
+        self._started.append(functools.partial(service.drain, DRAIN_SECONDS))
+        if not options.single_socket:
+            await self._serve_socket(
+                "registration", lambda: ThreadedUnixServer(path, [registrar.plain_handler()])
+            )
+        registrar.expect_kubelet()
+        await self._serve_ports(path, endpoint)
+
+    async def _serve_socket(self, what: str, make: Callable[[], Server]) -> None:
+        await self._begin(
+            functools.partial(self.sockets.serve, what, make), functools.partial(self.sockets.end, what)
+        )
 
     async def _serve_ports(self, registration: Path, service: Path) -> None:
         options = self.options
@@ -314,17 +327,6 @@ class KubeletPlugin:
                 log.debug("Failure of the driver", exc_info=error)
                 self.handle_error(BackgroundError(f"{what} failed: {type(error).__name__}: {error}"))
                 await asyncio.sleep(backoff.next_delay(what))
-
-    async def _check_sockets(self) -> None:
-        """The kubelet finds the driver by its sockets; without them it only seems to run."""
-        while True:
-            await asyncio.sleep(SOCKET_CHECK_SECONDS)
-            for what, server in self._sockets:
-                if not server.is_in_place():
-                    self.handle_error(
-                        ServingError(f"the {what} socket {server.path} was removed or replaced")
-                    )
-                    return
 
     async def _collect_orphans(self) -> None:
         """Release claims that no longer exist and that the kubelet has forgotten, seen so twice in a row."""

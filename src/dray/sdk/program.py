@@ -17,7 +17,7 @@ from dray.api.errors import StatusError
 from dray.client.config import ConfigError, load_config
 from dray.client.http import HttpClient
 from dray.client.protocol import Unreachable
-from dray.client.versions import VersionedClient
+from dray.client.versions import TRUST_SECONDS, VersionedClient
 from dray.kits import klog
 from dray.sdk.driver import Driver
 from dray.sdk.errors import PublishError
@@ -58,9 +58,9 @@ async def serve(driver: Driver, options: Options, *, user_agent: str, **plugin_s
     http = HttpClient(config, user_agent=user_agent, field_manager=driver.name, on_warning=_log_warning)
     async with VersionedClient(http) as client:
         try:
-            combined = await _has_combined_counters(http)
+            layout = CounterLayout(http)
             async with KubeletPlugin(
-                driver, client, options, combined_counters=combined, **plugin_settings
+                driver, client, options, combined_counters=layout.is_combined, **plugin_settings
             ) as plugin:
                 await _first_of(stop, plugin.failed)
                 return 1 if plugin.error is not None else 0
@@ -74,16 +74,31 @@ def _log_warning(text: str) -> None:
     log.info("Warning: %s", text, extra=klog.kv())
 
 
-async def _has_combined_counters(http: HttpClient) -> bool:
-    """Whether the server still wants counter sets beside the devices that consume them."""
-    try:
-        minor = (await http.request("GET", "/version")).get("minor", "")
-    except (StatusError, Unreachable) as error:
-        # Newer is likelier, and a pool without counters does not care.
-        log.debug("The server's version is unknown: %s", error)
-        return False
-    digits = "".join(character for character in minor if character.isdigit())
-    return bool(digits) and int(digits) < _SPLIT_COUNTERS_SINCE
+class CounterLayout:
+    """Where the API server wants counter sets, asked for again every few minutes: servers are upgraded under drivers."""
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+        self._combined = False
+        self._believed_until = 0.0
+
+    async def is_combined(self) -> bool:
+        """Whether they belong beside the devices that consume them. Raises Unreachable."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._believed_until:
+            self._combined = await self._ask()
+            self._believed_until = now + TRUST_SECONDS
+        return self._combined
+
+    async def _ask(self) -> bool:
+        try:
+            minor = str((await self._http.request("GET", "/version")).get("minor", ""))
+        except StatusError as error:
+            # Newer is likelier than older.
+            log.debug("The server does not tell its version: %s", error)
+            return False
+        digits = "".join(character for character in minor if character.isdigit())
+        return bool(digits) and int(digits) < _SPLIT_COUNTERS_SINCE
 
 
 async def _first_of(*events: asyncio.Event) -> None:

@@ -9,7 +9,7 @@ them as they are.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from dray.api import resources
@@ -104,6 +104,30 @@ class ClusterScope:
 
 
 ErrorHandler = Callable[[BackgroundError], None]
+CombinedCounters = Callable[[], Awaitable[bool]]
+"""Whether the API server, as it is now, wants counter sets beside the devices that consume them."""
+
+
+async def never_combined() -> bool:
+    """Kubernetes 1.35 and newer."""
+    return False
+
+
+class _Desired:
+    """A pool as the driver wants it, cut into slices, and as the server has stored them."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Raises PublishError for a pool that can never be published."""
+        self.pool = pool
+        self._combined = False
+        self._contents = slices.contents(pool)
+
+    def contents(self, combined: bool) -> list[slices.Content]:
+        """The slices; whoever learns that the server keeps something else replaces elements."""
+        if combined is not self._combined:
+            self._contents = slices.contents(self.pool, combined_counters=combined)
+            self._combined = combined
+        return self._contents
 
 
 class Publisher:
@@ -116,7 +140,7 @@ class Publisher:
         on_error: ErrorHandler,
         *,
         sync_delay_seconds: float = SYNC_DELAY_SECONDS,
-        combined_counters: bool = False,
+        combined_counters: CombinedCounters = never_combined,
     ) -> None:
         self._client = client
         self._scope = scope
@@ -125,7 +149,7 @@ class Publisher:
         self._combined_counters = combined_counters
         self._informer = Informer(client, resources.RESOURCE_SLICES, scope.selection)
         self._recent = RecentWrites(lambda: asyncio.get_running_loop().time())
-        self._desired: dict[str, tuple[int, list[slices.Content]]] = {}
+        self._desired: dict[str, _Desired] = {}
         self._published = False
         self._asked: dict[str, int] = {}
         """Pool -> how often `publish` spoke of it."""
@@ -159,8 +183,7 @@ class Publisher:
                 raise PublishError(f"pool {pool.name!r} is given twice")
             if reason := self._scope.accepts(pool):
                 raise PublishError(f"pool {pool.name!r} cannot be published: {reason}")
-            content = slices.contents(pool, combined_counters=self._combined_counters)
-            desired[pool.name] = (pool.generation, content)
+            desired[pool.name] = _Desired(pool)
         before = set(self._desired)
         self._desired = desired
         self._published = True
@@ -205,13 +228,21 @@ class Publisher:
             try:
                 await self._sync(pool)
                 self._queue.forget(pool)
-                self._done[pool] = asked
-                self._advanced.set()
+                self._finish(pool, asked)
             except (StatusError, Unreachable) as error:
                 self._report(PublishError(f"pool {pool!r}: {error}"))
                 self._queue.retry(pool)
+            except PublishError as error:
+                # Not with this API server; another attempt waits for other devices, or for a newer server.
+                self._report(error)
+                self._queue.forget(pool)
+                self._finish(pool, asked)
             finally:
                 self._queue.done(pool)
+
+    def _finish(self, pool: str, asked: int) -> None:
+        self._done[pool] = asked
+        self._advanced.set()
 
     async def _sync(self, pool: str) -> None:
         existing = [obj for obj in self._existing() if _pool_of(obj) == pool]
@@ -219,7 +250,9 @@ class Publisher:
             for obj in existing:
                 await self._delete(obj)
             return
-        generation, desired = self._desired[pool]
+        wanted = self._desired[pool]
+        generation = wanted.pool.generation
+        desired = wanted.contents(await self._combined_for(wanted.pool))
         placement = await self._scope.placement(self._client)
         todo = slices.plan(pool, generation, desired, existing, placement)
         for obj in todo.delete:
@@ -228,6 +261,9 @@ class Publisher:
             await self._update(obj, desired)
         for obj in todo.create:
             await self._create(obj, desired)
+
+    async def _combined_for(self, pool: Pool) -> bool:
+        return bool(pool.counter_sets) and await self._combined_counters()
 
     async def _delete(self, obj: Object) -> None:
         meta = obj["metadata"]

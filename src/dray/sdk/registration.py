@@ -1,7 +1,8 @@
-"""How the kubelet gets to know the driver: the registration service on its own socket.
+"""How the kubelet gets to know the driver: the registration service.
 
-GetInfo is answered from memory, since the kubelet gives it one second. What the kubelet said last about the
-registration is kept, for logs, readiness and `dray doctor`.
+GetInfo is answered from memory, since the kubelet gives it one second, and by default from a thread of its own, so that
+not even a driver that keeps the event loop busy makes it late. What the kubelet said last about the registration is
+kept, for logs, readiness and `dray doctor`.
 """
 
 import asyncio
@@ -16,12 +17,14 @@ import grpc
 from dray.kits.klog import kv
 from dray.sdk.calls import CallLog
 from dray.wire.kubelet import PLUGIN_TYPE_DRA, REGISTRATION
-from dray.wire.rpc import Handler, RpcFailure, UnixServer, service_handler
+from dray.wire.rpc import Handler, RpcFailure, service_handler
+from dray.wire.threaded import plain_handler
 
 log = logging.getLogger("dray.sdk.registration")
 
 SILENCE_SECONDS: Final = 30.0
 """After which a kubelet that never asked is worth a warning."""
+_SERVICE: Final = "Registration"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,36 +36,43 @@ class RegistrationStatus:
 
 
 class Registrar:
-    """Serves the registration socket at `path` for the service on `endpoint`."""
+    """Introduces the driver that is served on `endpoint` to whoever calls on the socket `path`."""
 
     def __init__(
         self, path: Path, driver: str, endpoint: Path, supported_versions: Sequence[str], calls: CallLog
     ) -> None:
+        self.path = path
         self.status = RegistrationStatus()
         self._info = REGISTRATION.message("PluginInfo")(
             type=PLUGIN_TYPE_DRA, name=driver, endpoint=str(endpoint), supported_versions=supported_versions
         )
         self._calls = calls
-        self.server = UnixServer(path, [self._handler()])
         self._warning: asyncio.TimerHandle | None = None
 
-    @property
-    def path(self) -> Path:
-        return self.server.path
-
-    def _handler(self) -> Handler:
+    def plain_handler(self) -> Handler:
+        """For a server with threads of its own."""
         methods = {"GetInfo": self._get_info, "NotifyRegistrationStatus": self._notify}
-        return service_handler(REGISTRATION, "Registration", methods)
+        return plain_handler(REGISTRATION, _SERVICE, methods)
 
-    async def start(self) -> None:
-        """Raises OSError when the socket cannot be made."""
-        await self.server.start()
+    def handler(self) -> Handler:
+        """For the event loop, beside other services on one socket."""
+
+        async def get_info(request: Any) -> Any:
+            return self._get_info(request)
+
+        async def notify(request: Any) -> Any:
+            return self._notify(request)
+
+        methods = {"GetInfo": get_info, "NotifyRegistrationStatus": notify}
+        return service_handler(REGISTRATION, _SERVICE, methods)
+
+    def expect_kubelet(self) -> None:
+        """Warn if no kubelet asks within a while, until `forget`."""
         self._warning = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self._warn_of_silence)
 
-    async def stop(self) -> None:
+    async def forget(self) -> None:
         if self._warning is not None:
             self._warning.cancel()
-        await self.server.stop()
 
     def _warn_of_silence(self) -> None:
         if not self.status.asked:
@@ -71,12 +81,14 @@ class Registrar:
                 extra=kv(socket=str(self.path), seconds=SILENCE_SECONDS),
             )
 
-    async def _get_info(self, request: Any) -> Any:
+    # These run in whatever thread the server has for them: they only read, and replace one attribute.
+
+    def _get_info(self, request: Any) -> Any:
         self._calls.begin("/pluginregistration.Registration/GetInfo")
         self.status = dataclasses.replace(self.status, asked=True)
         return self._info
 
-    async def _notify(self, request: Any) -> Any:
+    def _notify(self, request: Any) -> Any:
         self._calls.begin("/pluginregistration.Registration/NotifyRegistrationStatus")
         registered = bool(request.plugin_registered)
         self.status = RegistrationStatus(asked=True, registered=registered, error=request.error)

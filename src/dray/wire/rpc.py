@@ -135,47 +135,72 @@ def _method_handler(method: Method, function: Unary | Streaming) -> Any:
     )
 
 
-class UnixServer:
-    """A gRPC server on one unix socket. A stale socket file is replaced; `stop` removes the file.
+class SocketPlace:
+    """Where a server's unix socket is: bound under a hidden name, and renamed when it already listens.
 
-    The socket is bound under a hidden name and renamed when it already listens: whoever watches the directory never
-    dials too early, and gRPC, which unlinks the name it bound, never removes the socket of a successor.
+    Whoever watches the directory never dials too early, and gRPC, which unlinks the name it bound, never removes the
+    socket of a successor.
     """
 
-    def __init__(self, path: str | os.PathLike[str], handlers: list[Handler], *, mode: int = 0o755) -> None:
+    def __init__(self, path: str | os.PathLike[str], mode: int) -> None:
         self.path = Path(path)
         SocketPath(self.path).close()  # refuses a name that nobody could dial
         self._hidden = self.path.with_name(f".{os.urandom(4).hex()}")
         self._socket = SocketPath(self._hidden)
         self._mode = mode
         self._inode = -1
+
+    @property
+    def address(self) -> str:
+        return f"unix:{self._socket.short}"
+
+    def take(self) -> None:
+        """The server listens: let the world see it, in place of a stale file. Raises OSError."""
+        self._hidden.chmod(self._mode)
+        self._inode = self._hidden.stat().st_ino
+        self._hidden.rename(self.path)
+
+    def is_mine(self) -> bool:
+        try:
+            return self.path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def leave(self) -> None:
+        if self.is_mine():
+            self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class UnixServer:
+    """A gRPC server on one unix socket. A stale socket file is replaced; `stop` removes the file."""
+
+    def __init__(self, path: str | os.PathLike[str], handlers: list[Handler], *, mode: int = 0o755) -> None:
+        self._place = SocketPlace(path, mode)
+        self.path = self._place.path
         self._server = grpc.aio.server()
         self._server.add_generic_rpc_handlers(tuple(handlers))
 
     async def start(self) -> None:
         """Listen. Raises OSError when the socket cannot be bound."""
         try:
-            self._server.add_insecure_port(f"unix:{self._socket.short}")
+            self._server.add_insecure_port(self._place.address)
         except RuntimeError as error:
             raise OSError(f"cannot listen on {self.path}: {error}") from None
         await self._server.start()
-        self._hidden.chmod(self._mode)
-        self._inode = self._hidden.stat().st_ino
-        self._hidden.rename(self.path)
+        self._place.take()
 
     async def stop(self, grace_seconds: float = 0) -> None:
         """Stop listening and remove the socket; calls in flight have `grace_seconds` to end."""
-        if self.is_in_place():
-            self.path.unlink(missing_ok=True)
+        self._place.leave()
         await self._server.stop(grace_seconds)
-        self._socket.close()
+        self._place.close()
 
     def is_in_place(self) -> bool:
         """Whether the socket is still there, and still this server's."""
-        try:
-            return self.path.stat().st_ino == self._inode
-        except FileNotFoundError:
-            return False
+        return self._place.is_mine()
 
 
 class TcpServer:

@@ -1,6 +1,7 @@
 """A whole driver on a fake kubelet: registration, calls, health, probes, errors, rolling updates."""
 
 import asyncio
+import shutil
 import socket
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -32,7 +33,7 @@ from dray.sdk.errors import BackgroundError, ServingError
 from dray.sdk.sockets import registration_socket, remove_dead_sockets, service_socket
 from dray.testing.fake_kubelet import FakeKubelet, PrepareError, allocated_claim
 from dray.testing.memory_client import MemoryClient
-from dray.wire.kubelet import GRPC_HEALTH
+from dray.wire.kubelet import GRPC_HEALTH, REGISTRATION
 from dray.wire.rpc import Stub
 from dray.wire.sockets import SocketPath
 
@@ -336,6 +337,46 @@ async def test_get_info_is_answered_while_plain_functions_block(stage: Stage) ->
         assert len((await again.prepare(claim))["uid-a"]) == 1
 
 
+async def test_get_info_is_answered_while_the_driver_holds_up_the_event_loop(stage: Stage) -> None:
+    answered = threading.Event()
+
+    def ask(path: Path) -> None:
+        with grpc.insecure_channel(
+            f"unix:{path}", options=[("grpc.default_authority", "localhost")]
+        ) as channel:
+            method = REGISTRATION.methods("Registration")["GetInfo"]
+            call = channel.unary_unary(method.path, lambda message: message.SerializeToString(), bytes)
+            call(method.request(), timeout=1.0)
+            answered.set()
+
+    class Rude(Lamps):
+        async def prepare(self, claim: Claim) -> Sequence[PreparedDevice]:
+            asking = threading.Thread(target=ask, args=[self.registration])
+            asking.start()
+            asking.join(10)  # what an author of async code should never do
+            return await super().prepare(claim)
+
+        registration = Path()
+
+    claim, driver = stage.claim("a"), Rude()
+    async with stage.plugin(driver) as plugin:
+        driver.registration = plugin.registrar.path
+        assert len(await (await stage.kubelet.plugin(NAME)).prepare(claim)) == 1
+    assert answered.is_set()
+
+
+async def test_one_socket_can_serve_everything(stage: Stage) -> None:
+    claim = stage.claim("a")
+    async with stage.plugin(Fragile(), single_socket=True) as plugin:
+        registered = await stage.kubelet.plugin(NAME)
+        assert stage.sockets() == [f"{NAME}-reg.sock"]
+        assert registered.endpoint == registered.socket
+        assert len((await registered.prepare(claim))["uid-a"]) == 1
+        assert len(await anext(registered.health())) == 2
+        assert plugin.not_ready() == ""
+    assert stage.sockets() == []
+
+
 async def test_a_driver_on_a_very_long_path_is_found(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["long-directory-name"] * 6)
     async with FakeKubelet(deep) as kubelet:
@@ -382,11 +423,61 @@ async def test_a_watch_that_fails_is_reported_and_repeated(stage: Stage) -> None
     assert str(driver.errors[0]) == "watching the hardware failed: OSError: udev is gone"
 
 
-async def test_removed_sockets_are_fatal(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dray.sdk.plugin.SOCKET_CHECK_SECONDS", 0.01)
-    driver = Lamps()
+@pytest.mark.parametrize("name", [f"plugins_registry/{NAME}-reg.sock", f"plugins/{NAME}/dra.sock"])
+async def test_a_socket_that_was_removed_is_served_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("dray.sdk.serving.CHECK_SECONDS", 0.01)
+    claim, driver = stage.claim("a"), Lamps()
+    path = stage.kubelet.root / name
     async with stage.plugin(driver) as plugin:
+        await stage.kubelet.plugin(NAME)
+        path.unlink()
+        async with asyncio.timeout(10):
+            while not path.exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await stage.kubelet.restart()
+        assert len(await (await stage.kubelet.plugin(NAME)).prepare(claim)) == 1
+        assert not plugin.failed.is_set()
+    assert stage.sockets() == []
+
+
+async def test_a_call_on_a_socket_that_is_removed_still_ends_well(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dray.sdk.serving.CHECK_SECONDS", 0.01)
+    claim, driver = stage.claim("a"), Lamps()
+    driver.gate = asyncio.Event()
+    async with stage.plugin(driver):
+        plugin = await stage.kubelet.plugin(NAME)
+        preparing = asyncio.create_task(plugin.prepare(claim))
+        await driver.began.wait()
+        plugin.endpoint.unlink()
+        async with asyncio.timeout(10):
+            while not plugin.endpoint.exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        driver.gate.set()
+        assert len(await preparing) == 1
+
+
+async def test_a_socket_directory_that_was_wiped_is_made_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dray.sdk.serving.CHECK_SECONDS", 0.01)
+    async with stage.plugin():
+        await stage.kubelet.plugin(NAME)
+        shutil.rmtree(stage.kubelet.registry)
+        await stage.kubelet.gone(NAME)
+        await stage.kubelet.plugin(NAME)
+
+
+async def test_a_socket_that_another_instance_replaced_is_fatal(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dray.sdk.serving.CHECK_SECONDS", 0.01)
+    async with stage.plugin() as plugin:
         plugin.registrar.path.unlink()
+        plugin.registrar.path.write_text("")
         async with asyncio.timeout(10):
             await plugin.failed.wait()
         assert isinstance(plugin.error, ServingError)
@@ -570,7 +661,7 @@ async def test_the_liveness_probe_goes_through_the_sockets(stage: Stage) -> None
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await check(plugin.probe.port, "readiness")
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-        await plugin.registrar.server.stop()
+        await plugin.sockets.end("registration")
         assert await check(plugin.probe.port) == 2
 
 

@@ -47,11 +47,11 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    *objects: Object, scope: NodeScope | ClusterScope | None = None, start: bool = True
+    *objects: Object, scope: NodeScope | ClusterScope | None = None, start: bool = True, **more: Any
 ) -> AsyncIterator[Stage]:
     client = MemoryClient(NODE, *objects)
     errors: list[BackgroundError] = []
-    publisher = Publisher(client, scope or NodeScope("gpu.example.com", "node"), errors.append)
+    publisher = Publisher(client, scope or NodeScope("gpu.example.com", "node"), errors.append, **more)
     if start:
         await publisher.start()
     yield Stage(client, publisher, errors)
@@ -308,5 +308,43 @@ def test_stopping_leaves_the_slices_for_the_successor() -> None:
             await s.publisher.stop()
             await asyncio.sleep(100)
             assert s.summary() == [("00000", "node", 1, 1)]
+
+    run(scenario)
+
+
+def test_counters_follow_a_server_that_is_upgraded_under_the_driver() -> None:
+    async def scenario() -> None:
+        combined = [True]
+
+        async def layout() -> bool:
+            return combined[0]
+
+        partitioned = Pool("node", (Device("gpu-0", consumes={"s": {"m": "1"}}),), {"s": {"m": "4"}})
+        async with stage(combined_counters=layout) as one:
+            await one.publish(partitioned)
+            assert len(one.slices()) == 1
+            combined[0] = False
+            await one.publish(partitioned)
+            specs = [obj["spec"] for obj in one.slices()]
+            assert ["sharedCounters" in spec for spec in specs] == [True, False]
+            assert {spec["pool"]["generation"] for spec in specs} == {2}
+
+    run(scenario)
+
+
+def test_devices_that_do_not_fit_an_old_server_are_an_error_that_waits_for_other_devices() -> None:
+    async def scenario() -> None:
+        async def old() -> bool:
+            return True
+
+        many = tuple(Device(f"part-{index}", consumes={"s": {"m": "1"}}) for index in range(65))
+        async with stage(combined_counters=old) as one:
+            await one.publish(Pool("node", many, {"s": {"m": "100"}}))
+            assert [str(error).partition(";")[2] for error in one.errors] == [
+                " before Kubernetes 1.35 they must fit into one slice of 64"
+            ]
+            assert one.slices() == []
+            await one.publish(Pool("node", many[:64], {"s": {"m": "100"}}))
+            assert len(one.slices()) == 1
 
     run(scenario)
