@@ -13,6 +13,7 @@ COMMANDS = {
     "status": "dray.cli.status",
     "down": "dray.cli.down",
     "delete": "dray.cli.delete",
+    "snapshot": "dray.cli.snapshot",
     "kubectl": "dray.cli.kubectl",
     "apiserver": "dray.cli.apiserver",
     "scheduler": "dray.cli.scheduler",
@@ -22,7 +23,7 @@ COMMANDS = {
     "verify": "dray.cli.verify",
 }
 SECTIONS = {
-    "Start here": ("tutorial", "up", "status", "down", "delete", "kubectl"),
+    "Start here": ("tutorial", "up", "status", "down", "delete", "snapshot", "kubectl"),
     "Roles, each alone, against any Kubernetes": (
         "apiserver",
         "scheduler",
@@ -58,6 +59,7 @@ HELP = {
     "status": "Show the clusters and what runs in them.",
     "down": "Stop a cluster; its data stays.",
     "delete": "Stop a cluster and delete its data.",
+    "snapshot": "Copy a cluster to a file, and back.",
     "kubectl": "The everyday part of kubectl, built in.",
     "apiserver": "The API server.",
     "scheduler": "The scheduler.",

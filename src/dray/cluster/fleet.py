@@ -31,7 +31,8 @@ def find_clusters() -> Iterator[ClusterState]:
     for root in sorted(parent.iterdir()):
         layout = Layout(root)
         spec = layout.read_spec() if root.is_dir() else None
-        if spec is not None:
+        # Data that a restore moved aside still bear the cluster's name, but are no cluster to be had by it.
+        if spec is not None and spec.name == root.name:
             yield state_of(layout, spec)
 
 

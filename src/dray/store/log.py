@@ -1,7 +1,8 @@
 """The store's file: an append-only log of object versions in SQLite, and who may have it open.
 
 One row a change, keyed by revision. A batch of changes is one transaction with `synchronous=FULL`, so once `append`
-returns they survive a crash of the machine. Rows that left the history window are deleted with a later batch; the
+returns they survive a crash of the machine. Each row carries a checksum of all it says, so that a damaged disk is noticed
+when the log is read, never served. Rows that left the history window are deleted with a later batch; the
 `floors` table remembers, for each resource, up to which revision that may have happened.
 """
 
@@ -10,6 +11,7 @@ import dataclasses
 import fcntl
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,8 +19,13 @@ from dray.store.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked, 
 
 DATABASE = "state.db"
 LOCK = "lock"
-LAYOUT = 1
-"""Of the tables below; a database with a higher one was written by a newer dray."""
+LAYOUT = 2
+"""Of the tables below; a database with another one was written by another version of dray."""
+
+EVERY_RESOURCE = ""
+"""In `floors`: the floor of resources that have none of their own, or a lower one."""
+
+CURE = "restore a copy (dray snapshot restore), or move it away to start empty"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log (
@@ -26,7 +33,8 @@ CREATE TABLE IF NOT EXISTS log (
     resource TEXT NOT NULL,
     path TEXT NOT NULL,
     deleted INTEGER NOT NULL,
-    data BLOB NOT NULL
+    data BLOB NOT NULL,
+    checksum INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS floors (resource TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
 """
@@ -39,6 +47,11 @@ class Row:
     path: str
     deleted: bool
     data: bytes
+
+    @property
+    def checksum(self) -> int:
+        head = f"{self.revision}\0{self.resource}\0{self.path}\0{int(self.deleted)}\0".encode()
+        return zlib.crc32(self.data, zlib.crc32(head))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,10 +86,16 @@ class Log:
 
     def rows(self) -> Iterator[Row]:
         """Every row, oldest first. Raises StoreCorrupt."""
-        query = "SELECT revision, resource, path, deleted, data FROM log ORDER BY revision"
+        query = "SELECT revision, resource, path, deleted, data, checksum FROM log ORDER BY revision"
         with self._translated():
-            for revision, resource, path, deleted, data in self._connection.execute(query):
-                yield Row(revision, resource, path, bool(deleted), data)
+            for revision, resource, path, deleted, data, checksum in self._connection.execute(query):
+                row = Row(revision, resource, path, bool(deleted), data)
+                if not isinstance(data, bytes) or row.checksum != checksum:
+                    raise StoreCorrupt(
+                        f"{self.directory / DATABASE} is damaged: {resource} {path} at revision "
+                        f"{revision} is not what was written; {CURE}"
+                    )
+                yield row
 
     def floors(self) -> dict[str, int]:
         with self._translated():
@@ -86,8 +105,8 @@ class Log:
         """Store all of it or nothing. Raises StoreFull, StoreUnavailable or StoreCorrupt."""
         with self._translated(), self._transaction() as connection:
             connection.executemany(
-                "INSERT INTO log VALUES (?, ?, ?, ?, ?)",
-                [(row.revision, row.resource, row.path, row.deleted, row.data) for row in rows],
+                "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)",
+                [(row.revision, row.resource, row.path, row.deleted, row.data, row.checksum) for row in rows],
             )
             for compaction in compactions:
                 connection.executemany(
@@ -96,6 +115,15 @@ class Log:
                 connection.executemany(
                     "INSERT OR REPLACE INTO floors VALUES (?, ?)", list(compaction.floors.items())
                 )
+
+    def forget_history(self, revision: int) -> None:
+        """Keep the present objects only, with a floor for every resource, those that have no objects yet included."""
+        with self._translated(), self._transaction() as connection:
+            connection.execute(
+                "DELETE FROM log WHERE deleted OR revision NOT IN (SELECT max(revision) FROM log GROUP BY resource, path)"
+            )
+            connection.execute("DELETE FROM floors")
+            connection.execute("INSERT INTO floors VALUES (?, ?)", (EVERY_RESOURCE, revision))
 
     def close(self) -> None:
         try:
@@ -119,30 +147,75 @@ class Log:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise _translate(error, self.directory / DATABASE) from error
 
 
 def _connect(database: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+        # What is no text any more is noticed by the checksum of its row, which can name the revision.
+        connection.text_factory = lambda raw: raw.decode(errors="replace")
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             layout = connection.execute("PRAGMA user_version").fetchone()[0]
-            if layout > LAYOUT:
+            if layout not in (0, LAYOUT):
                 raise StoreCorrupt(
                     f"{database} has layout {layout}, but this version of dray reads layout {LAYOUT}: "
                     "start the version that wrote it, or another data directory"
                 )
+            _check_structure(connection, database)
             connection.executescript(_SCHEMA)
             connection.execute(f"PRAGMA user_version = {LAYOUT}")
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
+    except _FAILURES as error:
         raise _translate(error, database) from error
     return connection
+
+
+def _check_structure(connection: sqlite3.Connection, database: Path) -> None:
+    """Pages that lost rows without a trace in those that are left. Raises StoreCorrupt."""
+    finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if finding != "ok":
+        raise StoreCorrupt(f"{database} is damaged ({finding.splitlines()[-1].strip()}); {CURE}")
+
+
+def copy_database(directory: Path, target: Path) -> None:
+    """Write what is on the disk of `directory` now to the new file `target`, while others may go on writing there.
+
+    Raises StoreUnavailable (also when there is no database), StoreFull or StoreCorrupt.
+    """
+    source = directory / DATABASE
+    try:
+        with contextlib.closing(sqlite3.connect(f"{source.as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+    except _FAILURES as error:
+        raise _translate(error, source) from error
+
+
+def start_above(directory: Path, revision: int) -> None:
+    """Let the closed database in `directory` go on above `revision`, with all history up to there forgotten.
+
+    A client that has seen later revisions than a restored copy holds is then told to list anew, instead of waiting for
+    revisions that mean something else by now. Raises as `Log.open` does.
+    """
+    log = Log.open(directory)
+    try:
+        log.forget_history(revision)
+    finally:
+        log.close()
+
+
+def last_revision(directory: Path) -> int:
+    """Of the closed database in `directory`, every row of which is read. Raises as `Log.open` and `Log.rows` do."""
+    log = Log.open(directory)
+    try:
+        return max([row.revision for row in log.rows()] + list(log.floors().values()), default=0)
+    finally:
+        log.close()
 
 
 def _acquire(path: Path) -> int:
@@ -165,13 +238,19 @@ def _acquire(path: Path) -> int:
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_FORMAT}
 
 
-def _translate(error: sqlite3.Error, database: Path) -> StoreError:
+_FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""The second where SQLite's own message quotes what it cannot read."""
+
+
+def _translate(error: sqlite3.Error | UnicodeDecodeError, database: Path) -> StoreError:
     # The low byte is the primary code; the rest refines it.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return StoreFull(f"no room to write {database}: free some space on its disk")
-    if code in _CORRUPT or (code == sqlite3.SQLITE_ERROR and "no such" in str(error)):
-        return StoreCorrupt(
-            f"{database} is damaged ({error}): restore it from a backup, or move it away to start empty"
-        )
+    if (
+        isinstance(error, UnicodeDecodeError)
+        or code in _CORRUPT
+        or (code == sqlite3.SQLITE_ERROR and "no such" in str(error))
+    ):
+        return StoreCorrupt(f"{database} is damaged ({error}); {CURE}")
     return StoreUnavailable(f"cannot write {database}: {error}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dray.store.backend import FIRST_REVISION, HISTORY_WINDOW
 from dray.store.errors import StoreClosed, StoreCorrupt, StoreError
-from dray.store.log import Compaction, Log
+from dray.store.log import CURE, EVERY_RESOURCE, Compaction, Log
 from dray.store.memory import State, change
 from dray.store.record import Event, Object, Record, seal, unseal
 from dray.store.table import Page, Watch
@@ -151,18 +151,19 @@ def _report(ticket: Ticket, failure: StoreError | None) -> None:
 
 def _replay(log: Log, history: int) -> State:
     """The state that the log describes. Raises StoreCorrupt."""
-    state = State(history)
     floors = log.floors()
+    lowest = max(FIRST_REVISION, floors.pop(EVERY_RESOURCE, FIRST_REVISION))
+    state = State(history, lowest)
     for resource, floor in floors.items():
-        state.table(resource).floor = floor
-    revision = max(floors.values(), default=FIRST_REVISION)
+        state.table(resource).floor = max(floor, lowest)
+    revision = max([lowest, *floors.values()])
     for row in log.rows():
         try:
             record = unseal(row.path, row.revision, row.data)
         except ValueError as error:
             raise StoreCorrupt(
                 f"{log.directory}: {row.resource} {row.path} at revision {row.revision} cannot be read "
-                f"({error}): restore the directory from a backup, or move it away to start empty"
+                f"({error}); {CURE}"
             ) from error
         table = state.table(row.resource)
         table.load(record, row.deleted, is_history=row.revision > table.floor)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dray.store.errors import Compacted, StoreClosed, StoreCorrupt, StoreFull, StoreLocked, StoreUnavailable
-from dray.store.log import Log
+from dray.store.log import Log, Row
 from dray.store.sqlite import SqliteStore
 from tests.unit.store.builders import config_map
 
@@ -52,6 +52,7 @@ def test_a_killed_process_loses_no_acknowledged_write(tmp_path: Path) -> None:
     script = f"""
 import asyncio, os
 from pathlib import Path
+from dray.store.log import Log, Row
 from dray.store.sqlite import SqliteStore
 
 async def main():
@@ -122,14 +123,11 @@ async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_row_that_is_no_object_is_named(tmp_path: Path) -> None:
-    store = SqliteStore.open(tmp_path)
-    record = await store.create(CM, "ns/a", config_map("a"))
-    await store.close()
-    with sqlite3.connect(tmp_path / "state.db") as connection:
-        connection.execute("UPDATE log SET data = x'7b'")
-    connection.close()
+    log = Log.open(tmp_path)
+    log.append([Row(101, CM, "ns/a", False, b"{")])
+    log.close()
 
-    with pytest.raises(StoreCorrupt, match=f"configmaps ns/a at revision {record.revision}"):
+    with pytest.raises(StoreCorrupt, match="configmaps ns/a at revision 101 cannot be read"):
         SqliteStore.open(tmp_path)
 
 
