@@ -11,8 +11,9 @@ driver how registration ended. Faults can be switched on: an old kubelet, one th
 """
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +24,11 @@ from dray.kits.tasks import TaskSet
 from dray.sdk.claims import ClaimRef
 from dray.sdk.options import Options
 from dray.wire.kubelet import DRA, HEALTH, REGISTRATION, SERVICE_DRA
-from dray.wire.rpc import UnixChannel
+from dray.wire.rpc import Stub, UnixChannel
 
 POLL_SECONDS: Final = 0.01
+RETRY_SECONDS: Final = 0.5
+"""Until a registration that failed is tried again."""
 GET_INFO_SECONDS: Final = 1.0
 CALL_SECONDS: Final = 45.0
 
@@ -69,18 +72,32 @@ class Plugin:
             request.claims.add(namespace=ref.namespace, uid=ref.uid, name=ref.name)
         return await self._stub.call(method, request, timeout=timeout)
 
-    async def health(self, version: str = "v1") -> AsyncIterator[dict[str, tuple[int, str]]]:
+    async def health(self, version: str = "v1") -> AsyncGenerator[dict[str, tuple[int, str]], None]:
         """Device name -> (health, message), for each message of the health stream."""
+        async with contextlib.aclosing(self.health_messages(version)) as stream:
+            async for message in stream:
+                yield {entry.device.device_name: (entry.health, entry.message) for entry in message.devices}
+
+    async def health_messages(self, version: str = "v1") -> AsyncGenerator[Any, None]:
+        """The NodeWatchResourcesResponses of the health stream. Raises grpc.aio.AioRpcError."""
         stub = self._channel.stub(HEALTH[version], "DRAResourceHealth")
         stream = stub.stream("NodeWatchResources")
         try:
             async for message in stream:
-                yield {entry.device.device_name: (entry.health, entry.message) for entry in message.devices}
+                yield message
         finally:
             stream.cancel()
 
     async def close(self) -> None:
         await self._channel.close()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Registration:
+    inode: int
+    plugin: Plugin | None
+    """None while it failed."""
+    again_at: float
 
 
 class FakeKubelet:
@@ -93,11 +110,15 @@ class FakeKubelet:
         """The versions of the DRA service that this kubelet knows."""
         self.refusal = ""
         """Not empty: refuse every registration with this reason."""
+        self.impatience = 0
+        """How many of the next GetInfo calls are given up at once, as if the connection broke."""
+        self.get_info_seconds: list[float] = []
+        """How long each successful GetInfo took."""
         self.notifications: list[tuple[str, bool, str]] = []
         """(driver, registered, error) of every NotifyRegistrationStatus sent."""
         self.failures: list[str] = []
         """What went wrong with registrations."""
-        self._plugins: dict[Path, tuple[int, Plugin | None]] = {}
+        self._plugins: dict[Path, _Registration] = {}
         self._changed = asyncio.Event()
         self._tasks = TaskSet("fake-kubelet")
 
@@ -122,8 +143,8 @@ class FakeKubelet:
         await self._tasks.stop()
         await self._forget(list(self._plugins))
 
-    async def plugin(self, driver: str, timeout: float = 10.0) -> Plugin:
-        """The newest registered instance of `driver`, waiting for one."""
+    async def plugin(self, driver: str = "", timeout: float = 10.0) -> Plugin:
+        """The newest registered instance of `driver` ("" for any), waiting for one. Raises TimeoutError."""
         async with asyncio.timeout(timeout):
             while not (found := self.instances(driver)):
                 self._changed.clear()
@@ -137,10 +158,10 @@ class FakeKubelet:
                 self._changed.clear()
                 await self._changed.wait()
 
-    def instances(self, driver: str) -> list[Plugin]:
-        return [
-            plugin for _, plugin in self._plugins.values() if plugin is not None and plugin.driver == driver
-        ]
+    def instances(self, driver: str = "") -> list[Plugin]:
+        """Those registered, of `driver` ("" for any), the newest last."""
+        plugins = (one.plugin for one in self._plugins.values())
+        return [plugin for plugin in plugins if plugin is not None and driver in ("", plugin.driver)]
 
     async def restart(self) -> None:
         """Forget every plugin, as a kubelet does; the next look at the registry finds them again."""
@@ -148,33 +169,39 @@ class FakeKubelet:
 
     async def _forget(self, paths: Iterable[Path]) -> None:
         for path in paths:
-            _, plugin = self._plugins.pop(path)
+            plugin = self._plugins.pop(path).plugin
             if plugin is not None:
                 await plugin.close()
         self._changed.set()
 
     async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             present = dict(self._sockets())
             await self._forget(
-                [path for path, (inode, _) in self._plugins.items() if present.get(path) != inode]
+                [path for path, known in self._plugins.items() if present.get(path) != known.inode]
             )
             for path, inode in present.items():
-                if path not in self._plugins:
-                    self._plugins[path] = (inode, await self._register(path))
+                known = self._plugins.get(path)
+                if known is None or (known.plugin is None and loop.time() >= known.again_at):
+                    # A plugin that was accepted goes last: the newest is called.
+                    plugin = await self._register(path)
+                    self._plugins.pop(path, None)
+                    self._plugins[path] = _Registration(inode, plugin, loop.time() + RETRY_SECONDS)
                     self._changed.set()
             await asyncio.sleep(POLL_SECONDS)
 
     def _sockets(self) -> Iterable[tuple[Path, int]]:
         for path in sorted(self.registry.rglob("*")):
-            if not path.name.startswith(".") and path.is_socket():
-                yield path, path.stat().st_ino
+            with contextlib.suppress(FileNotFoundError):
+                if not path.name.startswith(".") and path.is_socket():
+                    yield path, path.stat().st_ino
 
     async def _register(self, path: Path) -> Plugin | None:
         channel = UnixChannel(path)
         stub = channel.stub(REGISTRATION, "Registration")
         try:
-            info = await stub.call("GetInfo", timeout=GET_INFO_SECONDS)
+            info = await self._get_info(stub)
             plugin = self._accept(path, info)
             error = "" if isinstance(plugin, Plugin) else plugin
             self.notifications.append((info.name, not error, error))
@@ -186,6 +213,15 @@ class FakeKubelet:
         finally:
             await channel.close()
         return plugin if isinstance(plugin, Plugin) else None
+
+    async def _get_info(self, stub: Stub) -> Any:
+        if self.impatience:
+            self.impatience -= 1
+            return await stub.call("GetInfo", timeout=0.0)
+        started = asyncio.get_running_loop().time()
+        info = await stub.call("GetInfo", timeout=GET_INFO_SECONDS)
+        self.get_info_seconds.append(asyncio.get_running_loop().time() - started)
+        return info
 
     def _accept(self, path: Path, info: Any) -> Plugin | str:
         """The plugin that `info` describes, or why it is refused."""
