@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 
 
-@click.group(epilog="Examples:  dray verify alloc alloc-dev.jsonl.gz")
+@click.group(epilog="Examples:  dray verify alloc alloc-dev.jsonl.gz  |  dray verify cel cel-dev.jsonl.gz")
 def command() -> None:
     """Replay recordings of the real Kubernetes and print what disagrees. Exit code 1 on any failure."""
 
@@ -31,6 +31,17 @@ def _finish(passed: int, failures: Sequence[object], max_shown: int) -> None:
 def alloc(file: pathlib.Path, max_shown: int) -> None:
     """Allocation: which devices each claim gets, or why none (.jsonl or .jsonl.gz)."""
     from dray.testing.corpus_alloc import replay
+
+    report = replay(file)
+    _finish(report.passed, report.disagreements, max_shown)
+
+
+@command.command()
+@click.argument("file", type=_FILE)
+@_LIMIT
+def cel(file: pathlib.Path, max_shown: int) -> None:
+    """CEL: what each expression compiles to, costs and answers (.jsonl or .jsonl.gz)."""
+    from dray.testing.corpus_cel import replay
 
     report = replay(file)
     _finish(report.passed, report.disagreements, max_shown)
