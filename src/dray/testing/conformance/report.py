@@ -103,13 +103,13 @@ def _test_case(outcome: Outcome) -> ElementTree.Element:
         time=f"{outcome.seconds:.3f}",
     )
     if outcome.verdict is Verdict.FAILED:
-        failure = ElementTree.SubElement(element, "failure", message=outcome.why)
+        failure = ElementTree.SubElement(element, "failure", message=_printable(outcome.why))
         failure.text = f"{outcome.title}\n\n{_printable(outcome.log)}"
     elif outcome.verdict is Verdict.SKIPPED:
-        ElementTree.SubElement(element, "skipped", message=outcome.why)
+        ElementTree.SubElement(element, "skipped", message=_printable(outcome.why))
     elif outcome.verdict is Verdict.WARNING:
         output = ElementTree.SubElement(element, "system-out")
-        output.text = f"warning: {outcome.why}\n\n{_printable(outcome.log)}"
+        output.text = _printable(f"warning: {outcome.why}\n\n{outcome.log}")
     return element
 
 

@@ -245,7 +245,12 @@ class Stage:
 
     async def prepared(self, plugin: Plugin, claim: Object) -> list[Any]:
         """The devices in the driver's answer, which is as the contract wants it."""
-        devices = (await self.answers(plugin.prepare(claim), "prepare"))[uid_of(claim)]
+        answer = await self.answers(plugin.prepare(claim), "prepare")
+        if set(answer) != {uid_of(claim)}:
+            raise Violation(
+                f"the answer must have one entry, for claim {uid_of(claim)}; it has entries for {sorted(answer)}"
+            )
+        devices = answer[uid_of(claim)]
         check_reply(claim, devices, self.driver, plugin.version, self.kubelet.cdi_root)
         return devices
 
