@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from dray.sdk.errors import ClaimError, ConfigError
     from dray.sdk.metadata import read_metadata
-    from dray.sdk.options import Options
+    from dray.sdk.options import Flag, OptionError, Options
     from dray.sdk.plugin import KubeletPlugin
     from dray.sdk.program import run
 
@@ -46,9 +46,11 @@ __all__ = [
     "DeviceStatus",
     "Driver",
     "Failed",
+    "Flag",
     "Health",
     "KubeletPlugin",
     "NetworkData",
+    "OptionError",
     "Options",
     "Pool",
     "PreparedDevice",
@@ -77,9 +79,11 @@ _HOMES = {
     "DeviceStatus": "driver",
     "Driver": "driver",
     "Failed": "binding",
+    "Flag": "options",
     "Health": "driver",
     "KubeletPlugin": "plugin",
     "NetworkData": "conditions",
+    "OptionError": "options",
     "Options": "options",
     "Pool": "devices",
     "PreparedDevice": "driver",

@@ -3,7 +3,7 @@
     if __name__ == "__main__":
         run(Lamps())
 
-A driver with flags of its own parses them with `options.parse` and calls `serve` itself.
+A driver with flags of its own is made of them: `run(lambda values: Lamps(values["watts"]), [Flag("watts", ...)])`.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from dray.api.errors import StatusError
@@ -21,7 +22,7 @@ from dray.client.versions import TRUST_SECONDS, VersionedClient
 from dray.kits import klog
 from dray.sdk.driver import Driver
 from dray.sdk.errors import PublishError
-from dray.sdk.options import COMMON_FLAGS, OptionError, Options, options_from, parse
+from dray.sdk.options import COMMON_FLAGS, Flag, OptionError, Options, options_from, parse
 from dray.sdk.plugin import KubeletPlugin
 
 log = logging.getLogger("dray.sdk.program")
@@ -31,11 +32,18 @@ _SPLIT_COUNTERS_SINCE: Final = 35
 """The minor version of Kubernetes from which counter sets have slices of their own."""
 
 
-def run(driver: Driver) -> None:
-    """Run `driver` with the common flags until it is told to stop; ends the process with 1 after an error."""
+def run(driver: Driver | Callable[[Mapping[str, Any]], Driver], flags: Sequence[Flag] = ()) -> None:
+    """Run `driver` with the common flags until it is told to stop; ends the process with 1 after an error.
+
+    With `flags` of its own, `driver` may be a function of all parsed values (attribute -> value) that returns the
+    driver; an OptionError from it is a usage error.
+    """
     program = os.path.basename(sys.argv[0])
     try:
-        options = options_from(parse(COMMON_FLAGS, sys.argv[1:], os.environ, program))
+        values = parse((*COMMON_FLAGS, *flags), sys.argv[1:], os.environ, program)
+        options = options_from(values)
+        if not isinstance(driver, Driver):
+            driver = driver(values)
     except OptionError as error:
         sys.exit(f"Error: {error}")
     klog.configure(

@@ -5,7 +5,8 @@ import importlib
 import click
 
 SECTIONS = {
-    "Test a driver": {
+    "Write and test a driver": {
+        "new": "Make a project for a new driver: code, tests, image, chart.",
         "test": "Try any driver against the contract with kubelets.",
     },
     "Drivers that come with dray": {
@@ -33,7 +34,7 @@ class _LazyGroup(click.Group):
 
 @click.group(
     cls=_LazyGroup,
-    epilog="Examples:  dray driver test -- ./my-driver --node {node}",
+    epilog="Examples:  dray driver new lamps.example.com  |  dray driver test -- ./my-driver --node {node}",
 )
 def command() -> None:
     """DRA drivers: write one, test one, run one."""
