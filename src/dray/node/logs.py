@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,6 @@ from typing import Final
 from dray.api.meta import parse_time
 
 POLL_SECONDS: Final = 0.1
-
-
-class LogUnavailable(Exception):
-    """The log cannot be read any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +38,70 @@ class LogOptions:
 
 
 async def read_log(path: Path, options: LogOptions, is_running: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """Pieces of the log; with `follow` until the container has ended."""
+    """Pieces of the log; with `follow` until the container has ended and all it said was read."""
     left = options.limit_bytes
-    entries = [entry for file in _files(path) for entry in _entries(file.read_bytes(), options)]
-    if options.tail is not None:
-        entries = _last_lines(entries, options.tail)
-    for text, _ in entries:
-        piece = text if left is None else text[:left]
-        if piece:
-            yield piece
+    async for piece in _pieces(path, options, is_running):
+        yield piece if left is None else piece[:left]
         if left is not None:
             left -= len(piece)
             if left <= 0:
                 return
-    if options.follow:
-        async for piece in _follow(path, options, is_running):
-            yield piece
+
+
+async def _pieces(path: Path, options: LogOptions, is_running: Callable[[], bool]) -> AsyncIterator[bytes]:
+    reader = _LogReader(path)
+    # Asked before reading: what is written between the two is then read in the next round.
+    running = is_running()
+    entries = list(_entries(reader.read(), options))
+    for text, _ in entries if options.tail is None else _last_lines(entries, options.tail):
+        yield text
+    while options.follow and running:
+        await asyncio.sleep(POLL_SECONDS)
+        running = is_running()
+        for text, _ in _entries(reader.read(), options):
+            yield text
+
+
+class _LogReader:
+    """Reads a log from its beginning, on and on, through rotations."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode = 0
+        self._offset = 0
+
+    def read(self) -> bytes:
+        """Every whole record that was not read before."""
+        return b"".join(self._read(file) for file in self._unread())
+
+    def _unread(self) -> list[Path]:
+        files = _files(self._path)
+        for index, file in enumerate(files):
+            if _inode(file) == self._inode:
+                return files[index:]
+        # At the beginning; or so far behind that the file read last is gone, and all there are are newer.
+        return files
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            with path.open("rb") as file:
+                inode = os.fstat(file.fileno()).st_ino
+                if inode != self._inode:
+                    self._inode, self._offset = inode, 0
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return b""
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return whole
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def _files(path: Path) -> list[Path]:
@@ -95,31 +140,3 @@ def _last_lines(entries: list[tuple[bytes, bool]], count: int) -> list[tuple[byt
                 break
         kept.append(entry)
     return kept[::-1] if count else []
-
-
-async def _follow(path: Path, options: LogOptions, is_running: Callable[[], bool]) -> AsyncIterator[bytes]:
-    inode, offset = _position(path)
-    while True:
-        ended = not is_running()
-        current, size = _position(path)
-        if current != inode:
-            inode, offset = current, 0
-        if size > offset:
-            with path.open("rb") as file:
-                file.seek(offset)
-                data = file.read()
-            whole = data[: data.rfind(b"\n") + 1]
-            offset += len(whole)
-            for text, _ in _entries(whole, options):
-                yield text
-        elif ended:
-            return
-        await asyncio.sleep(POLL_SECONDS)
-
-
-def _position(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return 0, 0
-    return status.st_ino, status.st_size

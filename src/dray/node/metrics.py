@@ -42,8 +42,11 @@ class NodeMetrics:
             ("socket_path", "state"),
             collect=self._plugins,
         )
-        self.running_pods = self.registry.gauge(
-            "kubelet_running_pods", "Number of pods that have a running pod sandbox"
+        self.running_pods_now: Callable[[], int] = int
+        self.registry.gauge(
+            "kubelet_running_pods",
+            "Number of pods that have a running pod sandbox",
+            collect=lambda: {(): self.running_pods_now()},
         )
         self.pod_start = self.registry.histogram(
             "kubelet_pod_start_duration_seconds",

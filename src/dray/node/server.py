@@ -1,47 +1,47 @@
-"""The node's own HTTPS server: logs of containers, programs run in them, health.
+"""The node's own HTTPS server: logs of containers, programs run in them, its pods, its metrics.
 
-Who may ask is decided by the configuration's authorizer, from the client certificate. exec and attach speak Kubernetes'
-WebSocket protocol (v5.channel.k8s.io, and v4): the first byte of a message is its channel.
+Who may ask is decided by the configuration's authorizer, from the client certificate. Which attempt of a container a
+log is of is decided here; how it is read is `logs`, and how streams go over the wire is `streams`.
 """
 
-import asyncio
-import contextlib
-import json
-from collections.abc import AsyncIterator
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from dray.api.meta import name_of, namespace_of
+from dray.api.meta import Object, uid_of
+from dray.node import streams
 from dray.node.config import Caller, NodeConfig
-from dray.node.logs import LogOptions, LogUnavailable, read_log
-from dray.node.runtime.protocol import Container, ContainerState, Runtime, RuntimeFailure, Session
+from dray.node.logs import LogOptions, read_log
+from dray.node.metrics import NodeMetrics
+from dray.node.pods.table import PodTable
+from dray.node.pods.view import attempts_of
+from dray.node.runtime.protocol import Container, ContainerState, Runtime, RuntimeFailure
 
-PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
-STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
-
-
-class Agent(Protocol):
-    config: NodeConfig
-    runtime: Runtime
-    workers: Any
+_SUBRESOURCES: Final = {"metrics": "metrics"}
+"""First part of the path -> the subresource of nodes that guards it; all others `proxy`."""
 
 
 class NodeServer:
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
+    def __init__(self, config: NodeConfig, runtime: Runtime, pods: PodTable, metrics: NodeMetrics) -> None:
+        self._config = config
+        self._runtime = runtime
+        self._pods = pods
+        self._metrics = metrics
         self._runner: web.AppRunner | None = None
         self.port = 0
 
     async def start(self) -> None:
         app = web.Application(middlewares=[self._authorize])
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
-        for verb in ("exec", "attach"):
-            app.router.add_get(f"/{verb}/{{namespace}}/{{pod}}/{{container}}", getattr(self, f"_{verb}"))
+        app.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
+        app.router.add_get("/attach/{namespace}/{pod}/{container}", self._attach)
+        app.router.add_get("/pods", self._list_pods)
+        app.router.add_get("/metrics", self._show_metrics)
         app.router.add_get("/healthz", _healthz)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        config = self._agent.config
+        config = self._config
         await web.TCPSite(
             self._runner, config.bind_address, config.port, ssl_context=config.server_ssl
         ).start()
@@ -53,84 +53,123 @@ class NodeServer:
 
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        authorize = self._agent.config.authorize
+        authorize = self._config.authorize
         if request.path != "/healthz" and authorize is not None:
-            verb = "get" if request.path.startswith("/containerLogs") else "create"
-            if not await authorize(_caller(request), verb, "proxy"):
+            part = request.path.split("/")[1]
+            verb = "create" if part in ("exec", "attach") else "get"
+            if not await authorize(_caller(request), verb, _SUBRESOURCES.get(part, "proxy")):
                 return web.Response(status=403, text="Forbidden")
         response: web.StreamResponse = await handler(request)
         return response
 
-    def _containers(self, request: web.Request) -> list[Container]:
-        """Attempts of the container, newest first."""
-        wanted = request.match_info
-        for worker in self._agent.workers.values():
-            if (namespace_of(worker.pod), name_of(worker.pod)) == (wanted["namespace"], wanted["pod"]):
-                found = [
-                    each
-                    for each in self._agent.runtime.containers(worker.pod["metadata"]["uid"])
-                    if each.name == wanted["container"]
-                ]
-                return sorted(found, key=lambda each: each.attempt, reverse=True)
-        raise web.HTTPNotFound(text=f'pod "{wanted["pod"]}" not found')
+    def _pod(self, request: web.Request) -> Object:
+        namespace, name = request.match_info["namespace"], request.match_info["pod"]
+        pod = self._pods.find(namespace, name)
+        if pod is None:
+            raise web.HTTPNotFound(text=f'pod "{name}" not found in namespace "{namespace}"')
+        return pod
+
+    def _attempts(self, pod: Object, name: str) -> list[Container]:
+        """Of one container, newest first."""
+        return attempts_of(name, self._runtime.containers(uid_of(pod)))
+
+    # --- logs ---
 
     async def _logs(self, request: web.Request) -> web.StreamResponse:
-        options = LogOptions.from_query(request.query)
-        attempts = self._containers(request)
-        index = 1 if options.previous else 0
-        name, pod = request.match_info["container"], request.match_info["pod"]
-        if len(attempts) <= index:
-            if options.previous:
-                raise web.HTTPBadRequest(
-                    text=f'previous terminated container "{name}" in pod "{pod}" not found'
-                )
-            raise web.HTTPBadRequest(
-                text=f'container "{name}" in pod "{pod}" is waiting to start: ContainerCreating'
-            )
-        container = attempts[index]
+        try:
+            options = LogOptions.from_query(request.query)
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=f"the log options cannot be read: {error}") from None
+        container = self._logged(self._pod(request), request.match_info["container"], options)
         response = web.StreamResponse(headers={"Content-Type": "text/plain"})
         await response.prepare(request)
-
-        def is_running() -> bool:
-            current = next(
-                (
-                    each
-                    for each in self._agent.runtime.containers(container.pod.uid)
-                    if each.id == container.id
-                ),
-                None,
-            )
-            return current is not None and current.state is not ContainerState.EXITED
-
-        with contextlib.suppress(LogUnavailable, ConnectionError):
-            async for chunk in read_log(container.log_path, options, is_running):
+        try:
+            async for chunk in read_log(container.log_path, options, lambda: self._is_running(container)):
                 await response.write(chunk)
-        await response.write_eof()
+            await response.write_eof()
+        except ConnectionError:
+            # Whoever read it has gone.
+            pass
         return response
+
+    def _logged(self, pod: Object, name: str, options: LogOptions) -> Container:
+        """The attempt whose log is meant: the newest that has one."""
+        attempts = self._attempts(pod, name)
+        ended = [each for each in attempts if each.state is ContainerState.EXITED]
+        pod_name = pod["metadata"]["name"]
+        if options.previous:
+            previous = [each for each in ended if each is not attempts[0]] or (
+                ended if _is_waiting(pod, name) else []
+            )
+            if not previous:
+                raise web.HTTPBadRequest(
+                    text=f'previous terminated container "{name}" in pod "{pod_name}" not found'
+                )
+            return previous[0]
+        if not attempts:
+            raise web.HTTPBadRequest(text=_not_started(pod, name))
+        return attempts[0]
+
+    def _is_running(self, container: Container) -> bool:
+        now = (each for each in self._runtime.containers(container.pod.uid) if each.id == container.id)
+        return any(each.state is not ContainerState.EXITED for each in now)
+
+    # --- exec and attach ---
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
         container = self._running(request)
         stdin, terminal = _flag(request, "input", "stdin"), _flag(request, "tty")
         try:
-            command = request.query.getall("command")
-            session = await self._agent.runtime.execute(container.id, command, stdin=stdin, terminal=terminal)
+            command = request.query.getall("command", [])
+            session = await self._runtime.execute(container.id, command, stdin=stdin, terminal=terminal)
         except RuntimeFailure as failure:
-            return await _stream(request, None, failure=str(failure))
-        return await _stream(request, session)
+            return await streams.refuse(request, str(failure))
+        return await streams.serve(request, session)
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
         container = self._running(request)
         try:
-            session = await self._agent.runtime.attach(container.id, stdin=_flag(request, "input", "stdin"))
+            session = await self._runtime.attach(container.id, stdin=_flag(request, "input", "stdin"))
         except RuntimeFailure as failure:
-            return await _stream(request, None, failure=str(failure))
-        return await _stream(request, session)
+            return await streams.refuse(request, str(failure))
+        return await streams.serve(request, session)
 
     def _running(self, request: web.Request) -> Container:
-        attempts = self._containers(request)
-        if not attempts:
-            raise web.HTTPNotFound(text=f'container not found ("{request.match_info["container"]}")')
+        name = request.match_info["container"]
+        attempts = self._attempts(self._pod(request), name)
+        if not attempts or attempts[0].state is not ContainerState.RUNNING:
+            raise web.HTTPNotFound(text=f'container not found ("{name}")')
         return attempts[0]
+
+    # --- about the node ---
+
+    async def _list_pods(self, request: web.Request) -> web.Response:
+        items = [worker.pod for worker in self._pods.workers()]
+        return web.json_response({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
+
+    async def _show_metrics(self, request: web.Request) -> web.Response:
+        return web.Response(text=self._metrics.render(), content_type="text/plain")
+
+
+def _waiting_state(pod: Object, name: str) -> Mapping[str, Any]:
+    """Why a container of the pod waits, as its status says; empty when it does not."""
+    status = pod.get("status") or {}
+    entries = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    found: Mapping[str, Any] = next((entry for entry in entries if entry["name"] == name), {})
+    waiting: Mapping[str, Any] = (found.get("state") or {}).get("waiting") or {}
+    return waiting
+
+
+def _not_started(pod: Object, name: str) -> str:
+    reason = _waiting_state(pod, name).get("reason") or "ContainerCreating"
+    about = f'container "{name}" in pod "{pod["metadata"]["name"]}"'
+    if reason in ("ErrImagePull", "ImagePullBackOff", "InvalidImageName"):
+        return f"{about} is waiting to start: image can't be pulled"
+    return f"{about} is waiting to start: {reason}"
+
+
+def _is_waiting(pod: Object, name: str) -> bool:
+    return bool(_waiting_state(pod, name))
 
 
 def _flag(request: web.Request, *names: str) -> bool:
@@ -149,62 +188,3 @@ def _caller(request: web.Request) -> Caller:
 
 async def _healthz(request: web.Request) -> web.Response:
     return web.Response(text="ok")
-
-
-async def _stream(request: web.Request, session: Session | None, failure: str = "") -> web.WebSocketResponse:
-    socket = web.WebSocketResponse(protocols=PROTOCOLS)
-    await socket.prepare(request)
-    if session is None:
-        status: Any = {
-            "metadata": {},
-            "status": "Failure",
-            "reason": "InternalError",
-            "message": f"error executing command in container: {failure}",
-        }
-        await socket.send_bytes(bytes([ERROR]) + json.dumps(status).encode())
-        await socket.close()
-        return socket
-    reading = asyncio.create_task(_read(socket, session))
-    try:
-        await asyncio.gather(_send(socket, STDOUT, session.stdout()), _send(socket, STDERR, session.stderr()))
-        await socket.send_bytes(bytes([ERROR]) + json.dumps(_exit_status(await session.wait())).encode())
-    except ConnectionError:
-        pass
-    finally:
-        reading.cancel()
-        await session.close()
-        await socket.close()
-    return socket
-
-
-async def _send(socket: web.WebSocketResponse, channel: int, chunks: AsyncIterator[bytes]) -> None:
-    async for chunk in chunks:
-        await socket.send_bytes(bytes([channel]) + chunk)
-
-
-async def _read(socket: web.WebSocketResponse, session: Session) -> None:
-    async for message in socket:
-        if message.type is not WSMsgType.BINARY or not message.data:
-            continue
-        channel, data = message.data[0], message.data[1:]
-        if channel == STDIN:
-            await session.write(data)
-        elif channel == RESIZE:
-            with contextlib.suppress(ValueError, KeyError):
-                size = json.loads(data)
-                session.resize(size["Width"], size["Height"])
-        elif channel == CLOSE and data[:1] == bytes([STDIN]):
-            session.close_stdin()
-
-
-def _exit_status(code: int) -> Any:
-    if code == 0:
-        return {"metadata": {}, "status": "Success"}
-    causes = [{"reason": "ExitCode", "message": str(code)}]
-    return {
-        "metadata": {},
-        "status": "Failure",
-        "reason": "NonZeroExitCode",
-        "message": f"command terminated with non-zero exit code: exit status {code}",
-        "details": {"causes": causes},
-    }

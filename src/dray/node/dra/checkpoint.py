@@ -1,10 +1,12 @@
 """`dra_manager_state`: the claims that are prepared on the node, in the kubelet's own file format.
 
 The outer JSON carries the inner one as a string with its CRC-32. A file that is damaged, or of a version that is not
-known, stops the agent: going on without it would leave devices prepared that nobody remembers.
+known, is set aside for whoever wants to look into it, and never overwritten. The kubelet refuses to start then; here
+the record is made anew from the API, by preparing the claims of running pods again, which drivers must bear.
 """
 
 import contextlib
+import logging
 import os
 import zlib
 from collections.abc import Iterable
@@ -16,12 +18,10 @@ import orjson
 from dray.api.meta import Object
 from dray.node.dra.claiminfo import ClaimInfo, PreparedDevice
 
+log = logging.getLogger("dray.node.dra")
+
 KIND: Final = "DRACheckpoint"
 API_VERSION: Final = "checkpoint.dra.kubelet.k8s.io/v1"
-
-
-class CheckpointDamaged(Exception):
-    """The state file cannot be trusted; the text says what to do."""
 
 
 def encode(claims: Iterable[ClaimInfo]) -> bytes:
@@ -93,18 +93,16 @@ class Checkpoint:
         self.path = path
 
     def load(self) -> list[ClaimInfo]:
-        """Raises CheckpointDamaged. A missing file means nothing is prepared."""
+        """Nothing where nothing was ever saved, or the file cannot be trusted."""
         try:
-            content = self.path.read_bytes()
+            return decode(self.path.read_bytes())
         except FileNotFoundError:
             return []
-        try:
-            return decode(content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointDamaged(
-                "could not initialize checkpoint manager, please drain node and remove DRA state file "
-                f"{self.path}, err: {error}"
-            ) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            aside = self.path.with_name(f"{self.path.name}.unreadable")
+            log.error("DRA state file %s is unusable (%s); it is set aside as %s", self.path, error, aside)
+            self.path.rename(aside)
+            return []
 
     def save(self, claims: Iterable[ClaimInfo]) -> None:
         temporary = self.path.with_name(f".{self.path.name}{os.getpid()}")

@@ -13,7 +13,7 @@ that is on record can be a claim's last user.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Any, Final
 
 from dray.api import errors
@@ -46,7 +46,6 @@ class ClaimPreparation:
     def __init__(
         self, client: Client, drivers: Drivers, checkpoint: Checkpoint, metrics: NodeMetrics
     ) -> None:
-        """Raises CheckpointDamaged."""
         self._client = client
         self._drivers = drivers
         self._checkpoint = checkpoint
@@ -65,6 +64,10 @@ class ClaimPreparation:
     def claims(self) -> list[ClaimInfo]:
         """Everything on record."""
         return list(self._claims.values())
+
+    def pods(self) -> set[str]:
+        """UIDs of all pods that use a claim on record."""
+        return {uid for claim in self._claims.values() for uid in claim.pods}
 
     def claims_of_pod(self, pod_uid: str) -> list[ClaimInfo]:
         return [claim for claim in self._claims.values() if pod_uid in claim.pods]
@@ -209,17 +212,6 @@ class ClaimPreparation:
         if abandoned:
             self._save()
         return abandoned
-
-    async def reconcile(self, is_known_pod: Callable[[str], bool]) -> list[str]:
-        """Unprepare claims of pods that are gone without a goodbye; returns what could not be."""
-        gone = {uid for claim in self._claims.values() for uid in claim.pods if not is_known_pod(uid)}
-        failures = []
-        for uid in sorted(gone):
-            try:
-                await self.unprepare(uid)
-            except UnprepareFailure as failure:
-                failures.append(str(failure))
-        return failures
 
     @contextlib.asynccontextmanager
     async def _locked(self, uids: Iterable[str]) -> AsyncIterator[None]:

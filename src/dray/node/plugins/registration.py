@@ -45,6 +45,9 @@ class PluginWatcher:
         self._metrics = metrics
         self._plugins: dict[Path, tuple[int, asyncio.Task[Any]]] = {}
         self._registered: dict[Path, DriverConnection] = {}
+        self.settled = asyncio.Event()
+        """Every plugin that was there at the start is registered, or has failed to register once."""
+        self._unsettled: set[Path] = set()
         self._changed = asyncio.Event()
         self._tasks = TaskSet("plugins")
         self._watch: DirectoryWatch | None = None
@@ -52,9 +55,11 @@ class PluginWatcher:
     async def run(self) -> None:
         self._watch = DirectoryWatch(self._changed.set)
         try:
+            self._unsettled.update(path for path, _ in self._sockets(self._directory))
             while True:
                 self._changed.clear()
                 await self._look()
+                self._settle()
                 await self._changed.wait()
         finally:
             self._watch.close()
@@ -75,6 +80,12 @@ class PluginWatcher:
                 task = self._tasks.start(self._keep_registered(path), path.name)
                 self._plugins[path] = (inode, task)
         self._metrics.plugin_sockets = {str(path): path in self._registered for path in self._plugins}
+
+    def _settle(self, path: Path | None = None) -> None:
+        """The first registration of `path` has succeeded or failed; or the socket is not there any more."""
+        self._unsettled &= self._plugins.keys() - {path}
+        if not self._unsettled:
+            self.settled.set()
 
     def _sockets(self, directory: Path) -> Iterator[tuple[Path, int]]:
         """(path, inode) of every plugin socket; directories found on the way are watched too."""
@@ -102,8 +113,10 @@ class PluginWatcher:
             try:
                 await self._register(path)
                 self._metrics.plugin_sockets[str(path)] = True
+                self._settle(path)
                 return
             except RegistrationFailure as failure:
+                self._settle(path)
                 delay = backoff.next_delay(path)
                 log.warning("RegisterPlugin error -- %s; trying again in %.1f s", failure, delay)
                 await asyncio.sleep(delay)

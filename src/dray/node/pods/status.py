@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dray.api.meta import Object
+from dray.api.pods import is_terminal
 from dray.node.pods.conditions import ORDER, pod_conditions
 from dray.node.pods.containerstatus import container_status
 from dray.node.pods.phase import Phase, pod_phase
@@ -47,20 +48,27 @@ class Circumstances:
     """"" as long as the pod has no sandbox."""
     has_sandbox: bool
     terminated: bool = False
+    """The pod was stopped: nothing of it will run again."""
+    released: bool = True
+    """No device is held for it. Until then a phase that tells others to take its devices is held back."""
     failure: Failure | None = None
 
 
 def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], facts: Circumstances) -> Object:
     """The fields of the status that the node owns."""
+    before = pod.get("status") or {}
     phase: Phase = "Failed" if facts.failure else pod_phase(pod, containers, terminated=facts.terminated)
+    is_held = is_terminal(pod) or (phase in ("Succeeded", "Failed") and not facts.released)
     status: Object = {}
     if generation := pod["metadata"].get("generation"):
         status["observedGeneration"] = generation
-    status["phase"] = phase
+    status["phase"] = before.get("phase") or "Pending" if is_held else phase
     status["conditions"] = pod_conditions(
         pod, containers, phase, has_sandbox=facts.has_sandbox, now=facts.now
     )
-    if facts.failure is not None:
+    if is_held:
+        status.update((key, before[key]) for key in ("reason", "message") if key in before)
+    elif facts.failure is not None:
         status.update(reason=facts.failure.reason, message=facts.failure.message)
     status.update(hostIP=facts.host_ip, hostIPs=[{"ip": facts.host_ip}])
     if facts.pod_ip:
@@ -77,9 +85,9 @@ def _container_statuses(containers: Sequence[ContainerView]) -> Object:
     statuses: Object = {}
     if initial:
         statuses["initContainerStatuses"] = [container_status(view, default) for view in initial]
-    statuses["containerStatuses"] = [
-        container_status(view, default) for view in containers if view.role is Role.MAIN
-    ]
+    main = [container_status(view, default) for view in containers if view.role is Role.MAIN]
+    # The kubelet orders these by name, and the initial ones as they run.
+    statuses["containerStatuses"] = sorted(main, key=lambda status: str(status["name"]))
     return statuses
 
 

@@ -60,6 +60,9 @@ class ContainerView:
             return self.current
         return None
 
+    def with_current(self, container: Container) -> "ContainerView":
+        return dataclasses.replace(self, current=container)
+
     @property
     def succeeded(self) -> bool:
         return self.exited is not None and self.exited.exit_code == 0

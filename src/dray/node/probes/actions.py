@@ -55,8 +55,11 @@ class ProbeActions:
             await self._session.close()
             self._session = None
 
-    async def run(self, handler: Mapping[str, Any], target: Target, timeout: float) -> Outcome:
-        """`handler` has one of `exec`, `httpGet`, `tcpSocket`, `grpc`, `sleep`. Raises ProbeError."""
+    async def run(self, handler: Mapping[str, Any], target: Target, timeout: float | None) -> Outcome:
+        """`handler` has one of `exec`, `httpGet`, `tcpSocket`, `grpc`, `sleep`. Raises ProbeError.
+
+        `timeout` in seconds, None for none; a sleep takes the time it says in any case.
+        """
         if (action := handler.get("exec")) is not None:
             return await self._exec(action.get("command") or [], target, timeout)
         if (action := handler.get("httpGet")) is not None:
@@ -71,7 +74,7 @@ class ProbeActions:
             return Outcome(True)
         raise ProbeError("missing probe handler")
 
-    async def _exec(self, command: list[str], target: Target, timeout: float) -> Outcome:
+    async def _exec(self, command: list[str], target: Target, timeout: float | None) -> Outcome:
         session: Session | None = None
         try:
             async with asyncio.timeout(timeout):
@@ -90,7 +93,7 @@ class ProbeActions:
                 await session.close()
         return Outcome(code == 0, output[:OUTPUT_LIMIT].decode(errors="replace"))
 
-    async def _http(self, action: Mapping[str, Any], target: Target, timeout: float) -> Outcome:
+    async def _http(self, action: Mapping[str, Any], target: Target, timeout: float | None) -> Outcome:
         host, port = action.get("host") or target.address, _port(action["port"], target)
         path = action.get("path") or "/"
         url = f"{(action.get('scheme') or 'HTTP').lower()}://{host}:{port}/{path.removeprefix('/')}"
@@ -129,7 +132,7 @@ async def _collect(stream: Any) -> bytes:
     return kept
 
 
-async def _tcp(host: str, port: int, timeout: float) -> Outcome:
+async def _tcp(host: str, port: int, timeout: float | None) -> Outcome:
     try:
         async with asyncio.timeout(timeout):
             _, writer = await asyncio.open_connection(host, port)
@@ -141,7 +144,7 @@ async def _tcp(host: str, port: int, timeout: float) -> Outcome:
     return Outcome(True)
 
 
-async def _grpc(address: str, service: str, timeout: float) -> Outcome:
+async def _grpc(address: str, service: str, timeout: float | None) -> Outcome:
     async with grpc.aio.insecure_channel(
         address, options=(("grpc.use_local_subchannel_pool", 1),)
     ) as channel:
@@ -156,7 +159,7 @@ async def _grpc(address: str, service: str, timeout: float) -> Outcome:
     return Outcome(False, f'service unhealthy (responded with "{status}")')
 
 
-def _grpc_failure(error: grpc.aio.AioRpcError, address: str, timeout: float) -> str:
+def _grpc_failure(error: grpc.aio.AioRpcError, address: str, timeout: float | None) -> str:
     if error.code() is grpc.StatusCode.UNIMPLEMENTED:
         return (
             "error: this server does not implement the grpc health protocol (grpc.health.v1.Health): "
@@ -191,8 +194,8 @@ def _dial_text(host: str, port: int, error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:g}s"
+def _duration(seconds: float | None) -> str:
+    return f"{seconds or 0:g}s"
 
 
 def named_ports(container: Mapping[str, Any]) -> dict[str, int]:

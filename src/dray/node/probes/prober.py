@@ -31,6 +31,8 @@ class _Probed:
     container: Container
     spec: Mapping[str, Any]
     tasks: TaskSet
+    by_kind: dict[str, asyncio.Task[Any]]
+    """`startup`, `liveness`, `readiness` -> the task that asks."""
     started: bool
     ready: bool
     failed: str = ""
@@ -69,20 +71,24 @@ class Prober:
             container,
             spec,
             TaskSet(f"probe/{container.name}"),
+            {},
             started=not spec.get("startupProbe"),
             ready=not spec.get("readinessProbe"),
         )
         self._probed[container.id] = probed
         target = Target(container.id, address, named_ports(spec))
         if not probed.started:
-            probed.tasks.start(self._probe(probed, "startup", target), "startup")
+            self._ask(probed, "startup", target)
         else:
             self._after_start(probed, target)
 
     def _after_start(self, probed: _Probed, target: Target) -> None:
         for kind in ("liveness", "readiness"):
             if probed.spec.get(f"{kind}Probe"):
-                probed.tasks.start(self._probe(probed, kind, target), kind)
+                self._ask(probed, kind, target)
+
+    def _ask(self, probed: _Probed, kind: str, target: Target) -> None:
+        probed.by_kind[kind] = probed.tasks.start(self._probe(probed, kind, target), kind)
 
     async def _probe(self, probed: _Probed, kind: str, target: Target) -> None:
         probe = probed.spec[f"{kind}Probe"]
@@ -158,6 +164,13 @@ class Prober:
             for probed in self._probed.values()
             if probed.failed
         }
+
+    def stop_killing(self) -> None:
+        """Ask only for readiness from now on: what runs is being stopped anyway."""
+        for probed in self._probed.values():
+            for kind in ("startup", "liveness"):
+                if (task := probed.by_kind.get(kind)) is not None:
+                    task.cancel()
 
     async def stop(self) -> None:
         for probed in self._probed.values():

@@ -31,7 +31,12 @@ ENTRYPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Last part of the repository -> what a container of it runs when the pod does not say."""
 
-OWN_PROGRAMS: Final[Mapping[str, str]] = {"dra-example-kubeletplugin": "dray.drivers.example"}
+OWN_PROGRAMS: Final[Mapping[str, str]] = {
+    "dra-example-controller": "dray.drivers.example.controller",
+    "dra-example-kubeletplugin": "dray.drivers.example",
+    "dra-example-webhook": "dray.drivers.example.webhook",
+    "dray": "dray.cli.main",
+}
 """Console scripts of dray that stand for an image's program, and the module that `python -m` runs instead."""
 
 IMAGE_VARIABLE: Final = "DRAY_CONTAINER_IMAGE"

@@ -18,7 +18,7 @@ from dray.client.protocol import Client, Unreachable
 from dray.node.config import NodePaths
 from dray.node.environment import expand
 from dray.node.objects import Reference, ReferencedObjects
-from dray.node.runtime.protocol import Mount
+from dray.node.runtime.protocol import Mount, PodIdentity
 from dray.node.tokens import ServiceAccountTokens
 from dray.node.volumes.atomic import write_files
 from dray.node.volumes.content import (
@@ -147,10 +147,16 @@ class PodVolumes:
             )
         return prepare_host_path(self._paths.host(source["path"]), source.get("type") or "", source["path"])
 
-    def remove(self, pod_uid: str) -> None:
-        """Take away everything that was made for the pod."""
+    def tear_down(self, pod_uid: str) -> None:
+        """Take away the pod's volumes; what its containers said at their end stays."""
         self._tokens.forget(pod_uid)
-        shutil.rmtree(self._paths.pod(pod_uid), ignore_errors=True)
+        shutil.rmtree(self._paths.pod(pod_uid) / "volumes", ignore_errors=True)
+
+    def remove(self, pod: PodIdentity) -> None:
+        """Take away everything that was made for the pod, its logs included."""
+        self.tear_down(pod.uid)
+        shutil.rmtree(self._paths.pod(pod.uid), ignore_errors=True)
+        shutil.rmtree(self._paths.pod_logs(pod.namespace, pod.name, pod.uid), ignore_errors=True)
 
 
 def _reference(kind: str, namespace: str, name: str) -> Reference:
