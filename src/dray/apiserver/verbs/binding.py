@@ -70,6 +70,8 @@ def _assigned(call: Call, pod: Object, node: str, annotations: Object) -> Object
     if annotations:
         new["metadata"]["annotations"] = {**(new["metadata"].get("annotations") or {}), **annotations}
     status = new.setdefault("status", {})
+    # The promise of a node is kept now, and would hold back its room for nobody.
+    status.pop("nominatedNodeName", None)
     condition = {
         "type": "PodScheduled",
         "status": "True",

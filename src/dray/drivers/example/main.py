@@ -12,6 +12,7 @@ from dray.drivers.example.calls import call_log
 from dray.drivers.example.driver import ExampleDriver, HealthyExampleDriver
 from dray.drivers.example.profiles.cpu import CpuProfile
 from dray.drivers.example.profiles.gpu import GpuProfile, GpuSettings
+from dray.drivers.example.profiles.kinds import PROFILES
 from dray.drivers.example.profiles.net import NetProfile
 from dray.drivers.example.profiles.profile import Profile
 from dray.drivers.example.release import Release, release_of
@@ -20,7 +21,6 @@ from dray.sdk.options import COMMON_FLAGS, Flag, OptionError, Options, options_f
 from dray.sdk.program import serve
 
 PROGRAM: Final = "dra-example-kubeletplugin"
-PROFILES: Final = ("cpu", "gpu", "net")
 FLAGS: Final = (
     *COMMON_FLAGS,
     Flag("num-devices", "NUM_DEVICES", 8, "number of mock devices", int),
