@@ -51,13 +51,15 @@ def _params_of(declared: CelType) -> Iterable[str]:
 class Function:
     """A named function. `operator` implements all overloads at once, where given."""
 
-    __slots__ = ("by_id", "name", "operator", "overloads")
+    __slots__ = ("by_id", "name", "operator", "overloads", "resolutions")
 
     def __init__(self, name: str, *overloads: Overload, operator: Implementation | None = None) -> None:
         self.name = name
         self.overloads = overloads
         self.operator = operator
         self.by_id = {overload.id: overload for overload in overloads}
+        self.resolutions: dict[tuple[str, ...], tuple[CelType, tuple[str, ...]]] = {}
+        """The checker's: which overloads take arguments of these types, and what they give."""
 
     def merged(self, other: "Function") -> "Function":
         """With the overloads of another function of the same name after its own."""

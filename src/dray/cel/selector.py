@@ -66,7 +66,17 @@ class Selector:
         try:
             return self._quick(device)
         except Exception:  # whatever it is, generated code is only believed when it answers
-            return self.evaluate_with_cost(device)[0]
+            return self._slowly(device)
+
+    def _slowly(self, device: DeviceInput) -> bool:
+        """For a device that nobody asked about before, or about which generated code says nothing."""
+        slot = generated_slot(lists=self.environment.list_type_attributes)
+        if not hasattr(device, slot) and self._record(device).within_limits:
+            try:
+                return self._quick(device)
+            except Exception:  # as above
+                pass
+        return self.evaluate_with_cost(device)[0]
 
     def _generate(self, device: DeviceInput) -> bool:
         """The first evaluation: exact, and code is generated for the next ones."""

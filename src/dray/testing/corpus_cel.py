@@ -93,7 +93,7 @@ def replay(path: str | Path, *, known: Container[str] = ()) -> Report:
     disagreements: list[Disagreement] = []
     excused: list[str] = []
     for number, case in enumerate(read_cases(path), 1):
-        name, expression = case.get("id", f"line {number}"), case.get("expression", case.get("expr"))
+        name, expression = case.get("id", f"line {number}"), str(case.get("expression", case.get("expr")))
         recorded, actual = recorded_facts(case), actual_facts(case)
         if all(actual.get(fact) == value for fact, value in recorded.items()):
             passed += 1

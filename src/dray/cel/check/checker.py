@@ -63,6 +63,9 @@ _LITERAL_TYPES: dict[type, CelType] = {
 }
 
 
+_RESOLUTIONS_MAX = 256
+"""Remembered for each function, since untrusted text could ask for any number of types."""
+
 _EVALUATED_EARLY = conversions.NAMES - {"dyn", "type"} | {"matches", "find", "findAll", "_[_]", "_[?_]"}
 """Calls that planning looks into where an argument is constant."""
 
@@ -235,10 +238,29 @@ class Checker:
             return
         if target is not None:
             args.insert(0, target.type)
+        # Types without variables are resolved alike wherever they stand; expressions mostly consist of such.
+        known = not any(arg.has_params for arg in args)
+        key = ("." if target is not None else "", *[arg.text for arg in args])
+        if known and (resolution := function.resolutions.get(key)) is not None:
+            result, expr.overloads = resolution
+            self._set(expr, result)
+            return
+        given = self._choose(expr, function, args, is_member=target is not None)
+        if given is None:
+            self._no_overload(expr, function, args, is_member=target is not None)
+            return
+        if known and not given.has_params and len(function.resolutions) < _RESOLUTIONS_MAX:
+            function.resolutions[key] = given, expr.overloads
+        self._set(expr, given)
+
+    def _choose(
+        self, expr: Call, function: Function, args: list[CelType], *, is_member: bool
+    ) -> CelType | None:
+        """Note the overloads that take the arguments; what they give, or None where there are none."""
         result: CelType | None = None
         matching: list[str] = []
         for overload in function.overloads:
-            if overload.member is not (target is not None):
+            if overload.member is not is_member:
                 continue
             found = self._match(overload, args)
             if found is None:
@@ -248,11 +270,8 @@ class Checker:
                 result = found
             elif not result.is_dyn and found != result:
                 result = DYN
-        if result is None:
-            self._no_overload(expr, function, args, is_member=target is not None)
-            return
         expr.overloads = tuple(matching)
-        self._set(expr, result)
+        return result
 
     def _logic(self, expr: Call, function: Function, args: list[CelType]) -> None:
         failed = False

@@ -5,7 +5,7 @@ Only asked about expressions that passed the checker.
 
 from collections.abc import Callable, Iterator
 
-from dray.cel.ast import Call, CreateList, CreateMap, Expr, Literal, children
+from dray.cel.ast import Call, CreateList, CreateMap, Expr, Ident, Literal, children
 from dray.cel.errors import EvalFailure
 from dray.cel.library import conversions
 from dray.cel.library.formatting import FAULTS, Clause, read_clauses
@@ -46,12 +46,16 @@ def validate_literals(root: Expr, *, formats: bool) -> list[Complaint]:
     return complaints
 
 
-def _walk(expr: Expr, in_format: bool) -> Iterator[tuple[Expr, bool]]:
-    """Every node, and whether it is somewhere inside an argument of `format`."""
-    yield expr, in_format
-    inside = in_format or (isinstance(expr, Call) and expr.function == _FORMAT)
-    for child in children(expr):
-        yield from _walk(child, inside)
+def _walk(root: Expr, in_format: bool) -> Iterator[tuple[Expr, bool]]:
+    """Every node that has parts, before its parts, and whether it is somewhere inside an argument of `format`."""
+    left = [(root, in_format)]
+    while left:
+        expr, inside = left.pop()
+        if isinstance(expr, (Literal, Ident)):
+            continue
+        yield expr, inside
+        inside = inside or (isinstance(expr, Call) and expr.function == _FORMAT)
+        left += [(child, inside) for child in reversed(children(expr))]
 
 
 def _check_call(expr: Call) -> Iterator[Complaint]:

@@ -27,7 +27,8 @@ from dray.cel.declarations import Declarations
 from dray.cel.errors import EvalAborted, EvalFailure
 from dray.cel.interpret.plan import function_binding
 from dray.cel.library import operators
-from dray.cel.library.regex import InvalidPattern, compile_pattern
+from dray.cel.library.formatting import read_clauses
+from dray.cel.library.regex import InvalidPattern, text_test_of
 from dray.cel.types import DYN, INT, CelType, Kind
 from dray.cel.values.comparison import equal
 from dray.cel.values.container import DomainMap
@@ -348,11 +349,37 @@ class Emitter:
         if not pattern.is_constant or not isinstance(pattern.constant, str) or text.known not in (None, str):
             return None
         try:
-            search = compile_pattern(pattern.constant).search
+            test = text_test_of(pattern.constant)
         except InvalidPattern as error:
             raise NotGenerated from error
         value = text.source if text.known is str else self._body.temporary()
-        return Code(self._if_text(text, value, f"{self._name(search)}({value}) is not None"), bool)
+        return Code(self._if_text(text, value, f"{self._name(test)}({value})"), bool)
+
+    def formatted(self, expr: Call) -> Code | None:
+        """format, with a constant text of plain `%s` and `%d` for strings and integers."""
+        assert expr.target is not None
+        text, arguments = self.emit(expr.target), expr.args[0]
+        if (
+            not isinstance(text.constant, str)
+            or not isinstance(arguments, CreateList)
+            or arguments.optional_indices
+        ):
+            return None
+        values = [self.emit(element) for element in arguments.elements]
+        parts: list[str] = []
+        try:
+            for part in read_clauses(text.constant, len(values)):
+                if isinstance(part, str):
+                    parts += [self._name(part)] if part else []
+                elif values[part.argument].known is str and part.verb == "s":
+                    parts.append(values[part.argument].source)
+                elif values[part.argument].known is int and part.verb in "sd":
+                    parts.append(f"{self._name(str)}({values[part.argument].source})")
+                else:
+                    return None
+        except EvalFailure as error:
+            raise NotGenerated from error
+        return Code(f"({' + '.join(parts)})", str) if parts else self._constant("")
 
     def dyn(self, expr: Call) -> Code:
         return Code(self.emit(expr.args[0]).source)
@@ -514,6 +541,7 @@ _CALLS: Mapping[str, Any] = {
     "endsWith": Emitter.text_test,
     "contains": Emitter.text_test,
     "matches": Emitter.pattern_test,
+    "format": Emitter.formatted,
     "dyn": Emitter.dyn,
     "_[_]": Emitter.index,
     "orValue": Emitter.or_value,

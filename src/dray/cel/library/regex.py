@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Any
 
 import re2
@@ -47,6 +48,13 @@ def compile_pattern(pattern: str) -> Any:
         return re2.compile(pattern, _OPTIONS)
     except re2.error as error:
         raise InvalidPattern(_go_text(error.args[0].decode("utf-8", "replace"))) from error
+
+
+@functools.lru_cache(maxsize=256)
+def text_test_of(pattern: str) -> Callable[[str], bool]:
+    """Whether a text matches. Remembers texts, since the devices of a cluster have few models. Raises InvalidPattern."""
+    search = compile_pattern(pattern).search
+    return functools.lru_cache(maxsize=256)(lambda text: search(text) is not None)
 
 
 def _go_text(complaint: str) -> str:
