@@ -22,7 +22,7 @@ from dray.kits.clock import Clock, SystemClock
 from dray.kits.klog import kv
 from dray.kits.tasks import TaskSet
 from dray.sdk.calls import CallLog
-from dray.sdk.checkpoint import Checkpoint
+from dray.sdk.checkpoint import FILE_NAME, Checkpoint
 from dray.sdk.claimcdi import ClaimCdi
 from dray.sdk.claims import Claim
 from dray.sdk.devices import Pool
@@ -191,7 +191,7 @@ class KubeletPlugin:
         boot = boot_id() if self.options.boot_id is None else self.options.boot_id
         self._preparations = Preparations(
             self.driver,
-            Checkpoint(self._directory / "checkpoint.json", self.handle_error),
+            Checkpoint(self._directory / FILE_NAME, self.handle_error),
             self._cdi,
             self._guard,
             boot_id=boot,

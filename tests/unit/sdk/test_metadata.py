@@ -53,7 +53,7 @@ class Node:
         driver = driver or Gpus()
         return Preparations(
             driver,
-            Checkpoint(self.root / "checkpoint.json", lambda error: None),
+            Checkpoint(self.root / "checkpoint.jsonl", lambda error: None),
             ClaimCdi(self.cdi, driver.cdi_kind),
             OverlapGuard(),
             boot_id=boot,

@@ -1,8 +1,6 @@
 """Nothing is ever half prepared for good: errors, crashes, reboots, repeated and overlapping calls."""
 
 import asyncio
-import json
-import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +8,13 @@ from typing import Any
 import pytest
 
 from dray.cdi.files import read_spec
-from dray.sdk import checkpoint
 from dray.sdk.checkpoint import COMPLETED, STARTED, Checkpoint
 from dray.sdk.claimcdi import ClaimCdi
 from dray.sdk.claims import AllocatedDevice, Claim, ClaimRef, claim_for_driver
 from dray.sdk.devices import Device, Pool
 from dray.sdk.driver import Driver, PreparedDevice, env
 from dray.sdk.errors import CheckpointError, ClaimError, ConfigError
+from dray.sdk.journal import Journal
 from dray.sdk.overlap import OverlapGuard
 from dray.sdk.preparation import Preparations
 from dray.testing.fake_kubelet import allocated_claim
@@ -65,7 +63,7 @@ class Node:
         """A new process of the driver."""
         return Preparations(
             self.driver,
-            Checkpoint(self.root / "checkpoint.json", self.damage.append),
+            Checkpoint(self.root / "checkpoint.jsonl", self.damage.append),
             ClaimCdi(self.cdi, self.driver.cdi_kind),
             guard or OverlapGuard(),
             boot_id=boot,
@@ -92,7 +90,7 @@ def file_of(name: str) -> str:
 
 
 async def states(node: Node) -> dict[str, str]:
-    entries = await Checkpoint(node.root / "checkpoint.json", node.damage.append).read()
+    entries = await Checkpoint(node.root / "checkpoint.jsonl", node.damage.append).read()
     return {entry.ref.name: entry.state for entry in entries.values()}
 
 
@@ -497,20 +495,20 @@ async def test_partitions_of_one_device_are_told_by_their_counters(node: Node) -
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"kind":"Checkpoint","apiVersion":"x"}', b"[]", b'"x"'])
 async def test_an_unreadable_checkpoint_is_set_aside_and_reported(node: Node, content: bytes) -> None:
-    path = node.root / "checkpoint.json"
+    path = node.root / "checkpoint.jsonl"
     path.write_bytes(content)
     preparations = node.start()
     await preparations.restore()
     await preparations.prepare([claim("a", "gpu-0")])
     assert await states(node) == {"a": COMPLETED}
-    assert (node.root / "checkpoint.json.damaged-1").read_bytes() == content
+    assert (node.root / "checkpoint.jsonl.damaged-1").read_bytes() == content
     assert len(node.damage) == 1
     assert "was moved to" in str(node.damage[0])
 
 
 async def test_a_flipped_byte_is_noticed(node: Node) -> None:
     await node.start().prepare([claim("a", "gpu-0")])
-    path = node.root / "checkpoint.json"
+    path = node.root / "checkpoint.jsonl"
     path.write_bytes(path.read_bytes().replace(b"gpu-0", b"gpu-9"))
     await node.start().restore()
     assert "checksum" in str(node.damage[0])
@@ -518,25 +516,28 @@ async def test_a_flipped_byte_is_noticed(node: Node) -> None:
 
 async def test_members_of_a_newer_version_survive(node: Node) -> None:
     await node.start().prepare([claim("a", "gpu-0")])
-    path = node.root / "checkpoint.json"
-    outer = json.loads(path.read_bytes())
-    data = json.loads(outer["data"])
-    data["claims"]["uid-a"]["later"] = {"x": 1}
-    outer["data"] = json.dumps(data)
-    outer["checksum"] = zlib.crc32(outer["data"].encode())
-    path.write_text(json.dumps(outer))
+    journal = Journal(node.root / "checkpoint.jsonl")
+    journal.write({"uid-a": {**journal.read()["uid-a"], "later": {"x": 1}}})
     await node.start().prepare([claim("b", "gpu-1")])
-    kept = json.loads(json.loads(path.read_bytes())["data"])
-    assert kept["claims"]["uid-a"]["later"] == {"x": 1}
+    assert Journal(journal.path).read()["uid-a"]["later"] == {"x": 1}
+
+
+async def test_an_entry_that_makes_no_sense_is_damage(node: Node) -> None:
+    await node.start().prepare([claim("a", "gpu-0")])
+    journal = Journal(node.root / "checkpoint.jsonl")
+    journal.read()
+    journal.write({"uid-a": {"state": "?"}})
+    await node.start().restore()
+    assert len(node.damage) == 1
 
 
 async def test_a_full_disk_is_an_error_and_nothing_counts_as_prepared(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, entries: Any) -> None:
+    def full(journal: Journal, changes: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("dray.sdk.checkpoint._write", full)
+    monkeypatch.setattr(Journal, "write", full)
     with pytest.raises(OSError, match="No space left"):
         await node.start().prepare([claim("a", "gpu-0")])
     assert node.driver.asked == []
@@ -546,13 +547,13 @@ async def test_a_batch_costs_two_writes_whatever_its_size(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes = 0
-    original = checkpoint._write
+    original = Journal.write
 
-    def count(path: Path, entries: Any) -> None:
+    def count(journal: Journal, changes: Any) -> None:
         nonlocal writes
         writes += 1
-        original(path, entries)
+        original(journal, changes)
 
-    monkeypatch.setattr(checkpoint, "_write", count)
+    monkeypatch.setattr(Journal, "write", count)
     await node.start().prepare([claim(f"c{index}", f"gpu-{index}") for index in range(20)])
     assert writes == 2

@@ -79,6 +79,10 @@ class Instance:
         return cls(process, log, subject.stop_seconds)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """None while it runs; negative after a signal."""
         return self._process.returncode
