@@ -10,7 +10,10 @@ SECTIONS = {
         "test": "Try any driver against the contract with kubelets.",
     },
     "Drivers that come with dray": {
+        "host": "Devices that this machine has, as one YAML file says.",
         "example": "Mock GPUs and other devices; the same as dra-example-kubeletplugin.",
+        "example-controller": "Makes the example driver's devices ready.",
+        "example-webhook": "Refuses wrong configurations of the example driver.",
     },
 }
 
@@ -22,7 +25,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"dray.cli.driver.{cmd_name}").command
+        command = importlib.import_module(f"dray.cli.driver.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -1,0 +1,126 @@
+"""The host driver over real sockets, and as hardware comes and goes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from machines import build, link
+
+from dray.api.resources import RESOURCE_SLICES
+from dray.drivers.host.config import parse_config
+from dray.drivers.host.driver import HostDriver
+from dray.sdk.plugin import KubeletPlugin
+from dray.testing import virtual
+from dray.testing.fake_kubelet import FakeKubelet, PrepareError
+from dray.testing.memory_client import MemoryClient
+
+CONFIG = "devices: [{kind: serial, inject: {env: {PORT: '{path}'}}}, {kind: cpu}]"
+NODE = {"kind": "Node", "metadata": {"name": "n", "uid": "n-uid"}}
+
+
+def claim(device: str) -> dict[str, object]:
+    result = {"request": "r", "driver": "host.example.com", "pool": "n", "device": device}
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaim",
+        "metadata": {"name": "c", "namespace": "d", "uid": "c-uid"},
+        "spec": {"devices": {"requests": [{"name": "r"}]}},
+        "status": {"allocation": {"devices": {"results": [result]}}},
+    }
+
+
+async def test_chosen_hardware_is_published_and_prepared(tmp_path: Path) -> None:
+    sysfs = build("workstation", tmp_path / "sys")
+    client = MemoryClient(NODE, claim("serial-ttyusb0"))
+    async with FakeKubelet(tmp_path / "k") as kubelet:
+        driver = HostDriver(parse_config(CONFIG), sysfs)
+        async with KubeletPlugin(driver, client, kubelet.options("n")) as plugin:
+            await plugin.publisher.published()
+            devices = [d["name"] for one in client.all(RESOURCE_SLICES) for d in one["spec"]["devices"]]
+            assert sorted(devices) == ["cpu-numa0", "cpu-numa1", "serial-ttys0", "serial-ttyusb0"]
+            caller = await kubelet.plugin(driver.name)
+            (device,) = (await caller.prepare(claim("serial-ttyusb0")))["c-uid"]
+            assert device.device_name == "serial-ttyusb0"
+            (written,) = [yaml.safe_load(path.read_text()) for path in kubelet.cdi_root.glob("*c-uid*")]
+            (entry,) = written["devices"]
+            assert "PORT=/dev/ttyUSB0" in entry["containerEdits"]["env"]
+            assert entry["containerEdits"]["deviceNodes"] == [{"path": "/dev/ttyUSB0", "permissions": "rw"}]
+
+
+async def test_a_device_that_was_pulled_is_not_prepared(tmp_path: Path) -> None:
+    sysfs = build("workstation", tmp_path / "sys")
+    client = MemoryClient(NODE, claim("serial-ttyusb0"))
+    async with FakeKubelet(tmp_path / "k") as kubelet:
+        driver = HostDriver(parse_config(CONFIG), sysfs)
+        async with KubeletPlugin(driver, client, kubelet.options("n")):
+            (sysfs.root / "class/tty/ttyUSB0").unlink()
+            caller = await kubelet.plugin(driver.name)
+            with pytest.raises(PrepareError, match="serial-ttyusb0 is no longer on this machine"):
+                await caller.prepare(claim("serial-ttyusb0"))
+
+
+def test_hardware_that_comes_or_goes_is_noticed_and_nothing_else(tmp_path: Path) -> None:
+    sysfs = build("workstation", tmp_path)
+    driver = HostDriver(parse_config(CONFIG), sysfs, rescan_seconds=5)
+    port = "devices/pci0000:00/0000:00:14.0/usb1/1-4/1-4.2/1-4.2:1.0/ttyUSB0/tty/ttyUSB0"
+
+    async def changes() -> list[int]:
+        import asyncio
+
+        counts = [len(driver.discover())]
+        watch = driver.watch_hardware()
+        pending = asyncio.ensure_future(anext(watch))
+        await asyncio.sleep(60)
+        assert not pending.done()
+        (sysfs.root / "class/tty/ttyUSB0").unlink()
+        await pending
+        counts.append(len(driver.discover()))
+        link(sysfs.root, "class/tty/ttyUSB0", port)
+        await anext(watch)
+        counts.append(len(driver.discover()))
+        return counts
+
+    assert virtual.run(changes()) == [4, 3, 4]
+
+
+def dry_run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dray.cli.main", "driver", "host", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_dry_run_prints_what_would_be_published(tmp_path: Path) -> None:
+    sysfs = build("workstation", tmp_path / "sys")
+    config = tmp_path / "devices.yaml"
+    config.write_text(CONFIG)
+    result = dry_run("--config", str(config), "--sysfs-root", str(sysfs.root), "--dry-run")
+    assert result.returncode == 0, result.stderr
+    shown = yaml.safe_load(result.stdout)
+    assert shown["driver"] == "host.example.com"
+    assert [entry["device"]["name"] for entry in shown["devices"]] == [
+        "serial-ttys0",
+        "serial-ttyusb0",
+        "cpu-numa0",
+        "cpu-numa1",
+    ]
+    assert json.dumps(shown["devices"][1]["containerEdits"]["env"]) == (
+        '["HOST_DEVICE_SERIAL_TTYUSB0=/dev/ttyUSB0", "PORT=/dev/ttyUSB0"]'
+    )
+
+
+def test_a_dry_run_without_matches_says_so(tmp_path: Path) -> None:
+    config = tmp_path / "devices.yaml"
+    config.write_text(CONFIG)
+    result = dry_run("--config", str(config), "--sysfs-root", str(tmp_path / "none"), "--dry-run")
+    assert "nothing on this machine" in result.stdout
+
+
+def test_errors_of_the_file_are_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "devices.yaml"
+    config.write_text("devices: [{kind: usbb}]")
+    result = dry_run("--config", str(config), "--dry-run")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"Error: {config}")
+    assert "set --config FILE" in dry_run().stderr
