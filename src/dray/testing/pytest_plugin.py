@@ -27,7 +27,7 @@ def kubelet() -> "Iterator[DriverBench]":
     from dray.testing.background import Background
     from dray.testing.driver_bench import DriverBench
 
-    with _short_directory() as root, Background() as background:
+    with short_directory() as root, Background() as background:
         bench = DriverBench(background, root)
         try:
             yield bench
@@ -41,7 +41,7 @@ def cluster() -> "Iterator[WholeCluster]":
     from dray.testing.background import Background
     from dray.testing.whole_cluster import WholeCluster
 
-    with _short_directory() as root, Background() as background:
+    with short_directory() as root, Background() as background:
         whole = WholeCluster(background, root)
         try:
             yield whole
@@ -50,7 +50,7 @@ def cluster() -> "Iterator[WholeCluster]":
 
 
 @contextlib.contextmanager
-def _short_directory() -> Iterator[Path]:
+def short_directory() -> Iterator[Path]:
     """pytest's own temporary directories have paths that are too long for sockets."""
     path = tempfile.mkdtemp(prefix="dray-")
     try:
