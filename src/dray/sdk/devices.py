@@ -138,6 +138,8 @@ class Pool:
     all_nodes: bool = False
     node_selector: Object | None = None
     per_device_nodes: bool = False
+    extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Further fields of the API's ResourceSliceSpec, as they are written there, in every slice."""
     generation: int = 0
     """0 lets the publisher count; a larger number than the published one is taken over."""
 

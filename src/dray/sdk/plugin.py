@@ -1,7 +1,8 @@
 """One running driver: everything between a `Driver` and Kubernetes, started and stopped in the right order.
 
-Decides that order: devices first, then the interrupted past, then the service socket, then the registration socket
-(so that the kubelet finds a service when it asks), then the slices. On the way out publishing ends first, then the
+Decides that order: the service socket, then the registration socket (so that the kubelet finds a service when it asks),
+then the devices, then the interrupted past, and only then claims, which wait until now; last the slices. A driver that
+takes long to find its devices is thus registered all the same, and pods that need it early lose no minute. On the way out publishing ends first, then the
 sockets go, and the slices stay for the successor.
 """
 
@@ -155,11 +156,12 @@ class KubeletPlugin:
     async def start(self) -> None:
         """Raises OSError, CdiError, PublishError or what `discover` raised; call `stop` then, too."""
         self._prepare_directories()
+        service = await self._serve()
         self._pools = as_pools(await call(self.driver.discover), self.options.node_name)
         self._guard.learn(self._pools)
         await asyncio.to_thread(self._cdi.write_common, self.driver.common_edits())
-        await self._restore()
-        await self._serve()
+        await self.preparations.restore(alone=self._presence.enter())
+        service.open()
         await self.publisher.start()
         self._started.append(self.publisher.stop)
         self.publish(self._pools)
@@ -187,29 +189,28 @@ class KubeletPlugin:
                 "is the kubelet's root directory another one?"
             )
 
-    async def _restore(self) -> None:
-        boot = boot_id() if self.options.boot_id is None else self.options.boot_id
-        self._preparations = Preparations(
+    def _new_preparations(self) -> Preparations:
+        return Preparations(
             self.driver,
             Checkpoint(self._directory / FILE_NAME, self.handle_error),
             self._cdi,
             self._guard,
-            boot_id=boot,
+            boot_id=boot_id() if self.options.boot_id is None else self.options.boot_id,
             metadata=self._metadata,
             serialize=self.options.serialize,
             on_prepared=self._on_prepared,
         )
-        await self._preparations.restore(alone=self._presence.enter())
 
-    async def _serve(self) -> None:
+    async def _serve(self) -> DraService:
         options, name = self.options, self.driver.name
         if options.pod_uid:
             remove_dead_sockets(options.registrar_directory, f"{name}-*-reg.sock")
             remove_dead_sockets(self._directory, "*.sock")
+        self._preparations = self._new_preparations()
         service = DraService(
             name,
             self._client,
-            self.preparations,
+            self._preparations,
             self._calls,
             self.metrics,
             answer_within_seconds=self._answer_within,
@@ -234,6 +235,7 @@ class KubeletPlugin:
             )
         registrar.expect_kubelet()
         await self._serve_ports(path, endpoint)
+        return service
 
     async def _serve_socket(self, what: str, make: Callable[[], Server]) -> None:
         await self._begin(

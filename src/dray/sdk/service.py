@@ -31,6 +31,8 @@ ANSWER_WITHIN_SECONDS: Final = 40.0
 
 
 class DraService:
+    """Serves from the beginning, so that the kubelet finds the driver; works on claims once it is `open`."""
+
     def __init__(
         self,
         driver: str,
@@ -47,7 +49,12 @@ class DraService:
         self._calls = calls
         self._metrics = metrics
         self._answer_within = answer_within_seconds
+        self._opened = asyncio.Event()
         self._working: set[asyncio.Task[Any]] = set()
+
+    def open(self) -> None:
+        """The driver knows its devices and has tidied up: let calls that wait, and all later ones, go on."""
+        self._opened.set()
 
     def handlers(self, versions: Sequence[str] = tuple(DRA)) -> list[Handler]:
         """One gRPC handler per version of the service."""
@@ -81,6 +88,8 @@ class DraService:
             return {}  # a health check
         self._calls.prepare_called(call, refs)
         started = time.monotonic()
+        if not await self._is_open():
+            return dict.fromkeys((ref.uid for ref in refs), _not_open())
         # Reading the claims ends with the call: only a call that still waits may begin to work, or a late one could
         # prepare a claim that was unprepared meanwhile.
         fetched = await asyncio.gather(*(self._fetch(ref, call) for ref in refs))
@@ -118,6 +127,8 @@ class DraService:
             return {}
         self._calls.unprepare_called(call, refs)
         started = time.monotonic()
+        if not await self._is_open():
+            return dict.fromkeys((ref.uid for ref in refs), _not_open())
         outcomes = await self._answer(self._preparations.unprepare(refs), refs)
         for ref in refs:
             error = outcomes[ref.uid]
@@ -127,6 +138,15 @@ class DraService:
         return outcomes
 
     # --- shared ---
+
+    async def _is_open(self) -> bool:
+        """Wait for that, as long as an answer may take; the wait ends with the call."""
+        try:
+            async with asyncio.timeout(self._answer_within):
+                await self._opened.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _answer(self, work: Awaitable[dict[str, Any]], refs: Sequence[ClaimRef]) -> dict[str, Any]:
         """The result of `work`, or of its being late; it is never cut short, whatever its caller does."""
@@ -155,6 +175,10 @@ class DraService:
         """Wait for work that is going on; what lasts longer is undone at the next start."""
         if self._working:
             await asyncio.wait(set(self._working), timeout=timeout_seconds)
+
+
+def _not_open() -> ClaimError:
+    return ClaimError("the driver is still looking for its devices; the next attempt may find it done")
 
 
 def _ref(claim: Any) -> ClaimRef:

@@ -21,7 +21,8 @@ MAX_SPECIAL_DEVICES: Final = 64
 MAX_COUNTER_SETS: Final = 8
 MAX_GENERATE_NAME: Final = 253 - 5
 _MIN_INDEX_DIGITS: Final = 5
-_CONTENT: Final = ("nodeSelector", "allNodes", "devices", "sharedCounters", "perDeviceNodeSelection")
+_IDENTITY: Final = ("driver", "pool", "nodeName")
+"""What a slice's spec says of itself; the rest is content."""
 
 Content = dict[str, Any]
 """The parts of a slice's spec that follow from the pool alone: devices, sharedCounters, node fields."""
@@ -72,7 +73,7 @@ def contents(pool: Pool, *, combined_counters: bool = False) -> list[Content]:
             {"devices": [device.to_api() for device in group]}
             for group in _chunks(pool.devices, _device_limit(pool.devices))
         ]
-    placed: Content = {}
+    placed: Content = dict(pool.extra)
     if pool.node_selector is not None:
         placed["nodeSelector"] = pool.node_selector
     elif pool.all_nodes:
@@ -232,7 +233,7 @@ def _is_current(obj: Object, content: Content, generation: int, count: int, plac
         pool.get("resourceSliceCount") == count
         and pool.get("generation", 0) == generation
         and (spec.get("nodeName") or "") == placement.node_name
-        and all(same(spec.get(key), content.get(key)) for key in _CONTENT)
+        and same(_content(spec), content)
     )
 
 
@@ -265,15 +266,17 @@ def _created(spec: Object, index: int, count: int, placement: Placement) -> Obje
 
 def content_of(obj: Object) -> Content:
     """What a slice says beside its name, driver and place in the pool."""
-    return {key: obj["spec"][key] for key in _CONTENT if key in obj["spec"]}
+    return _content(obj["spec"])
+
+
+def _content(spec: Mapping[str, Any]) -> Content:
+    return {key: value for key, value in spec.items() if key not in _IDENTITY}
 
 
 def dropped_fields(written: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of spec and device fields that `written` has and `stored`, the server's answer to it, lost."""
     lost = {
-        key
-        for key in _CONTENT
-        if key in written and not same(written[key], stored.get(key)) and not stored.get(key)
+        key for key in _content(written) if not same(written[key], stored.get(key)) and not stored.get(key)
     }
     stored_devices = {device["name"]: device for device in stored.get("devices") or ()}
     for device in written.get("devices") or ():
@@ -312,6 +315,8 @@ GATES: Final[Mapping[str, str]] = {
     "allowMultipleAllocations": "DRAConsumableCapacity",
     "capacity.requestPolicy": "DRAConsumableCapacity",
     "nodeAllocatableResourceMappings": "DRANodeAllocatableResources",
+    "skipNodeOperations": "DRAOptionalNodeOperations",
+    "partitionTypeAttribute": "DRAPartitionableDevicesType",
     "attributes.bools": "DRAListTypeAttributes",
     "attributes.ints": "DRAListTypeAttributes",
     "attributes.strings": "DRAListTypeAttributes",

@@ -195,6 +195,49 @@ async def test_a_failing_discovery_ends_the_start_without_sockets(stage: Stage) 
     assert stage.sockets() == []
 
 
+async def test_a_driver_that_looks_for_its_devices_is_registered_and_its_claims_wait(stage: Stage) -> None:
+    found = asyncio.Event()
+
+    class Slow(Lamps):
+        async def discover(self) -> Sequence[Device]:
+            await found.wait()
+            return await super().discover()
+
+    claim, driver = stage.claim("a"), Slow()
+    plugin = stage.plugin(driver)
+    starting = asyncio.create_task(plugin.start())
+    registered = await stage.kubelet.plugin(NAME)
+    preparing = asyncio.create_task(registered.prepare(claim))
+    releasing = asyncio.create_task(registered.unprepare(ClaimRef("uid-old", "default", "old")))
+    await asyncio.sleep(0.05)
+    assert not preparing.done()
+    assert not releasing.done()
+    assert not driver.began.is_set()
+    found.set()
+    assert len((await preparing)["uid-a"]) == 1
+    assert await releasing == {"uid-old"}
+    await starting
+    await plugin.stop()
+
+
+async def test_claims_that_wait_for_the_devices_too_long_are_told_so(stage: Stage) -> None:
+    class Stuck(Lamps):
+        async def discover(self) -> Sequence[Device]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    claim, plugin = stage.claim("a"), stage.plugin(Stuck(), answer_within_seconds=0.05)
+    starting = asyncio.create_task(plugin.start())
+    registered = await stage.kubelet.plugin(NAME)
+    for method in (registered.prepare, registered.unprepare):
+        with pytest.raises(PrepareError, match="still looking for its devices"):
+            await method(claim)
+    starting.cancel()
+    await asyncio.wait([starting])
+    await plugin.stop()
+    assert stage.sockets() == []
+
+
 def test_a_driver_needs_a_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must be set"):
         KubeletPlugin(Driver(), MemoryClient(), FakeKubelet(tmp_path).options())

@@ -330,3 +330,33 @@ def test_dropped_fields_are_found(
 
 def test_dropped_counter_sets_are_found() -> None:
     assert slices.dropped_fields({"sharedCounters": [{"name": "s"}]}, {}) == ("sharedCounters",)
+
+
+def test_devices_of_one_pool_can_be_used_in_different_places() -> None:
+    selector = {
+        "nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}]
+    }
+    devices = (
+        Device("a", node_name="node-1"),
+        Device("b", node_selector=selector),
+        Device("c", all_nodes=True),
+    )
+    (part,) = slices.contents(Pool("p", devices, per_device_nodes=True))
+    assert part == {
+        "perDeviceNodeSelection": True,
+        "devices": [
+            {"name": "a", "nodeName": "node-1"},
+            {"name": "b", "nodeSelector": selector},
+            {"name": "c", "allNodes": True},
+        ],
+    }
+
+
+def test_further_fields_of_a_pool_are_in_every_slice_and_reported_when_dropped() -> None:
+    pool = Pool("p", (Device("a"),), {"s": {"m": "1"}}, extra={"skipNodeOperations": ["*"]})
+    parts = slices.contents(pool)
+    assert [part["skipNodeOperations"] for part in parts] == [["*"], ["*"]]
+    written = {"driver": "d", "pool": {}, **parts[1]}
+    stored = {key: value for key, value in written.items() if key != "skipNodeOperations"}
+    assert slices.dropped_fields(written, stored) == ("skipNodeOperations",)
+    assert slices.GATES["skipNodeOperations"] == "DRAOptionalNodeOperations"
