@@ -9,6 +9,7 @@ from dray.api.pods import is_terminal
 from dray.node.pods.conditions import ORDER, pod_conditions
 from dray.node.pods.containerstatus import container_status
 from dray.node.pods.phase import Phase, pod_phase
+from dray.node.pods.resources import pod_resources
 from dray.node.pods.view import ContainerView, Role
 
 _IP_LISTS: Final = ("hostIPs", "podIPs")
@@ -25,6 +26,7 @@ _OWNED: Final = (
     "initContainerStatuses",
     "containerStatuses",
     "resources",
+    "allocatedResources",
 )
 """Fields of the status that the node writes; all others belong to somebody else and are left alone."""
 
@@ -75,7 +77,7 @@ def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], fact
         status.update(podIP=facts.pod_ip, podIPs=[{"ip": facts.pod_ip}])
     status["startTime"] = facts.start_time
     status.update(_container_statuses(containers))
-    status["resources"] = (pod.get("status") or {}).get("resources") or {}
+    status.update(pod_resources(containers))
     return status
 
 
