@@ -14,10 +14,9 @@ from typing import Any
 import orjson
 
 from dray.api.meta import Object, ObjectKey, key_of, labels_of, uid_of
-from dray.api.quantity import InvalidQuantity, parse_quantity
+from dray.api.pod_requests import CPU, Amounts, amount_of, pod_requests
 from dray.scheduler.affinity_terms import Term, preferred_terms, required_terms
 
-CPU = "cpu"
 MEMORY = "memory"
 EPHEMERAL_STORAGE = "ephemeral-storage"
 PODS = "pods"
@@ -25,8 +24,6 @@ PODS = "pods"
 DEFAULT_CPU_MILLI = 100
 DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024
 """What a container that requests nothing counts for when nodes are compared (never when they are filtered)."""
-
-Amounts = dict[str, int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,86 +113,6 @@ class PodView:
 def is_terminal(pod: Mapping[str, Any]) -> bool:
     """Whether the pod holds nothing on its node any more."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def parse_amounts(quantities: Mapping[str, Any] | None) -> Amounts:
-    """Quantities by resource name as whole numbers. A quantity nobody can read counts as nothing."""
-    return {name: amount_of(name, value) for name, value in (quantities or {}).items()}
-
-
-def amount_of(name: str, value: Any) -> int:
-    try:
-        quantity = parse_quantity(value)
-    except InvalidQuantity:
-        return 0
-    return quantity.milli_value() if name == CPU else quantity.value()
-
-
-def pod_requests(pod: Mapping[str, Any]) -> Amounts:
-    """What the node must have left for the pod, by resource.
-
-    The larger of what all long-lived containers need together and what any init container needs beside the sidecars
-    started before it; plus overhead. Pod-level requests replace the sum for the resources they name.
-    """
-    spec: Mapping[str, Any] = pod["spec"]
-    statuses = _resized_amounts(pod)
-    total: Amounts = {}
-    for container in spec.get("containers") or ():
-        _add(total, _container_requests(container, statuses))
-    if spec.get("initContainers"):
-        total = _with_init_containers(total, spec["initContainers"], statuses)
-    total.update(parse_amounts((spec.get("resources") or {}).get("requests")))
-    if spec.get("overhead"):
-        _add(total, parse_amounts(spec["overhead"]))
-    return total
-
-
-def _with_init_containers(
-    total: Amounts, containers: Iterable[Mapping[str, Any]], statuses: Mapping[str, Amounts]
-) -> Amounts:
-    sidecars: Amounts = {}
-    peak: Amounts = {}
-    for container in containers:
-        requests = _container_requests(container, statuses)
-        if container.get("restartPolicy") == "Always":
-            _add(sidecars, requests)
-            _raise_to(peak, sidecars)
-        else:
-            needed = dict(sidecars)
-            _add(needed, requests)
-            _raise_to(peak, needed)
-    _add(total, sidecars)
-    _raise_to(total, peak)
-    return total
-
-
-def _container_requests(container: Mapping[str, Any], statuses: Mapping[str, Amounts]) -> Amounts:
-    requests = parse_amounts((container.get("resources") or {}).get("requests"))
-    if statuses and (held := statuses.get(container["name"])):
-        _raise_to(requests, held)
-    return requests
-
-
-def _resized_amounts(pod: Mapping[str, Any]) -> dict[str, Amounts]:
-    """What running containers hold, which differs from their spec while a resize is under way."""
-    held: dict[str, Amounts] = {}
-    status = pod.get("status") or {}
-    for field in ("containerStatuses", "initContainerStatuses"):
-        for container in status.get(field) or ():
-            if allocated := container.get("allocatedResources"):
-                held[container["name"]] = parse_amounts(allocated)
-    return held
-
-
-def _add(total: Amounts, more: Mapping[str, int]) -> None:
-    for name, amount in more.items():
-        total[name] = total.get(name, 0) + amount
-
-
-def _raise_to(total: Amounts, floor: Mapping[str, int]) -> None:
-    for name, amount in floor.items():
-        if amount > total.get(name, 0):
-            total[name] = amount
 
 
 def scored_requests(pod: Mapping[str, Any]) -> tuple[int, int]:

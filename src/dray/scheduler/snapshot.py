@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from dray.api.meta import Object, labels_of, name_of
-from dray.scheduler.pod_view import PODS, Amounts, HostPort, PodView, parse_amounts
+from dray.api.pod_requests import Amounts, parse_amounts
+from dray.scheduler.pod_view import PODS, HostPort, PodView
 
 _tokens = itertools.count(1)
 

@@ -11,8 +11,9 @@ there: `delegated` tells which.
 import functools
 from collections.abc import Callable, Sequence
 
+from dray.api.pod_requests import CPU
 from dray.scheduler.happenings import NODE_RESOURCES_FIT
-from dray.scheduler.pod_view import CPU, MEMORY, PodView
+from dray.scheduler.pod_view import MEMORY, PodView
 from dray.scheduler.snapshot import NodeView
 from dray.scheduler.verdict import Rejection
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dray.api.meta import Object, name_of, namespace_of, owner_reference
+from dray.api.pod_requests import amount_of
 from dray.scheduler.assume import EXTENDED_CLAIM_ANNOTATION
-from dray.scheduler.pod_view import amount_of
 
 IMPLICIT_PREFIX = "deviceclass.resource.kubernetes.io/"
 UNNAMED = "<extended-resources>"
