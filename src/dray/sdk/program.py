@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from dray.api.errors import StatusError
 from dray.client.config import ConfigError, load_config
@@ -49,7 +49,16 @@ def run(driver: Driver | Callable[[Mapping[str, Any]], Driver], flags: Sequence[
     klog.configure(
         json_format=options.json_logs, level=logging.DEBUG if options.verbosity >= 4 else logging.INFO
     )
-    sys.exit(asyncio.run(serve(driver, options, user_agent=program)))
+    run_to_end(driver, options, user_agent=program)
+
+
+def run_to_end(driver: Driver, options: Options, *, user_agent: str, **plugin_settings: Any) -> NoReturn:
+    """`serve`, and end the process with its exit code, whatever the driver's own functions still wait for."""
+    code = asyncio.Runner().run(serve(driver, options, user_agent=user_agent, **plugin_settings))
+    logging.shutdown()
+    sys.stdout.flush()
+    # An orderly exit would wait for every thread, and a plain function may hang in its hardware for ever.
+    os._exit(code)
 
 
 async def serve(driver: Driver, options: Options, *, user_agent: str, **plugin_settings: Any) -> int:
@@ -67,14 +76,30 @@ async def serve(driver: Driver, options: Options, *, user_agent: str, **plugin_s
     async with VersionedClient(http) as client:
         try:
             layout = CounterLayout(http)
-            async with KubeletPlugin(
+            plugin = KubeletPlugin(
                 driver, client, options, combined_counters=layout.is_combined, **plugin_settings
-            ) as plugin:
-                await _first_of(stop, plugin.failed)
-                return 1 if plugin.error is not None else 0
+            )
+            return await _run_until(stop, plugin)
         except (OSError, ValueError, TypeError, PublishError, Unreachable) as error:
             log.critical("The driver cannot start: %s", error)
             return 1
+
+
+async def _run_until(stop: asyncio.Event, plugin: KubeletPlugin) -> int:
+    """Start `plugin` and let it run until `stop` or a fatal error; the exit code. Raises what the start raised."""
+    starting = asyncio.ensure_future(plugin.start())
+    stopping = asyncio.ensure_future(stop.wait())
+    failing = asyncio.ensure_future(plugin.failed.wait())
+    try:
+        await asyncio.wait((starting, stopping, failing), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await asyncio.wait((stopping, failing), return_when=asyncio.FIRST_COMPLETED)
+        return 1 if plugin.error is not None else 0
+    finally:
+        for task in (starting, stopping, failing):
+            task.cancel()
+        await plugin.stop()
 
 
 def _log_warning(text: str) -> None:
@@ -107,10 +132,3 @@ class CounterLayout:
             return False
         digits = "".join(character for character in minor if character.isdigit())
         return bool(digits) and int(digits) < _SPLIT_COUNTERS_SINCE
-
-
-async def _first_of(*events: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()

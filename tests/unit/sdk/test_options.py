@@ -5,8 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -90,27 +90,34 @@ def test_own_flags_have_help_with_variable_and_default(capsys: pytest.CaptureFix
     assert "power of each lamp [$WATTS, default 5]" in " ".join(capsys.readouterr().out.split())
 
 
-def program(tmp_path: Path, *arguments: str, **environment: Any) -> subprocess.CompletedProcess[str]:
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "c",
+    "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+    "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    "users": [{"name": "u", "user": {"token": "t"}}],
+}
+
+
+def environment(root: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        **NODE,
+        "KUBECONFIG": str(root / "kubeconfig"),
+        "KUBELET_REGISTRAR_DIRECTORY_PATH": str(root / "registry"),
+        "KUBELET_PLUGINS_DIRECTORY_PATH": str(root / "plugins"),
+        "CDI_ROOT": str(root / "cdi"),
+    }
+
+
+def program(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     for name in ("registry", "plugins", "cdi"):
         (tmp_path / name).mkdir()
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "users": [{"name": "u", "user": {"token": "t"}}],
-    }
-    (tmp_path / "kubeconfig").write_text(json.dumps(config))
-    places = {
-        "KUBECONFIG": str(tmp_path / "kubeconfig"),
-        "KUBELET_REGISTRAR_DIRECTORY_PATH": str(tmp_path / "registry"),
-        "KUBELET_PLUGINS_DIRECTORY_PATH": str(tmp_path / "plugins"),
-        "CDI_ROOT": str(tmp_path / "cdi"),
-    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(KUBECONFIG))
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
-        env={**os.environ, **places, **NODE, **environment},
+        env={**environment(tmp_path), **variables},
         capture_output=True,
         text=True,
         timeout=60,
@@ -135,3 +142,33 @@ def test_logs_can_be_json(tmp_path: Path) -> None:
 def test_a_driver_that_refuses_its_flags_is_a_usage_error(tmp_path: Path) -> None:
     result = program(tmp_path, WATTS="500")
     assert (result.returncode, result.stderr) == (1, "Error: --watts: no lamp has so many\n")
+
+
+HANGING = """
+import threading
+from dray.sdk import Driver, run
+
+class Stuck(Driver):
+    name = "lamps.example.com"
+    def discover(self):
+        threading.Event().wait()
+
+run(Stuck())
+"""
+
+
+def test_a_driver_whose_hardware_hangs_still_ends_on_sigterm(tmp_path: Path) -> None:
+    for name in ("registry", "plugins", "cdi"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "kubeconfig").write_text(json.dumps(KUBECONFIG))
+    process = subprocess.Popen([sys.executable, "-c", HANGING], env=environment(tmp_path))
+    socket = tmp_path / "registry" / "lamps.example.com-reg.sock"
+    try:
+        while not socket.exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(20) == 0
+        assert not socket.exists()
+    finally:
+        process.kill()
+        process.wait()

@@ -1,6 +1,5 @@
 """`dra-example-kubeletplugin`: the example driver as a program, with the flags and variables of the original."""
 
-import asyncio
 import logging
 import os
 import sys
@@ -18,7 +17,7 @@ from dray.drivers.example.profiles.profile import Profile
 from dray.drivers.example.release import Release, release_of
 from dray.kits import klog
 from dray.sdk.options import COMMON_FLAGS, Flag, OptionError, Options, options_from, parse
-from dray.sdk.program import serve
+from dray.sdk.program import run_to_end
 
 PROGRAM: Final = "dra-example-kubeletplugin"
 FLAGS: Final = (
@@ -60,7 +59,7 @@ def main() -> None:
     level = logging.DEBUG if options.verbosity >= 4 else logging.INFO
     klog.configure(json_format=options.json_logs, level=level)
     settings: dict[str, Any] = {"calls": call_log(release), "metrics_prefix": "dra_example_driver"}
-    sys.exit(asyncio.run(serve(driver, options, user_agent=PROGRAM, **settings)))
+    run_to_end(driver, options, user_agent=PROGRAM, **settings)
 
 
 def new_driver(values: Mapping[str, Any], options: Options, release: Release) -> ExampleDriver:
