@@ -87,7 +87,7 @@ def _pod(pod: Object) -> Object:
     }
     status = dict(pod["status"])
     status["conditions"] = sorted(status.get("conditions", []), key=lambda one: str(one["type"]))
-    return {"metadata": metadata, "bound": "nodeName" in pod["spec"], "status": status}
+    return {"metadata": metadata, "bound": bool(pod["spec"].get("nodeName")), "status": status}
 
 
 def _claim(claim: Object, numbers: dict[int, int]) -> Object:

@@ -189,6 +189,20 @@ class DemoCluster:
 
         await until(f"{count} pods of {namespace} are ready", check)
 
+    async def promised(self, namespace: str, count: int) -> None:
+        """Wait until `count` pods have the promise of a node and are not bound yet."""
+
+        async def check() -> bool:
+            pods = await self.pods(namespace)
+            promised = [
+                pod
+                for pod in pods
+                if "nominatedNodeName" in pod["status"] and not pod["spec"].get("nodeName")
+            ]
+            return len(pods) == len(promised) == count
+
+        await until(f"{count} pods of {namespace} have a node promised", check)
+
     async def gone(self, namespace: str) -> None:
         async def check() -> bool:
             try:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from demo_results import comparable, double_use, shares, strays
-from demos import EXAMPLES, Demo, DemoCluster, recorded, running
+from demos import DEPLOY, EXAMPLES, Demo, DemoCluster, recorded, running
 
 from dray.api.features import FeatureGates
 
@@ -49,6 +49,44 @@ async def test_demo_gives_what_it_gave_on_kubernetes(cluster: DemoCluster, demo:
     for part in ("claims", "variables", "pods", "events"):
         assert _lines(ours[part]) == _lines(theirs[part]), part
     await cluster.gone(namespace)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_pod_waits_until_its_devices_are_ready(cluster: DemoCluster) -> None:
+    """On the real cluster a person set the condition; here the example controller does, with its own words."""
+    (demo,) = [one for one in DEMOS if one.name == WAITS_FOR_CONDITIONS]
+    folder = EXAMPLES / demo.name
+    waiting, bound = demo.stages
+    await cluster.configure_driver(demo)
+    await cluster.apply(folder / "manifest.yaml")
+    await cluster.promised(demo.namespace, 1)
+    _assert_alike(await cluster.observe(demo.namespace), waiting, demo, ("claims", "pods"))
+    await cluster.apply(DEPLOY / "controller.yaml")
+    await cluster.settled(demo.namespace, 1)
+    seen = await cluster.observe(demo.namespace)
+    await cluster.delete(DEPLOY / "controller.yaml")
+    await cluster.delete(folder / "manifest.yaml")
+    (ours,), (theirs,) = (_conditions(stage) for stage in (seen, bound))
+    assert ours == theirs | {"reason": "Ready", "message": "Device is ready"}
+    assert comparable(seen, demo.namespace)["variables"]["pod0/ctr0"]["GPU_DEVICE_0"] == "gpu-0"
+    assert "nominatedNodeName" not in seen["pods"][0]["status"]
+    await cluster.gone(demo.namespace)
+
+
+def _conditions(stage: dict[str, Any]) -> list[dict[str, str]]:
+    conditions = [
+        condition
+        for claim in stage["claims"]
+        for device in claim["status"]["devices"]
+        for condition in device["conditions"]
+    ]
+    return [{key: one[key] for key in one if key != "lastTransitionTime"} for one in conditions]
+
+
+def _assert_alike(seen: dict[str, Any], stage: dict[str, Any], demo: Demo, parts: tuple[str, ...]) -> None:
+    ours, theirs = comparable(seen, demo.namespace), comparable(stage, demo.namespace)
+    for part in parts:
+        assert _lines(ours[part]) == _lines(theirs[part]), part
 
 
 def _lines(value: Any) -> list[str]:
