@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 import dray.sdk.claims
-import dray.sdk.options
+import dray.sdk.program
 import dray.sdk.service
 from dray.api.resources import RESOURCE_CLAIMS, RESOURCE_SLICES
 from dray.sdk import (
@@ -117,7 +117,6 @@ def whole_request_names(driver: Lamps) -> None:
 
 
 def cdi_once(driver: Lamps) -> None:
-    written: set[str] = set()
     original = ClaimCdi.write
 
     def write(self: ClaimCdi, uid: str, spec: Any) -> None:
@@ -127,7 +126,6 @@ def cdi_once(driver: Lamps) -> None:
             original(self, uid, spec)
 
     ClaimCdi.write = write  # type: ignore[method-assign]
-    assert not written
 
 
 def unprepare_asks_the_api(driver: Lamps) -> None:
@@ -151,18 +149,15 @@ def trusts_names(driver: Lamps) -> None:
 
 
 def dies_on_sigterm(driver: Lamps) -> None:
-    original = asyncio.run
+    original = dray.sdk.program.serve
 
-    def run_rudely(main: Any) -> Any:
-        async def rude() -> Any:
-            task = asyncio.ensure_future(main)
-            await asyncio.sleep(0)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: os._exit(0))
-            return await task
+    async def serve(*arguments: Any, **more: Any) -> int:
+        task = asyncio.ensure_future(original(*arguments, **more))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: os._exit(0))
+        return await task
 
-        return original(rude())
-
-    asyncio.run = run_rudely
+    dray.sdk.program.serve = serve
 
 
 def deletes_slices(driver: Lamps) -> None:
