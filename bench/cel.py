@@ -8,10 +8,9 @@ the cache; the generated code is made later, by the second evaluation, and is in
 
 import json
 
-from support.measure import DATA, go_figures, median_us
-
 from dray.cel import DeviceInput, Environment, compile_selector
 from dray.cel import selector as selectors
+from support.measure import DATA, go_figures, median_us
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from dray.allocation.explanation import explain
 from dray.allocation.model import Allocated, InvalidInput, Unsatisfiable
 from dray.allocation.nodes import NodeOrder, NodeTable
 from dray.allocation.problem import Choice, Problem, Setting, pose
-from dray.allocation.prospects import Prospects, wants_of
+from dray.allocation.prospects import Prospects, Refusals, wants_of
 from dray.allocation.requests import ClaimPlan, Want
 from dray.allocation.result import build_results
 from dray.allocation.search import State, Verdict, solve
@@ -72,6 +72,17 @@ class Attempt:
         refusals = self._cluster.prospects.refusals(self._plans)
         if refusals.current() >> number & 1 and not self._is_disturbed():
             return Unsatisfiable(name_of(node), 0, lambda: explain(self._pose(node)))
+        return self._answer(number, node, refusals, should_stop, max_steps)
+
+    def _answer(
+        self,
+        number: int,
+        node: Object,
+        refusals: Refusals,
+        should_stop: Callable[[], bool] | None,
+        max_steps: int | None,
+    ) -> Allocated | Unsatisfiable:
+        """Search on a node that nothing is known about."""
         problem, verdict = self._solve(node, should_stop, max_steps)
         if verdict.state is None:
             refusal = Unsatisfiable(name_of(node), verdict.steps, lambda: explain(problem))
@@ -111,6 +122,10 @@ class Attempt:
 
         Raises: InvalidInput where a node selector of a slice cannot be read.
         """
+        for _, node in self._candidates(nodes, start):
+            yield node
+
+    def _candidates(self, nodes: Sequence[Object] | NodeOrder, start: int) -> Iterator[tuple[int, Object]]:
         order = self._cluster.order(nodes) if not isinstance(nodes, NodeOrder) else nodes
         if order.generation != self._cluster.table.generation:
             order = self._cluster.order(order.nodes)
@@ -125,7 +140,7 @@ class Attempt:
             wanted &= ~prospects.refusals(self._plans).current()
         for number, node in order.among(wanted & order.mask, start):
             if prospects.has_room(number, node, needs):
-                yield node
+                yield number, node
 
     def _is_disturbed(self) -> bool:
         """Whether a pool on one node may end the attempt with an error on another."""
@@ -143,9 +158,10 @@ class Attempt:
 
         `max_steps` is per node. Raises as `on_node`, but for errors that concern a single node: those are passed over.
         """
-        for node in self.candidate_nodes(nodes, start):
+        refusals = self._cluster.prospects.refusals(self._plans)
+        for number, node in self._candidates(nodes, start):
             try:
-                outcome = self.on_node(node, should_stop=should_stop, max_steps=max_steps)
+                outcome = self._answer(number, node, refusals, should_stop, max_steps)
             except InvalidInput as error:
                 if not error.only_this_node:
                     raise

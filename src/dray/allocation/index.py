@@ -101,6 +101,21 @@ class DeviceIndex:
         self._classes.pop(name, None)
         self._plans.clear()
 
+    @property
+    def inventory(self) -> Inventory:
+        """What is published; to be read only."""
+        return self._inventory
+
+    @property
+    def usage(self) -> Usage:
+        """Who holds what; to be read only."""
+        return self._usage
+
+    @property
+    def taint_rules(self) -> TaintRules:
+        """To be read only."""
+        return self._rules
+
     def device_class(self, name: str) -> Object | None:
         return self._classes.get(name)
 
