@@ -23,7 +23,7 @@ import aiohttp
 from yarl import URL
 
 from dray.api.patch import merge_patch
-from dray.testing.corpus_normal import Normalizer, is_openshift
+from dray.testing.corpus_normal import Normalizer, is_openshift, without_lines
 
 CONCURRENCY: Final = 16
 RETRY_SECONDS: Final = 5.0
@@ -373,6 +373,8 @@ def _expected(step: Step) -> Any:
 def _stripped(value: Any) -> Any:
     if isinstance(value, list):
         return [_stripped(item) for item in value if not is_openshift(item)]
+    if isinstance(value, str):
+        return without_lines(value)
     if not isinstance(value, Mapping):
         return value
     found = {key: _stripped(item) for key, item in value.items()}

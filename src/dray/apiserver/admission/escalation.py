@@ -57,7 +57,11 @@ class EscalationCheck:
         if self._may(request, "bind", plural, name):
             return
         namespace = namespace_of(binding)
-        self._demand(request, self._rbac.role_rules(kind, name, namespace), namespace)
+        rules = self._rbac.role_rules(kind, name, namespace)
+        if rules is None:
+            # Upstream names the kind that is written, not the one that is missing.
+            raise errors.not_found(GROUP, request.call.kind.resource.plural, name)
+        self._demand(request, rules, namespace)
 
     def _may(self, request: AdmissionRequest, verb: str, plural: str, name: str) -> bool:
         call = request.call

@@ -3,11 +3,15 @@
 Source: kubernetes plugin/pkg/admission/{nodetaint,noderestriction}, 1.36.
 """
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 from dray.api import errors
 from dray.api.meta import Object, annotations_of, name_of
-from dray.api.resources import PODS
+from dray.api.resources import NODES, PODS
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.authorization.node import node_of
+from dray.apiserver.pod_references import config_map_names, has_volume, secret_names
 
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
@@ -28,6 +32,17 @@ ALLOWED_LABELS = frozenset(
         "topology.kubernetes.io/zone",
     }
 )
+
+
+POD_REFERENCES: Final[Mapping[str, Callable[[Object], object]]] = {
+    "a service account": lambda pod: pod["spec"].get("serviceAccountName"),
+    "secrets": secret_names,
+    "configmaps": config_map_names,
+    "persistentvolumeclaims": lambda pod: has_volume(pod, "persistentVolumeClaim"),
+    "clustertrustbundles": lambda pod: has_volume(pod, "clusterTrustBundle"),
+    "resourceclaims": lambda pod: pod["spec"].get("resourceClaims"),
+}
+"""What the pods that a kubelet creates may not use, in the order in which it is noticed."""
 
 
 class NodeTaint:
@@ -105,8 +120,32 @@ class NodeRestriction:
             )
         if pod["spec"].get("nodeName") != node:
             raise _refused(request, f'node "{node}" can only create pods with spec.nodeName set to itself')
-        if pod["spec"].get("resourceClaims"):
-            raise _refused(request, f'node "{node}" can not create pods that reference resourceclaims')
+        self._owned_by_node(request, pod, node)
+        for what, references in POD_REFERENCES.items():
+            if references(pod):
+                raise _refused(request, f'node "{node}" can not create pods that reference {what}')
+
+    def _owned_by_node(self, request: AdmissionRequest, pod: Object, node: str) -> None:
+        owners = pod["metadata"].get("ownerReferences") or []
+        if len(owners) > 1:
+            raise _refused(
+                request, f'node "{node}" can only create pods with a single owner reference set to itself'
+            )
+        owner = owners[0] if owners else {}
+        if (owner.get("apiVersion"), owner.get("kind"), owner.get("name")) != ("v1", "Node", node):
+            raise _refused(
+                request, f'node "{node}" can only create pods with an owner reference set to itself'
+            )
+        if not owner.get("controller"):
+            why = f'node "{node}" can only create pods with a controller owner reference set to itself'
+            raise _refused(request, why)
+        if owner.get("blockOwnerDeletion"):
+            raise _refused(request, f'node "{node}" must not set blockOwnerDeletion on an owner reference')
+        found = request.call.find(NODES, node)
+        if found is None:
+            raise errors.not_found("", "nodes", node)
+        if owner.get("uid") != (uid := found["metadata"]["uid"]):
+            raise _refused(request, f"node {node} UID mismatch: expected {owner.get('uid')} got {uid}")
 
     def _pod_status(self, request: AdmissionRequest, node: str) -> None:
         old, new = (request.old or {}).get("status") or {}, (request.object or {}).get("status") or {}

@@ -5,7 +5,6 @@ The questions are answered from the store itself: the pods of a node are few, so
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from dray.api.meta import Object
 from dray.api.pods import claim_names_of
@@ -14,6 +13,7 @@ from dray.api.selectors import SelectorError, parse_field_selector
 from dray.apiserver.access import ALLOWED, Attributes, Decision
 from dray.apiserver.authorization.bootstrap import node_rules
 from dray.apiserver.authorization.rules import Rule, rule_allows
+from dray.apiserver.pod_references import config_map_names, secret_names
 from dray.apiserver.registry.kind import User
 from dray.store.backend import Store
 
@@ -53,10 +53,10 @@ class NodeAuthorizer:
         return ALLOWED if any(rule_allows(rule, attributes) for rule in _node_rules()) else None
 
     def _secret(self, node: str, attributes: Attributes) -> Decision:
-        return self._read_named(node, attributes, _secret_names)
+        return self._read_named(node, attributes, secret_names)
 
     def _config_map(self, node: str, attributes: Attributes) -> Decision:
-        return self._read_named(node, attributes, _config_map_names)
+        return self._read_named(node, attributes, config_map_names)
 
     def _read_named(
         self, node: str, attributes: Attributes, names: Callable[[Object], Iterable[str]]
@@ -143,43 +143,3 @@ def _selected_node(fields: str) -> str:
         return parse_field_selector(fields).required("spec.nodeName") or ""
     except SelectorError:
         return ""
-
-
-def _containers(pod: Object) -> list[Object]:
-    spec = pod["spec"]
-    return [
-        *(spec.get("initContainers") or ()),
-        *(spec.get("containers") or ()),
-        *(spec.get("ephemeralContainers") or ()),
-    ]
-
-
-def _environment_names(pod: Object, reference: str, source: str) -> Iterable[str]:
-    for container in _containers(pod):
-        for entry in container.get("env") or ():
-            if key := (entry.get("valueFrom") or {}).get(reference):
-                yield key.get("name", "")
-        for entry in container.get("envFrom") or ():
-            if entry.get(source):
-                yield entry[source].get("name", "")
-
-
-def _volume_sources(pod: Object) -> Iterable[Mapping[str, Any]]:
-    for volume in pod["spec"].get("volumes") or ():
-        yield volume
-        yield from (volume.get("projected") or {}).get("sources") or ()
-
-
-def _secret_names(pod: Object) -> set[str]:
-    names = set(_environment_names(pod, "secretKeyRef", "secretRef"))
-    names |= {each.get("name", "") for each in pod["spec"].get("imagePullSecrets") or ()}
-    for source in _volume_sources(pod):
-        secret = source.get("secret") or {}
-        names.add(secret.get("secretName") or secret.get("name") or "")
-    return names - {""}
-
-
-def _config_map_names(pod: Object) -> set[str]:
-    names = set(_environment_names(pod, "configMapKeyRef", "configMapRef"))
-    names |= {(source.get("configMap") or {}).get("name", "") for source in _volume_sources(pod)}
-    return names - {""}

@@ -64,13 +64,13 @@ class Rbac:
         grants = [grant for subject in _subjects_of(user) for grant in self._by_subject.get(subject, ())]
         for grant in sorted(grants, key=_is_namespaced):
             if not grant.namespace or grant.namespace == namespace:
-                yield grant, self.role_rules(grant.role_kind, grant.role, grant.namespace)
+                yield grant, self.role_rules(grant.role_kind, grant.role, grant.namespace) or []
 
-    def role_rules(self, kind: str, name: str, namespace: str) -> list[Rule]:
-        """The rules of a role; none when it does not exist."""
+    def role_rules(self, kind: str, name: str, namespace: str) -> list[Rule] | None:
+        """The rules of a role; None when it does not exist."""
         resource = ROLES if kind == "Role" else CLUSTER_ROLES
         record = self._store.get(resource.qualified, path_of(resource, namespace, name))
-        return (record.obj.get("rules") or []) if record else []
+        return (record.obj.get("rules") or []) if record else None
 
     def _refresh(self) -> None:
         if self._watches and not self._has_news():

@@ -109,9 +109,9 @@ class Documents:
         index = self._core.kinds
         if not parts:
             return _constant(openapi.index(index), content_type=PLAIN_TEXT)
-        group, version = ("", parts[-1]) if parts[0] == "api" else (parts[1], parts[-1])
+        group, version = ("", parts[-1]) if parts[0] == "api" else (parts[-2], parts[-1])
         if len(parts) != (3 if group else 2) or not index.has_version(group, version):
-            return None
+            return _no_document
 
         async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
             return self._openapi_document(request, group, version)
@@ -168,6 +168,11 @@ def _constant(document: Any, content_type: str = JSON) -> Page:
         return answer(orjson.dumps(document), content_type=content_type, request=request)
 
     return page
+
+
+async def _no_document(request: web.BaseRequest, query: Query) -> web.StreamResponse:
+    """Below /openapi/v3 there is nothing to read in a refusal, unlike elsewhere."""
+    return web.Response(status=404)
 
 
 def _wants_aggregated(request: web.BaseRequest) -> bool:
