@@ -97,6 +97,11 @@ class NodeAgent:
             allocatable=capacity,
         )
 
+    @property
+    def port(self) -> int:
+        """Of the node's server, once it is ready."""
+        return self._server.port
+
     async def run(self) -> None:
         """Until cancelled; then every container of the node is ended."""
         services = self._services

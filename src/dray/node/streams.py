@@ -37,17 +37,24 @@ async def serve(request: web.Request, session: Session) -> web.WebSocketResponse
     """Connect the client with the session until one of them ends; the session is closed in any case."""
     socket = web.WebSocketResponse(protocols=PROTOCOLS)
     await socket.prepare(request)
-    reading = asyncio.create_task(_read(socket, session))
+    speaking = asyncio.create_task(_speak(socket, session), name="speaking")
+    listening = asyncio.create_task(_listen(socket, session), name="listening")
     try:
-        await asyncio.gather(_send(socket, STDOUT, session.stdout()), _send(socket, STDERR, session.stderr()))
-        await socket.send_bytes(bytes([ERROR]) + json.dumps(_exit_status(await session.wait())).encode())
-    except ConnectionError:
-        pass
+        # A client that goes away ends the session, although the program may have much to say yet.
+        await asyncio.wait({speaking, listening}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        reading.cancel()
+        for task in (speaking, listening):
+            task.cancel()
+        await asyncio.gather(speaking, listening, return_exceptions=True)
         await session.close()
         await socket.close()
     return socket
+
+
+async def _speak(socket: web.WebSocketResponse, session: Session) -> None:
+    await asyncio.gather(_send(socket, STDOUT, session.stdout()), _send(socket, STDERR, session.stderr()))
+    status = json.dumps(_exit_status(await session.wait()))
+    await socket.send_bytes(bytes([ERROR]) + status.encode())
 
 
 async def _send(socket: web.WebSocketResponse, channel: int, chunks: AsyncIterator[bytes]) -> None:
@@ -55,7 +62,7 @@ async def _send(socket: web.WebSocketResponse, channel: int, chunks: AsyncIterat
         await socket.send_bytes(bytes([channel]) + chunk)
 
 
-async def _read(socket: web.WebSocketResponse, session: Session) -> None:
+async def _listen(socket: web.WebSocketResponse, session: Session) -> None:
     async for message in socket:
         if message.type is not WSMsgType.BINARY or not message.data:
             continue
