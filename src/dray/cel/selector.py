@@ -46,6 +46,10 @@ class Selector:
         self._compilation = compilation
         self.environment = environment
         self._quick: Callable[[DeviceInput], bool] = self._generate
+        self._by_driver: dict[str, bool | CelRuntimeError] | None = None
+        """Exact answers, where the expression looks at nothing of a device but its driver."""
+        if "device" not in compilation.text.replace("device.driver", ""):
+            self._by_driver = {}
 
     @property
     def expression(self) -> str:
@@ -76,11 +80,11 @@ class Selector:
                 return self._quick(device)
             except Exception:  # as above
                 pass
-        return self.evaluate_with_cost(device)[0]
+        return self._exact(device)
 
     def _generate(self, device: DeviceInput) -> bool:
         """The first evaluation: exact, and code is generated for the next ones."""
-        answer = self.evaluate_with_cost(device)[0]
+        answer = self._exact(device)
         quick = None
         if self.estimated_cost <= _QUICK_COST:
             quick = generate(self._compilation, generated_slot(lists=self.environment.list_type_attributes))
@@ -88,7 +92,19 @@ class Selector:
         return answer
 
     def _exact(self, device: DeviceInput) -> bool:
-        return self.evaluate_with_cost(device)[0]
+        """The exact answer. What goes beyond the cost limit takes seconds, so no driver is asked about twice."""
+        if self._by_driver is None:
+            return self.evaluate_with_cost(device)[0]
+        driver = self._record(device).driver
+        if driver not in self._by_driver:
+            try:
+                self._by_driver[driver] = self.evaluate_with_cost(device)[0]
+            except CelRuntimeError as error:
+                self._by_driver[driver] = error.with_traceback(None)
+        known = self._by_driver[driver]
+        if isinstance(known, CelRuntimeError):
+            raise known
+        return known
 
     def evaluate_with_cost(self, device: DeviceInput, limit: int = COST_LIMIT) -> tuple[bool, int]:
         """The exact answer and what it cost. Raises CelRuntimeError, which carries the cost too."""

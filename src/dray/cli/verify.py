@@ -1,6 +1,7 @@
 """`dray verify`: replay recordings of the real Kubernetes and print what disagrees."""
 
 import pathlib
+import sys
 from collections.abc import Sequence
 
 import click
@@ -32,8 +33,14 @@ def alloc(file: pathlib.Path, max_shown: int) -> None:
     """Allocation: which devices each claim gets, or why none (.jsonl or .jsonl.gz)."""
     from dray.testing.corpus_alloc import replay
 
-    report = replay(file)
+    report = replay(file, on_progress=_show_progress)
     _finish(report.passed, report.disagreements, max_shown)
+
+
+def _show_progress(done: int) -> None:
+    """Every few cases one line that is written over, where somebody is watching."""
+    if done % 100 == 0 and sys.stderr.isatty():
+        click.echo(f"\r{done} cases replayed\r", err=True, nl=False)
 
 
 @command.command()

@@ -8,7 +8,7 @@ A recording is one JSON object a line (`.jsonl`, or `.jsonl.gz`): `id`, `node`, 
 
 import dataclasses
 import gzip
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +60,18 @@ class Report:
         return len(self.disagreements)
 
 
-def replay(path: str | Path, *, known: Container[str] = ()) -> Report:
-    """Run every case of a recording. `known`: ids of cases that may disagree."""
+def replay(
+    path: str | Path,
+    *,
+    known: Container[str] = (),
+    on_progress: Callable[[int], None] = lambda done: None,
+) -> Report:
+    """Run every case of a recording. `known`: ids of cases that may disagree. `on_progress` hears of every case."""
     passed = 0
     disagreements: list[Disagreement] = []
     excused: list[str] = []
-    for case in read_cases(path):
+    for done, case in enumerate(read_cases(path)):
+        on_progress(done)
         recorded, actual = recorded_outcome(case), run_case(case)
         if recorded == actual:
             passed += 1
