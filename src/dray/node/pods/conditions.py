@@ -47,7 +47,7 @@ def _initialized(containers: Sequence[ContainerView], phase: Phase) -> Object:
         return {"type": "Initialized", "status": "True", "reason": "PodCompleted"}
     initial = [view for view in containers if view.role is not Role.MAIN]
     main_ran = any(view.role is Role.MAIN and view.current is not None for view in containers)
-    incomplete = [view.name for view in initial if not (view.succeeded or view.started)]
+    incomplete = [view.name for view in initial if not _is_initialized(view)]
     if main_ran or not incomplete:
         return {"type": "Initialized", "status": "True"}
     return {
@@ -56,6 +56,11 @@ def _initialized(containers: Sequence[ContainerView], phase: Phase) -> Object:
         "reason": "ContainersNotInitialized",
         "message": f"containers with incomplete status: {_list(incomplete)}",
     }
+
+
+def _is_initialized(view: ContainerView) -> bool:
+    """What comes after it may start: an init container has succeeded, a sidecar has started."""
+    return view.started if view.role is Role.SIDECAR else view.succeeded
 
 
 def _containers_ready(containers: Sequence[ContainerView], phase: Phase) -> Object:

@@ -81,7 +81,13 @@ def tokens_of(volume: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
 
 
 def _mode(source: Mapping[str, Any]) -> int:
-    return int(source.get("defaultMode") or DEFAULT_MODE)
+    mode = source.get("defaultMode")
+    return DEFAULT_MODE if mode is None else int(mode)
+
+
+def _item_mode(item: Mapping[str, Any], default: int) -> int:
+    mode = item.get("mode")
+    return default if mode is None else int(mode)
 
 
 def _projection(part: Mapping[str, Any], sources: Sources, mode: int) -> Files:
@@ -137,7 +143,7 @@ def _selected(source: Mapping[str, Any], payload: Mapping[str, bytes], mode: int
             if source.get("optional"):
                 continue
             raise VolumeFailure(f"references non-existent config key: {item['key']}")
-        files[_checked(item["path"])] = File(payload[item["key"]], int(item.get("mode") or mode))
+        files[_checked(item["path"])] = File(payload[item["key"]], _item_mode(item, mode))
     return files
 
 
@@ -151,7 +157,7 @@ def _downward(source: Mapping[str, Any], sources: Sources, mode: int) -> Files:
                 text = resource_value(sources.pod, item["resourceFieldRef"], sources.allocatable)
         except FieldError as error:
             raise VolumeFailure(str(error)) from error
-        files[_checked(item["path"])] = File(text.encode(), int(item.get("mode") or mode))
+        files[_checked(item["path"])] = File(text.encode(), _item_mode(item, mode))
     return files
 
 

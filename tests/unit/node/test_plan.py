@@ -1,0 +1,148 @@
+"""What is next for a pod that is meant to run."""
+
+import pytest
+
+from dray.node.pods.phase import pod_phase
+from dray.node.pods.plan import plan_pod
+from dray.node.pods.restart import MAX_SECONDS, CrashBackoff, restarts
+from dray.node.pods.stages import Cause, Stage, next_stage
+from dray.node.pods.view import ContainerView, Role
+from dray.node.runtime.protocol import SandboxState
+from tests.unit.node.builders import container, exited, pod, running, sandbox, sidecar, view
+
+
+def names(views: object) -> list[str]:
+    return [each.name for each in views]  # type: ignore[attr-defined]
+
+
+def init(name: str, current: object = None, **more: object) -> ContainerView:
+    return view(current, Role.INIT, name, **more)  # type: ignore[arg-type]
+
+
+def side(name: str, current: object = None, **more: object) -> ContainerView:
+    return view(current, Role.SIDECAR, name, spec=sidecar(name), **more)  # type: ignore[arg-type]
+
+
+def test_a_new_pod_needs_a_sandbox_first() -> None:
+    plan = plan_pod(pod(), None, [view()], {})
+    assert plan.new_sandbox
+    assert not plan.start
+
+
+def test_a_sandbox_that_is_not_ready_is_replaced_and_its_containers_do_not_count() -> None:
+    dead = sandbox(SandboxState.NOT_READY)
+    assert plan_pod(pod(), dead, [view(exited(1))], {}).new_sandbox
+    (again,) = plan_pod(pod(), sandbox(attempt=1), [view(exited(1))], {}).start
+    assert again.current is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "over"),
+    [("Never", 1, True), ("OnFailure", 0, True), ("OnFailure", 1, False), ("Always", 0, False)],
+)
+def test_the_restart_policy_decides_whether_a_pod_is_over(policy: str, code: int, over: bool) -> None:
+    assert plan_pod(pod(restartPolicy=policy), sandbox(), [view(exited(code))], {}).over is over
+
+
+def test_a_pod_is_not_over_while_one_container_runs() -> None:
+    views = [view(exited(0), name="a"), view(running("b"), name="b")]
+    plan = plan_pod(pod(container("a"), container("b"), restartPolicy="Never"), sandbox(), views, {})
+    assert not plan.over
+    assert not plan.start
+
+
+def test_init_containers_come_one_by_one_before_the_main_ones() -> None:
+    two = pod(init=(container("one"), container("two")))
+    first = [init("one"), init("two"), view()]
+    assert names(plan_pod(two, sandbox(), first, {}).start) == ["one"]
+    waiting = [init("one", running("one")), init("two"), view()]
+    assert names(plan_pod(two, sandbox(), waiting, {}).start) == []
+    second = [init("one", exited(0, "one")), init("two"), view()]
+    assert names(plan_pod(two, sandbox(), second, {}).start) == ["two"]
+    done = [init("one", exited(0, "one")), init("two", exited(0, "two")), view()]
+    assert names(plan_pod(two, sandbox(), done, {}).start) == ["main"]
+
+
+def test_a_failed_init_container_is_tried_again_unless_the_policy_is_never() -> None:
+    views = [init("one", exited(1, "one")), view()]
+    assert names(plan_pod(pod(init=(container("one"),)), sandbox(), views, {}).start) == ["one"]
+    assert plan_pod(pod(init=(container("one"),), restartPolicy="Never"), sandbox(), views, {}).over
+
+
+def test_a_sidecar_must_have_started_before_the_next_begins() -> None:
+    mixed = pod(init=(sidecar("proxy"), container("setup")))
+    starting = [side("proxy", running("proxy"), started=False), init("setup"), view()]
+    assert names(plan_pod(mixed, sandbox(), starting, {}).start) == []
+    started = [side("proxy", running("proxy")), init("setup"), view()]
+    assert names(plan_pod(mixed, sandbox(), started, {}).start) == ["setup"]
+
+
+def test_a_sidecar_that_ends_is_started_again_even_beside_containers_that_are_done() -> None:
+    mixed = pod(init=(sidecar("proxy"),), restartPolicy="Never")
+    views = [side("proxy", exited(0, "proxy")), view(running())]
+    assert names(plan_pod(mixed, sandbox(), views, {}).start) == ["proxy"]
+
+
+def test_a_failed_probe_kills_the_container_that_runs() -> None:
+    probe = {"periodSeconds": 1}
+    plan = plan_pod(pod(), sandbox(), [view(running())], {"main": ("liveness", probe)})
+    (kill,) = plan.kill
+    assert (kill.message, kill.probe) == ("Container main failed liveness probe, will be restarted", probe)
+
+
+def test_exit_code_rules_come_before_the_policy() -> None:
+    rules = [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]
+    spec = container(restartPolicy="Never", restartPolicyRules=rules)
+    assert restarts(pod(), spec, Role.MAIN, 42)
+    assert not restarts(pod(), spec, Role.MAIN, 43)
+
+
+# --- back-off ---
+
+
+def test_restarts_are_spaced_from_ten_seconds_to_five_minutes() -> None:
+    backoff, now, delays = CrashBackoff(), 0.0, []
+    for _ in range(8):
+        left = backoff.remaining("main", now, now)
+        delays.append(left)
+        backoff.restarted("main", now, now + left)
+        now += left
+    assert delays == [0, 10, 20, 40, 80, 160, 300, 300]
+
+
+def test_a_container_that_ran_for_ten_minutes_starts_from_the_beginning() -> None:
+    backoff = CrashBackoff()
+    backoff.restarted("main", 0, 0)
+    assert backoff.remaining("main", 2 * MAX_SECONDS + 1, 2 * MAX_SECONDS + 1) == 0
+
+
+# --- phase ---
+
+
+def test_the_phase_follows_the_containers() -> None:
+    def phase(*views: ContainerView, terminated: bool = False, **spec: object) -> str:
+        return pod_phase(pod(*(each.spec for each in views), **spec), views, terminated=terminated)  # type: ignore[arg-type]
+
+    assert phase(view()) == "Pending"
+    assert phase(view(running())) == "Running"
+    assert phase(view(exited(0))) == "Running", "it will be started again"
+    assert phase(view(exited(0)), restartPolicy="Never") == "Succeeded"
+    assert phase(view(exited(1)), restartPolicy="Never") == "Failed"
+    assert phase(view(exited(0)), terminated=True) == "Succeeded"
+    assert phase(view(), terminated=True) == "Failed"
+
+
+# --- stages ---
+
+
+def test_a_pod_passes_its_stages_in_order_and_never_goes_back() -> None:
+    causes = [Cause.DELETED, Cause.STOPPED, Cause.RELEASED, Cause.DELETED, Cause.REMOVED]
+    stage, seen = Stage.RUNNING, []
+    for cause in causes:
+        stage = next_stage(stage, cause)
+        seen.append(stage)
+    assert seen == [Stage.STOPPING, Stage.RELEASING, Stage.FINISHED, Stage.DELETING, Stage.GONE]
+    order = list(Stage)
+    for stage in Stage:
+        for cause in Cause:
+            assert order.index(next_stage(stage, cause)) >= order.index(stage)

@@ -1,0 +1,101 @@
+"""The status a node writes for its pods, and the smallest patch that brings it there."""
+
+from typing import Any
+
+from dray.api.meta import Object
+from dray.node.pods.status import Circumstances, Failure, pod_status, status_patch
+from dray.node.pods.view import ContainerView, Role, Waiting
+from tests.unit.node.builders import container, exited, pod, running, view
+
+NOW = "2026-01-01T00:01:00Z"
+
+
+def status(of: Object, *views: ContainerView, **facts: Any) -> Object:
+    known = {"now": NOW, "start_time": "2026-01-01T00:00:00Z", "host_ip": "10.0.0.9", "pod_ip": "10.0.0.1"}
+    return pod_status(of, views, Circumstances(**{**known, "has_sandbox": True, **facts}))
+
+
+def conditions(found: Object) -> dict[str, tuple[str, str]]:
+    return {each["type"]: (each["status"], each.get("reason", "")) for each in found["conditions"]}
+
+
+def test_a_running_pod() -> None:
+    found = status(pod(), view(running()))
+    assert found["phase"] == "Running"
+    assert conditions(found) == {
+        "PodReadyToStartContainers": ("True", ""),
+        "Initialized": ("True", ""),
+        "Ready": ("True", ""),
+        "ContainersReady": ("True", ""),
+        "PodScheduled": ("True", ""),
+    }
+    (entry,) = found["containerStatuses"]
+    assert entry["state"] == {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+    assert (entry["ready"], entry["started"], entry["restartCount"]) == (True, True, 0)
+    assert found["podIPs"] == [{"ip": "10.0.0.1"}]
+
+
+def test_a_container_that_backs_off_shows_why_and_how_it_ended() -> None:
+    waiting = Waiting("CrashLoopBackOff", "back-off 10s")
+    (entry,) = status(pod(), view(exited(1, attempt=2), waiting=waiting))["containerStatuses"]
+    assert entry["state"] == {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
+    assert entry["lastState"]["terminated"]["exitCode"] == 1
+    assert entry["restartCount"] == 2
+
+
+def test_containers_behind_init_containers_say_so() -> None:
+    found = status(pod(init=(container("one"),)), view(running("one"), Role.INIT, "one"), view())
+    assert found["containerStatuses"][0]["state"] == {"waiting": {"reason": "PodInitializing"}}
+    assert conditions(found)["Initialized"] == ("False", "ContainersNotInitialized")
+
+
+def test_a_readiness_gate_keeps_a_pod_from_being_ready() -> None:
+    gated = pod(readinessGates=[{"conditionType": "example.com/ok"}])
+    found = status(gated, view(running()))
+    assert conditions(found)["ContainersReady"] == ("True", "")
+    assert conditions(found)["Ready"] == ("False", "ReadinessGatesNotReady")
+
+
+def test_a_final_phase_is_held_back_until_the_devices_are_given_back() -> None:
+    before = pod(restartPolicy="Never", status={"phase": "Running"})
+    held = status(before, view(exited(0)), released=False)
+    assert held["phase"] == "Running"
+    assert held["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 0
+    assert status(before, view(exited(0)), released=True)["phase"] == "Succeeded"
+
+
+def test_a_failure_of_the_node_is_told_with_the_phase_and_not_before() -> None:
+    failure = Failure("DeadlineExceeded", "too long")
+    held = status(pod(status={"phase": "Running"}), view(running()), failure=failure, released=False)
+    assert "reason" not in held
+    found = status(pod(), view(exited(137)), failure=failure)
+    assert (found["phase"], found["reason"], found["message"]) == ("Failed", "DeadlineExceeded", "too long")
+
+
+def test_a_final_phase_that_somebody_else_wrote_stays() -> None:
+    found = status(pod(status={"phase": "Failed", "reason": "Evicted"}), view(exited(0)), terminated=True)
+    assert (found["phase"], found["reason"]) == ("Failed", "Evicted")
+
+
+def test_nothing_is_sent_when_nothing_differs() -> None:
+    first = status(pod(), view(running()))
+    assert status_patch(pod(status=first), status(pod(status=first), view(running()))) is None
+
+
+def test_a_condition_keeps_its_time_until_it_changes() -> None:
+    first = status(pod(), view(running()), now="2026-01-01T00:00:00Z")
+    second = status(pod(status=first), view(running(), ready=False))
+    times = {each["type"]: each["lastTransitionTime"] for each in second["conditions"]}
+    assert times["Initialized"] == "2026-01-01T00:00:00Z"
+    assert times["Ready"] == NOW
+
+
+def test_a_patch_leaves_what_others_wrote_alone() -> None:
+    foreign = {"type": "example.com/ok", "status": "True"}
+    before = pod(status={"conditions": [foreign], "resourceClaimStatuses": [{"name": "gpu"}]})
+    patch = status_patch(before, status(before, view(running())))
+    assert patch is not None
+    assert patch["metadata"] == {"uid": "uid-pod"}
+    assert "resourceClaimStatuses" not in patch["status"]
+    assert foreign not in patch["status"]["conditions"]
+    assert patch["status"]["$setElementOrder/conditions"][-1] == {"type": "example.com/ok"}
