@@ -58,8 +58,8 @@ class Function:
         self.overloads = overloads
         self.operator = operator
         self.by_id = {overload.id: overload for overload in overloads}
-        self.resolutions: dict[tuple[str, ...], tuple[CelType, tuple[str, ...]]] = {}
-        """The checker's: which overloads take arguments of these types, and what they give."""
+        self.resolutions: dict[tuple[str, ...], tuple[CelType, tuple[str, ...], int]] = {}
+        """The checker's: what arguments of these types give, by which overloads, and how many type variables that took."""
 
     def merged(self, other: "Function") -> "Function":
         """With the overloads of another function of the same name after its own."""

@@ -11,8 +11,8 @@ from dray.cel.errors import CelCompileError, Issue
 NOWHERE = -2
 """The offset of a complaint that has no place."""
 
-BEFORE_EMPTY = -1
-"""Where cel-go sees the end of an empty text: line 1, column -1."""
+BEFORE_TEXT = -1
+"""Where cel-go sees the end of an empty text, and what is missing for lack of a place: line 1, column -1."""
 
 _MAX_ERRORS = 100
 _MAX_SNIPPET_BYTES = 16384
@@ -43,7 +43,7 @@ class Source:
     def position(self, offset: int) -> tuple[int, int]:
         """Line from 1 and column from 0; (-1, -1) for NOWHERE."""
         if offset < 0:
-            return (1, -1) if offset == BEFORE_EMPTY else (-1, -1)
+            return (1, -1) if offset == BEFORE_TEXT else (-1, -1)
         line = 0
         for start in self.line_starts:
             if start > offset:
@@ -67,8 +67,9 @@ class Source:
         if snippet is None or len(snippet.encode("utf-8", "replace")) > _MAX_SNIPPET_BYTES:
             return head
         snippet = snippet.replace("\t", " ")
-        dots = "".join("．" if ord(char) >= 0x80 else "." for char in snippet[:column])
-        wide = column < len(snippet) and ord(snippet[column]) >= 0x80
+        caret = max(0, column)
+        dots = "".join("．" if ord(char) >= 0x80 else "." for char in snippet[:caret])
+        wide = caret < len(snippet) and ord(snippet[caret]) >= 0x80
         return f"{head}\n | {snippet}\n | {dots}{'＾' if wide else '^'}"
 
     def error(self, complaints: Iterable[Complaint], prefix: str = "") -> CelCompileError:

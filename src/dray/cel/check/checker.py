@@ -242,15 +242,17 @@ class Checker:
         known = not any(arg.has_params for arg in args)
         key = ("." if target is not None else "", *[arg.text for arg in args])
         if known and (resolution := function.resolutions.get(key)) is not None:
-            result, expr.overloads = resolution
+            result, expr.overloads, free = resolution
+            self._free += free
             self._set(expr, result)
             return
+        free = self._free
         given = self._choose(expr, function, args, is_member=target is not None)
         if given is None:
             self._no_overload(expr, function, args, is_member=target is not None)
             return
         if known and not given.has_params and len(function.resolutions) < _RESOLUTIONS_MAX:
-            function.resolutions[key] = given, expr.overloads
+            function.resolutions[key] = given, expr.overloads, self._free - free
         self._set(expr, given)
 
     def _choose(

@@ -47,15 +47,17 @@ def validate_literals(root: Expr, *, formats: bool) -> list[Complaint]:
 
 
 def _walk(root: Expr, in_format: bool) -> Iterator[tuple[Expr, bool]]:
-    """Every node that has parts, before its parts, and whether it is somewhere inside an argument of `format`."""
+    """Every node that has parts, after its parts, and whether it is somewhere inside an argument of `format`."""
     left = [(root, in_format)]
+    found: list[tuple[Expr, bool]] = []
     while left:
         expr, inside = left.pop()
         if isinstance(expr, (Literal, Ident)):
             continue
-        yield expr, inside
+        found.append((expr, inside))
         inside = inside or (isinstance(expr, Call) and expr.function == _FORMAT)
-        left += [(child, inside) for child in reversed(children(expr))]
+        left += [(child, inside) for child in children(expr)]
+    return reversed(found)
 
 
 def _check_call(expr: Call) -> Iterator[Complaint]:

@@ -113,7 +113,12 @@ def _set_operation(factor: int) -> Callable[[Args], int]:
 
 
 def _new_list(size: int, factor: float = 1) -> int:
-    return int(float(size) * factor) + 1 + LIST_COST
+    return (_as_uint(float(size) * factor) + 1 + LIST_COST) % 2**64
+
+
+def _as_uint(value: float) -> int:
+    """What Go makes of a double as an unsigned number: negative ones wrap around, too large ones give 2**63."""
+    return int(value) % 2**64 if -(2.0**63) <= value < 2.0**64 else 2**63
 
 
 def _flatten(args: Args) -> int:
@@ -133,10 +138,9 @@ _BY_OVERLOAD: dict[str, Callable[[Args], int]] = {
     "list_sets_equivalent_list": _set_operation(2),
     "list_flatten": _flatten,
     "list_flatten_int": _flatten,
-    "list_reverse": lambda args: _new_list(size_of(args[0])),
     "list_distinct": lambda args: _compare_all(args[0]),
 }
-_BY_RESULT = ("list_slice", "lists_range")
+_BY_RESULT = ("list_slice", "list_reverse", "lists_range")
 
 
 def call_cost(function: str, overload: str, args: Args) -> int | None:

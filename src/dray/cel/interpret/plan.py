@@ -157,6 +157,7 @@ class _Planner:
         overload = expr.overloads[0] if len(expr.overloads) == 1 else ""
         apply = function_binding(function, overload)
         eager = len(args) > 2 or (function.operator is None and (not overload or not args))
+        eager = eager or overload == "string_format"  # bound there as if it had any number of arguments
         if overload == "in_list" and isinstance(args[1], Constant):
             step = self._membership(expr, args)
             if step is not None:

@@ -176,7 +176,6 @@ STANDARD: dict[MacroKey, Expander] = {
     ("all", 2, True): _quantifier(all_of),
     ("exists", 2, True): _quantifier(any_of),
     ("exists_one", 2, True): _quantifier(one_of),
-    ("existsOne", 2, True): _quantifier(one_of),
     ("map", 2, True): map_items,
     ("map", 3, True): map_items,
     ("filter", 2, True): _filter,

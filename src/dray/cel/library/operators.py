@@ -36,6 +36,7 @@ from dray.cel.values.number import (
     checked_uint,
     divide_double,
     divide_int,
+    divide_uint,
     modulo_int,
 )
 from dray.cel.values.time import Duration, Timestamp
@@ -127,7 +128,7 @@ def divide(left: Any, right: Any) -> Any:
         if kind is float:
             return divide_double(left, right)
         if kind is Uint:
-            return Uint(divide_int(left, right)) if right else divide_int(left, right)
+            return divide_uint(left, right)
     if kind in (int, Uint, float):
         raise no_such_overload()
     raise _refuse(left, "_/_")

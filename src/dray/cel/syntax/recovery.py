@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dray.cel.ast import Entry, Expr
-from dray.cel.source import NOWHERE, Complaint
+from dray.cel.source import BEFORE_TEXT, NOWHERE, Complaint
 from dray.cel.syntax.builder import Builder, MacroMisuse, Macros
 from dray.cel.syntax.lexer import Token
 from dray.cel.syntax.literal import bytes_value, double_value, int_value, string_value, uint_value
@@ -54,7 +54,7 @@ class _Visitor:
             tree = tree.tree("e")
         if not self._complaints:
             return self._complain(NOWHERE, "unknown parse element encountered: <<nil>>")
-        return self._build.missing(NOWHERE)
+        return self._build.missing(BEFORE_TEXT)
 
     def _complain(self, offset: int, message: str) -> Expr:
         self._complaints.append(Complaint(offset, message))

@@ -2,7 +2,7 @@
 
 import re
 
-from dray.cel.source import BEFORE_EMPTY, Complaint
+from dray.cel.source import BEFORE_TEXT, Complaint
 from dray.cel.syntax.lexer import END, ESCAPE, Token, scan
 
 # How far a string that never ends can be read before it is clear that it is none.
@@ -63,7 +63,7 @@ class TokenSource:
     def _read(self) -> None:
         text = self.text
         if self._offset >= len(text):
-            self._tokens.append(Token(END, END, len(text) if text else BEFORE_EMPTY))
+            self._tokens.append(Token(END, END, len(text) if text else BEFORE_TEXT))
             return
         try:
             token, self._offset = scan(text, self._offset)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from dray.api.semver import Semver
 from dray.cel.errors import EvalAborted, EvalFailure
+from dray.cel.values.named_format import NamedFormat
 
 
 class BoolKey:
@@ -71,7 +72,7 @@ def encode_key(key: Any) -> Any:
     return key
 
 
-_UNHASHABLE: Final = {bytes: "types.Bytes", Semver: "cel.Semver"}
+_UNHASHABLE: Final = {bytes: "types.Bytes", Semver: "cel.Semver", NamedFormat: "cel.Format"}
 
 
 def check_hashable(value: Any) -> None:

@@ -55,6 +55,8 @@ _GO_TYPES: dict[type, str] = {
     type(None): "types.Null",
     Timestamp: "types.Timestamp",
     Duration: "types.Duration",
+    list: "*types.baseList",
+    dict: "*types.baseMap",
     Optional: "*types.Optional",
     TypeValue: "*types.Type",
     Quantity: "cel.Quantity",

@@ -36,6 +36,12 @@ def divide_int(dividend: int, divisor: int) -> int:
     return checked_int(quotient if (dividend < 0) == (divisor < 0) else -quotient)
 
 
+def divide_uint(dividend: Uint, divisor: Uint) -> Uint:
+    if divisor == 0:
+        raise EvalFailure("division by zero")
+    return Uint(int(dividend) // int(divisor))
+
+
 def modulo_int(dividend: int, divisor: int) -> int:
     """The remainder of truncating division: it has the sign of the dividend."""
     if divisor == 0:

@@ -113,6 +113,8 @@ class Timestamp:
             return self._civil(_fixed_offset(hours, minutes, negative=zone.startswith("-")) * 60)
         if zone in ("", "UTC"):
             return self._civil(0)
+        if ".." in zone or zone.startswith(("/", "\\")):
+            raise EvalFailure("time: invalid location name")
         try:
             return self._civil(0).astimezone(zoneinfo.ZoneInfo(zone))
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
