@@ -12,15 +12,11 @@ import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from dray.api import resources
-from dray.api.errors import NotFound, StatusError
-from dray.api.meta import uid_of
-from dray.client.protocol import Client, Unreachable
+from dray.client.protocol import Client
 from dray.kits.backoff import Backoff
 from dray.kits.clock import Clock, SystemClock
-from dray.kits.klog import kv
 from dray.kits.tasks import TaskSet
 from dray.sdk.calls import CallLog
 from dray.sdk.checkpoint import FILE_NAME, Checkpoint
@@ -34,6 +30,7 @@ from dray.sdk.locks import Presence
 from dray.sdk.metadata import MetadataFiles
 from dray.sdk.metrics import DriverMetrics
 from dray.sdk.options import Options, boot_id
+from dray.sdk.orphans import collect_orphans
 from dray.sdk.overlap import OverlapGuard
 from dray.sdk.preparation import Preparations
 from dray.sdk.probe import ProbeServer
@@ -53,7 +50,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("dray.sdk.plugin")
 
 DIRECTORY_MODE: Final = 0o750
-ORPHAN_CHECK_SECONDS: Final = 600.0
 DRAIN_SECONDS: Final = 5.0
 
 
@@ -167,7 +163,7 @@ class KubeletPlugin:
         self.publish(self._pools)
         self._tasks.start(self._watch_hardware(), "hardware")
         self._tasks.start(self.sockets.watch(), "sockets")
-        self._tasks.start(self._collect_orphans(), "orphans")
+        self._tasks.start(collect_orphans(self._client, self.preparations), "orphans")
         if self.driver.reports_health:
             self._tasks.start(self._watch_health(), "health")
         self._started.append(self._tasks.stop)
@@ -329,32 +325,6 @@ class KubeletPlugin:
                 log.debug("Failure of the driver", exc_info=error)
                 self.handle_error(BackgroundError(f"{what} failed: {type(error).__name__}: {error}"))
                 await asyncio.sleep(backoff.next_delay(what))
-
-    async def _collect_orphans(self) -> None:
-        """Release claims that no longer exist and that the kubelet has forgotten, seen so twice in a row."""
-        suspects: set[str] = set()
-        while True:
-            await asyncio.sleep(ORPHAN_CHECK_SECONDS)
-            gone = {
-                uid: entry.ref
-                for uid, entry in (await self.preparations.known()).items()
-                if await self._is_gone(entry.ref.name, entry.ref.namespace, uid)
-            }
-            orphans = [ref for uid, ref in gone.items() if uid in suspects]
-            suspects = set(gone)
-            for uid, error in (await self.preparations.unprepare(orphans)).items():
-                extra: dict[str, Any] = {"uid": uid} if error is None else {"uid": uid, "err": error}
-                log.warning("Released a claim that no longer exists", extra=kv(**extra))
-
-    async def _is_gone(self, name: str, namespace: str, uid: str) -> bool:
-        try:
-            found = await self._client.get(resources.RESOURCE_CLAIMS, name, namespace)
-        except NotFound as error:
-            # Not when the server does not know claims at all, as while DRA is switched off.
-            return (error.details or {}).get("name") == name
-        except (StatusError, Unreachable):
-            return False
-        return uid_of(found) != uid
 
     # --- device metadata ---
 

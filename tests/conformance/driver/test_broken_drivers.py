@@ -23,7 +23,7 @@ def directory() -> Iterator[Path]:
 
 
 async def tried(way: str, directory: Path, *rules: str) -> Report:
-    subject = Subject((sys.executable, str(PROGRAM)), {"BROKEN": way}, ready_seconds=4.0)
+    subject = Subject((sys.executable, str(PROGRAM)), {"BROKEN": way}, ready_seconds=10.0)
     return await run_suite(subject, directory, patterns=rules)
 
 

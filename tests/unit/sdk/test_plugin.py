@@ -533,7 +533,7 @@ async def test_a_socket_that_another_instance_replaced_is_fatal(
 async def test_claims_that_no_longer_exist_are_released_when_seen_gone_twice(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dray.sdk.plugin.ORPHAN_CHECK_SECONDS", 0.02)
+    monkeypatch.setattr("dray.sdk.orphans.CHECK_SECONDS", 0.02)
     gone, there = stage.claim("gone"), stage.claim("there", {"device": "lamp-1"})
     async with stage.plugin() as plugin:
         await (await stage.kubelet.plugin(NAME)).prepare(gone, there)
