@@ -1,28 +1,79 @@
-"""Feature gates as a value: name -> on or off, with the defaults of the release dray reproduces."""
+"""Feature gates as a value: name -> on or off, with the defaults of the release dray reproduces.
+
+Source: kubernetes 1.36 pkg/features/kube_features.go and component-base/featuregate.
+"""
 
 import dataclasses
+import enum
+import re
 from collections.abc import Mapping
+from typing import Final
 
-DEFAULTS: Mapping[str, bool] = {
-    "DynamicResourceAllocation": True,
-    "DRAAdminAccess": True,
-    "DRAPrioritizedList": True,
-    "DRAConsumableCapacity": True,
-    "DRADeviceBindingConditions": True,
-    "DRADeviceTaints": True,
-    "DRADeviceTaintRules": False,
-    "DRAExtendedResource": True,
-    "DRAPartitionableDevices": True,
-    "DRAResourceClaimDeviceStatus": True,
-    "DRAResourceClaimGranularStatusAuthorization": True,
-    "DRASchedulerFilterTimeout": True,
-    "DRAListTypeAttributes": False,
-    "DRANodeAllocatableResources": False,
-    "DRAResourcePoolStatus": False,
-    "DRAWorkloadResourceClaims": False,
-    "ResourceHealthStatus": True,
-    "ResourceHealthStatusMessage": True,
+
+class Stage(enum.Enum):
+    ALPHA = "ALPHA"
+    BETA = "BETA"
+    GA = "GA"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gate:
+    stage: Stage
+    default: bool
+    needs: tuple[str, ...] = ()
+    """Gates that must be on where this one is."""
+    locked: bool = False
+    """Nobody may turn it off any more."""
+
+
+def _alpha(*needs: str) -> Gate:
+    return Gate(Stage.ALPHA, default=False, needs=needs)
+
+
+def _beta(*needs: str, default: bool = True) -> Gate:
+    return Gate(Stage.BETA, default, needs)
+
+
+_DRA: Final = "DynamicResourceAllocation"
+_LOCKED: Final = Gate(Stage.GA, default=True, locked=True)
+
+GATES: Final[Mapping[str, Gate]] = {
+    _DRA: _LOCKED,
+    "DRAAdminAccess": Gate(Stage.GA, default=True, needs=(_DRA,), locked=True),
+    "DRAPrioritizedList": Gate(Stage.GA, default=True, needs=(_DRA,)),
+    "DRAConsumableCapacity": _beta(_DRA),
+    "DRADeviceBindingConditions": _beta(_DRA, "DRAResourceClaimDeviceStatus"),
+    "DRADeviceTaints": _beta(_DRA),
+    "DRADeviceTaintRules": _beta(_DRA, "DRADeviceTaints", default=False),
+    "DRAExtendedResource": _beta(_DRA),
+    "DRAPartitionableDevices": _beta(_DRA),
+    "DRAResourceClaimDeviceStatus": _beta(),
+    "DRAResourceClaimGranularStatusAuthorization": _beta(_DRA, "DRAResourceClaimDeviceStatus"),
+    "DRASchedulerFilterTimeout": _beta(_DRA),
+    "DRAListTypeAttributes": _alpha(_DRA),
+    "DRANodeAllocatableResources": _alpha(_DRA),
+    "DRAResourcePoolStatus": _alpha(_DRA),
+    "DRAWorkloadResourceClaims": _alpha(_DRA, "GenericWorkload"),
+    "GenericWorkload": _alpha(),
+    "GangScheduling": _alpha("GenericWorkload"),
+    "WorkloadAwarePreemption": _alpha("GenericWorkload"),
+    "KubeletPodResourcesDynamicResources": _LOCKED,
+    "KubeletPodResourcesGet": _LOCKED,
+    "DeclarativeValidation": _LOCKED,
+    "DeclarativeValidationBeta": _beta(),
+    "DeclarativeValidationTakeover": Gate(Stage.BETA, default=False),
+    "ResourceHealthStatus": _beta(),
+    "ResourceHealthStatusMessage": _beta("ResourceHealthStatus"),
 }
+DEFAULTS: Final[Mapping[str, bool]] = {name: gate.default for name, gate in GATES.items()}
+_WHOLE_STAGE: Final = {"AllAlpha": Stage.ALPHA, "AllBeta": Stage.BETA}
+_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+_SEPARATOR: Final = re.compile(r"\s*,\s*")
+
+
+class FeatureGateError(ValueError):
+    """A gate that does not exist, that is locked, or that needs another; the text is upstream's."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,3 +83,52 @@ class FeatureGates:
     def enabled(self, name: str) -> bool:
         """Raises KeyError for a gate that does not exist."""
         return self.overrides[name] if name in self.overrides else DEFAULTS[name]
+
+
+def parse_feature_gates(text: str) -> FeatureGates:
+    """From `NAME=BOOL,...`, as the flag `--feature-gates` of every Kubernetes component takes it.
+
+    AllAlpha and AllBeta stand for the gates of that stage that are not named themselves. Raises FeatureGateError.
+    """
+    named = parse_switches(text)
+    for name, value in named.items():
+        if name not in GATES and name not in _WHOLE_STAGE:
+            raise FeatureGateError(f"unrecognized feature gate: {name}")
+        if name in GATES and GATES[name].locked and value != GATES[name].default:
+            raise FeatureGateError(
+                f"cannot set feature gate {name} to {_go(value)}, feature is locked to {_go(GATES[name].default)}"
+            )
+    gates = FeatureGates({**_of_stages(named), **{name: on for name, on in named.items() if name in GATES}})
+    _check_needs(gates)
+    return gates
+
+
+def parse_switches(text: str) -> dict[str, bool]:
+    """`NAME=BOOL,...` with Go's spellings of booleans; the last of equal names counts. Raises FeatureGateError."""
+    found: dict[str, bool] = {}
+    for entry in filter(None, _SEPARATOR.split(text.strip())):
+        name, equals, value = entry.partition("=")
+        if not equals:
+            raise FeatureGateError(f"missing bool value for {name}")
+        if value not in _TRUE | _FALSE:
+            raise FeatureGateError(
+                f'invalid value of {name}={value}, err: strconv.ParseBool: parsing "{value}": invalid syntax'
+            )
+        found[name.strip()] = value in _TRUE
+    return found
+
+
+def _of_stages(named: Mapping[str, bool]) -> dict[str, bool]:
+    stages = {_WHOLE_STAGE[name]: on for name, on in named.items() if name in _WHOLE_STAGE}
+    return {name: stages[gate.stage] for name, gate in GATES.items() if gate.stage in stages}
+
+
+def _check_needs(gates: FeatureGates) -> None:
+    for name, gate in GATES.items():
+        off = [need for need in gate.needs if not gates.enabled(need)]
+        if gates.enabled(name) and off:
+            raise FeatureGateError(f"{name} is enabled, but depends on features that are disabled: {' '.join(off)}")
+
+
+def _go(value: bool) -> str:
+    return "true" if value else "false"

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import click
 
-from dray.api.features import FeatureGates
+from dray.api.features import FeatureGateError, FeatureGates, parse_feature_gates
 from dray.cli.logs import set_up_logging
 from dray.client.protocol import Client
 from dray.cluster.layout import ClusterError
@@ -42,7 +42,7 @@ def role_flags(default_port: int) -> Callable[[Callable[..., None]], Callable[..
                 for field in dataclasses.fields(RoleFlags)
                 if field.name != "features"
             }
-            flags = RoleFlags(features=parse_feature_gates(values.pop("feature_gates")), **fields)
+            flags = RoleFlags(features=feature_gates(values.pop("feature_gates")), **fields)
             set_up_logging(flags.logging_format, flags.verbosity)
             function(flags, **values)
 
@@ -97,19 +97,12 @@ def logging_options() -> list[Callable[[Callable[..., None]], Callable[..., None
     ]
 
 
-def parse_feature_gates(text: str) -> FeatureGates:
-    """Raises ClusterError in upstream's words for a gate that does not exist or a value that is no boolean."""
-    from dray.api.features import DEFAULTS
-
-    overrides: dict[str, bool] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        name, _, value = entry.partition("=")
-        if value.lower() not in ("true", "false"):
-            raise ClusterError(f"invalid value of {name}={value}, err: use true or false")
-        if name not in DEFAULTS:
-            raise ClusterError(f"unrecognized feature gate: {name}")
-        overrides[name] = value.lower() == "true"
-    return FeatureGates(overrides)
+def feature_gates(text: str) -> FeatureGates:
+    """The flag's value. Raises ClusterError, in upstream's words."""
+    try:
+        return parse_feature_gates(text)
+    except FeatureGateError as error:
+        raise ClusterError(f"--feature-gates: {error}") from None
 
 
 def run_role(flags: RoleFlags, user_agent: str, make: Callable[[Client, Registry], Role]) -> None:
