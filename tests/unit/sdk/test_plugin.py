@@ -384,9 +384,8 @@ async def test_get_info_is_answered_while_the_driver_holds_up_the_event_loop(sta
     answered = threading.Event()
 
     def ask(path: Path) -> None:
-        with grpc.insecure_channel(
-            f"unix:{path}", options=[("grpc.default_authority", "localhost")]
-        ) as channel:
+        options = [("grpc.default_authority", "localhost")]
+        with SocketPath(path) as address, grpc.insecure_channel(f"unix:{address.short}", options) as channel:
             method = REGISTRATION.methods("Registration")["GetInfo"]
             call = channel.unary_unary(method.path, lambda message: message.SerializeToString(), bytes)
             call(method.request(), timeout=1.0)
