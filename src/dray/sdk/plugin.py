@@ -2,7 +2,8 @@
 
 Decides that order: the service socket, then the registration socket (so that the kubelet finds a service when it asks),
 then the devices, then the interrupted past, and only then claims, which wait until now; last the slices. A driver that
-takes long to find its devices is thus registered all the same, and pods that need it early lose no minute. On the way out publishing ends first, then the
+takes long to find its devices is thus registered all the same, and pods that need it early lose no minute; in a rolling
+update it shows itself only then, since the old instance serves. On the way out publishing ends first, then the
 sockets go, and the slices stay for the successor.
 """
 
@@ -152,12 +153,19 @@ class KubeletPlugin:
     async def start(self) -> None:
         """Raises OSError, CdiError, PublishError or what `discover` raised; call `stop` then, too."""
         self._prepare_directories()
-        service = await self._serve()
+        alone = self._presence.enter()
+        self._preparations = self._new_preparations()
+        service = self._new_service(self._preparations)
+        if alone:
+            await self._serve(service)
         self._pools = as_pools(await call(self.driver.discover), self.options.node_name)
         self._guard.learn(self._pools)
         await asyncio.to_thread(self._cdi.write_common, self.driver.common_edits())
-        await self.preparations.restore(alone=self._presence.enter())
+        await self._preparations.restore(alone=alone)
         service.open()
+        if not alone:
+            # The other instance serves meanwhile; a kubelet that knew of this one would call it, and wait.
+            await self._serve(service)
         await self.publisher.start()
         self._started.append(self.publisher.stop)
         self.publish(self._pools)
@@ -197,20 +205,21 @@ class KubeletPlugin:
             on_prepared=self._on_prepared,
         )
 
-    async def _serve(self) -> DraService:
-        options, name = self.options, self.driver.name
-        if options.pod_uid:
-            remove_dead_sockets(options.registrar_directory, f"{name}-*-reg.sock")
-            remove_dead_sockets(self._directory, "*.sock")
-        self._preparations = self._new_preparations()
-        service = DraService(
-            name,
+    def _new_service(self, preparations: Preparations) -> DraService:
+        return DraService(
+            self.driver.name,
             self._client,
-            self._preparations,
+            preparations,
             self._calls,
             self.metrics,
             answer_within_seconds=self._answer_within,
         )
+
+    async def _serve(self, service: DraService) -> None:
+        options, name = self.options, self.driver.name
+        if options.pod_uid:
+            remove_dead_sockets(options.registrar_directory, f"{name}-*-reg.sock")
+            remove_dead_sockets(self._directory, "*.sock")
         handlers = service.handlers(self._dra_versions)
         supported = [SERVICE_DRA[version] for version in self._dra_versions]
         if self.driver.reports_health:
@@ -231,7 +240,6 @@ class KubeletPlugin:
             )
         registrar.expect_kubelet()
         await self._serve_ports(path, endpoint)
-        return service
 
     async def _serve_socket(self, what: str, make: Callable[[], Server]) -> None:
         await self._begin(

@@ -220,6 +220,30 @@ async def test_a_driver_that_looks_for_its_devices_is_registered_and_its_claims_
     await plugin.stop()
 
 
+async def test_a_new_instance_leaves_calls_to_the_old_one_until_it_knows_its_devices(stage: Stage) -> None:
+    found = asyncio.Event()
+
+    class Slow(Lamps):
+        async def discover(self) -> Sequence[Device]:
+            await found.wait()
+            return await super().discover()
+
+    claim = stage.claim("a")
+    async with stage.plugin(pod_uid="pod-1"):
+        await stage.kubelet.plugin(NAME)
+        new = stage.plugin(Slow(), pod_uid="pod-2")
+        starting = asyncio.create_task(new.start())
+        await asyncio.sleep(0.05)
+        (only,) = stage.kubelet.instances(NAME)
+        assert len((await only.prepare(claim))["uid-a"]) == 1
+        found.set()
+        await starting
+        async with asyncio.timeout(10):
+            while len(stage.kubelet.instances(NAME)) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await new.stop()
+
+
 async def test_claims_that_wait_for_the_devices_too_long_are_told_so(stage: Stage) -> None:
     class Stuck(Lamps):
         async def discover(self) -> Sequence[Device]:
