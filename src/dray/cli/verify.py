@@ -44,14 +44,15 @@ def _show_progress(done: int) -> None:
 
 
 @command.command()
-@click.argument("file", type=_FILE)
+@click.argument("files", metavar="FILE...", type=_FILE, nargs=-1, required=True)
 @_LIMIT
-def cel(file: pathlib.Path, max_shown: int) -> None:
+def cel(files: tuple[pathlib.Path, ...], max_shown: int) -> None:
     """CEL: what each expression compiles to, costs and answers (.jsonl or .jsonl.gz)."""
     from dray.testing.corpus_cel import replay
 
-    report = replay(file)
-    _finish(report.passed, report.disagreements, max_shown)
+    reports = [replay(file) for file in files]
+    failures = [disagreement for report in reports for disagreement in report.disagreements]
+    _finish(sum(report.passed for report in reports), failures, max_shown)
 
 
 @command.command()
