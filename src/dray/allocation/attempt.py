@@ -10,7 +10,8 @@ from dray.allocation.problem import Choice, Problem, Setting, pose
 from dray.allocation.prospects import Prospects, Refusals, wants_of
 from dray.allocation.requests import ClaimPlan, Want
 from dray.allocation.result import build_results
-from dray.allocation.search import State, Verdict, solve
+from dray.allocation.search import State
+from dray.allocation.solving import Verdict, solve
 from dray.api.meta import Object, name_of
 
 

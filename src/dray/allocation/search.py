@@ -4,7 +4,7 @@ The order is upstream's and part of the contract: claims, requests and alternati
 within one request only forward. What differs is the work: a state is a value that is dropped, not undone, and once a
 branch has died the search asks `bounds` which branches cannot live and skips them, never one that could.
 
-A branch can end in four ways: `_DEAD` (try something else), `_TOO_MANY` (the claim would get more devices than an
+A branch can end in four ways: `DEAD` (try something else), `TOO_MANY` (the claim would get more devices than an
 allocation can hold: only another alternative helps, not another device), an error of the input, or the solution.
 
 Refuses to know: why a device is a candidate. Source: `allocateOne` and `allocateDevice`, Kubernetes 1.36.2, with its
@@ -12,7 +12,7 @@ defects repaired: nothing that was tried and dropped leaves a trace.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from dray.allocation.attributes import Element
 from dray.allocation.bounds import Bounds
@@ -27,12 +27,12 @@ Pick: TypeAlias = "tuple[Pick | None, Choice, int]"
 
 Shared: TypeAlias = dict[int, Mapping[str, int]]
 
-_PUSHED: Final = 0
-_DEAD: Final = 1
-_TOO_MANY: Final = 2
-_SOLVED: Final = 3
-_RESTART: Final = 4
-_LEARNED: Final = 5
+PUSHED: Final = 0
+DEAD: Final = 1
+TOO_MANY: Final = 2
+SOLVED: Final = 3
+RESTART: Final = 4
+LEARNED: Final = 5
 
 _NOTHING: Mapping[str, int] = {}
 
@@ -128,13 +128,13 @@ class Search:
         self._questions = problem.questions
         self._stack: list[_Devices | _Alternatives] = []
         self._crowded_claim = -1
-        """The claim that `_TOO_MANY` is about."""
+        """The claim that `TOO_MANY` is about."""
         self._special = problem.drawing | problem.multi
         """Devices of which more than "taken or not" has to be remembered."""
         self._groups = problem.features.compatibility_groups and bool(problem.counted)
 
     def run(self) -> int:
-        """`_SOLVED`, `_DEAD`, `_RESTART` or `_LEARNED`. Raises: InvalidInput, SearchAborted."""
+        """`SOLVED`, `DEAD`, `RESTART` or `LEARNED`. Raises: InvalidInput, SearchAborted."""
         state = State()
         if self._problem.tables:
             state.left = self._problem.counters()
@@ -142,9 +142,9 @@ class Search:
             state = self._open_claim(state, self._questions[0].claim)
         signal = self._enter(0, state)
         stack = self._stack
-        while signal < _SOLVED:
-            if signal != _PUSHED and not stack:
-                return _DEAD
+        while signal < SOLVED:
+            if signal != PUSHED and not stack:
+                return DEAD
             frame = stack[-1]
             if isinstance(frame, _Devices):
                 signal = self._next_device(frame, signal)
@@ -161,14 +161,14 @@ class Search:
                 state = self._open_claim(state.copy(), question.claim)
             if question.request.has_alternatives:
                 self._stack.append(_Alternatives(number, question, state))
-                return _PUSHED
+                return PUSHED
             outcome = self._try(number, question.choices[0], state)
             if isinstance(outcome, int):
                 return outcome
             state = outcome
             number += 1
         self.solution = state
-        return _SOLVED
+        return SOLVED
 
     def _open_claim(self, state: State, claim: int) -> State:
         """Make `state`, which nobody else has, the start of a claim."""
@@ -182,19 +182,19 @@ class Search:
         """Begin with an option: the state after it where there is no choice, else a signal."""
         count = choice.count
         if choice.option.all_devices and count == 0:
-            return _DEAD
+            return DEAD
         if count <= 0:
             return state
         if state.results + count > RESULTS_MAX:
             self._crowded_claim = choice.claim
-            return _TOO_MANY
+            return TOO_MANY
         if choice.option.all_devices:
-            return self._take_all(choice, state) or _DEAD
+            return self._take_all(choice, state) or DEAD
         taken = state.mine if choice.option.admin else state.picked
         candidates = (choice.candidates | choice.failing) & ~taken
         candidates = self._let_in(choice, state, candidates)
         if candidates.bit_count() < count and not candidates & choice.failing:
-            return _DEAD
+            return DEAD
         special = self._special | choice.weighed | choice.failing
         if self._bounds is None and not choice.option.constraints and not candidates & special:
             return self._take_first(number, choice, state, candidates)
@@ -230,18 +230,18 @@ class Search:
             need = frame.choice.count - frame.taken
             frame.open = bounds.narrowed(frame.number, frame.choice, frame.open)
             if not bounds.may_live(frame.number, frame.choice, need, frame.open, frame.state):
-                return _DEAD
+                return DEAD
             frame.key = bounds.key(frame.number, frame.choice, frame.taken, frame.open, frame.state)
             if frame.key in bounds.dead:
-                return _DEAD
+                return DEAD
         self._stack.append(frame)
-        return _PUSHED
+        return PUSHED
 
     def _next_device(self, frame: _Devices, signal: int) -> int:
         if self._is_crowded(signal, frame.choice.claim):
             self._stack.pop()
-            return _TOO_MANY
-        if signal != _PUSHED and (restart := self._died(frame)):
+            return TOO_MANY
+        if signal != PUSHED and (restart := self._died(frame)):
             return restart
         choice, state = frame.choice, frame.state
         need = choice.count - frame.taken - 1
@@ -250,19 +250,19 @@ class Search:
             frame.open ^= low
             if low & choice.failing:
                 self._problem.settle(choice, low.bit_length() - 1)
-                return _LEARNED
+                return LEARNED
             self._count(1)
             child = self._take(choice, low, state)
             if child is not None:
                 signal = self._go_on(frame, child, need)
-                if signal != _DEAD or self._stack[-1] is not frame:
+                if signal != DEAD or self._stack[-1] is not frame:
                     return signal
             if restart := self._died(frame, rejected=child is None):
                 return restart
         if self._bounds is not None:
             self._bounds.bury(frame.key)
         self._stack.pop()
-        return _DEAD
+        return DEAD
 
     def _go_on(self, frame: _Devices, child: State, need: int) -> int:
         if need == 0:
@@ -270,7 +270,7 @@ class Search:
         choice = frame.choice
         candidates = self._let_in(choice, child, frame.open)
         if candidates.bit_count() < need and not candidates & choice.failing:
-            return _DEAD
+            return DEAD
         return self._push(_Devices(frame.number, choice, child, frame.taken + 1, candidates))
 
     def _died(self, frame: _Devices, *, rejected: bool = False) -> int:
@@ -278,11 +278,11 @@ class Search:
         if self._bounds is not None:
             frame.open &= ~self._bounds.twins(frame.choice, frame.last)
         elif frame.open and not rejected:
-            return _RESTART
+            return RESTART
         return 0
 
     def _next_alternative(self, frame: _Alternatives, signal: int) -> int:
-        if signal != _PUSHED:
+        if signal != PUSHED:
             frame.only_too_many &= self._is_crowded(signal, frame.question.claim)
         choices = frame.question.choices
         while frame.next < len(choices):
@@ -291,18 +291,18 @@ class Search:
             outcome = self._try(frame.number, choice, frame.state)
             if not isinstance(outcome, int):
                 outcome = self._enter(frame.number + 1, outcome)
-            if outcome in (_PUSHED, _SOLVED) or self._stack[-1] is not frame:
+            if outcome in (PUSHED, SOLVED) or self._stack[-1] is not frame:
                 return outcome
             frame.only_too_many &= self._is_crowded(outcome, frame.question.claim)
         self._stack.pop()
         if frame.only_too_many:
             self._crowded_claim = frame.question.claim
-            return _TOO_MANY
-        return _DEAD
+            return TOO_MANY
+        return DEAD
 
     def _is_crowded(self, signal: int, claim: int) -> bool:
         """Whether `signal` says that this very claim has too many devices; about a later one it means "dead"."""
-        return signal == _TOO_MANY and self._crowded_claim == claim
+        return signal == TOO_MANY and self._crowded_claim == claim
 
     def _take(self, choice: Choice, low: int, state: State) -> State | None:
         """The state with one more device, or None where counters or capacity do not allow it."""
@@ -417,34 +417,3 @@ class Search:
         is_time = before == 0 or before // _PATIENCE != self.steps // _PATIENCE
         if is_time and self._should_stop is not None and self._should_stop():
             raise SearchAborted(AbortReason.CANCELLED, self.steps)
-
-
-class Verdict(NamedTuple):
-    """How a search ended: `state` is the solution, if there is one."""
-
-    state: State | None
-    steps: int
-    learned: bool
-    """A selector was asked about a device: pose the problem anew and solve that."""
-
-
-def solve(
-    problem: Problem,
-    should_stop: Callable[[], bool] | None = None,
-    max_steps: int | None = None,
-    *,
-    steps: int = 0,
-) -> Verdict:
-    """The first solution. `steps` were taken before, for the same question.
-
-    Raises: InvalidInput, SearchAborted.
-    """
-    search = Search(problem, None, should_stop, max_steps, steps)
-    signal = search.run()
-    if signal == _RESTART:
-        bounds = Bounds(problem)
-        if bounds.hopeless:
-            return Verdict(None, search.steps, learned=False)
-        search = Search(problem, bounds, should_stop, max_steps, search.steps)
-        signal = search.run()
-    return Verdict(search.solution, search.steps, signal == _LEARNED)
