@@ -5,6 +5,8 @@ Source: kubernetes 1.36 pkg/features/kube_features.go and component-base/feature
 
 import dataclasses
 import enum
+import functools
+import importlib.resources
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -14,6 +16,7 @@ class Stage(enum.Enum):
     ALPHA = "ALPHA"
     BETA = "BETA"
     GA = "GA"
+    DEPRECATED = "DEPRECATED"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def _beta(*needs: str, default: bool = True) -> Gate:
 _DRA: Final = "DynamicResourceAllocation"
 _LOCKED: Final = Gate(Stage.GA, default=True, locked=True)
 
-GATES: Final[Mapping[str, Gate]] = {
+_HEEDED: Final[Mapping[str, Gate]] = {
     _DRA: _LOCKED,
     "DRAAdminAccess": Gate(Stage.GA, default=True, needs=(_DRA,), locked=True),
     "DRAPrioritizedList": Gate(Stage.GA, default=True, needs=(_DRA,)),
@@ -65,7 +68,10 @@ GATES: Final[Mapping[str, Gate]] = {
     "ResourceHealthStatus": _beta(),
     "ResourceHealthStatusMessage": _beta("ResourceHealthStatus"),
 }
-DEFAULTS: Final[Mapping[str, bool]] = {name: gate.default for name, gate in GATES.items()}
+"""Gates that something here asks about, or that those need."""
+
+EFFECTIVE: Final = frozenset(_HEEDED)
+DEFAULTS: Final[Mapping[str, bool]] = {name: gate.default for name, gate in _HEEDED.items()}
 _WHOLE_STAGE: Final = {"AllAlpha": Stage.ALPHA, "AllBeta": Stage.BETA}
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -76,13 +82,23 @@ class FeatureGateError(ValueError):
     """A gate that does not exist, that is locked, or that needs another; the text is upstream's."""
 
 
+@functools.cache
+def known_gates() -> Mapping[str, Gate]:
+    """Every gate of the release: what a flag may name, whether anything here heeds it or not."""
+    listed = importlib.resources.files("dray.api").joinpath("data/feature_gates.txt").read_text()
+    rows = (line.split() for line in listed.splitlines() if line)
+    return {**{name: Gate(Stage(stage), state == "on") for name, stage, state in rows}, **_HEEDED}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class FeatureGates:
     overrides: Mapping[str, bool] = dataclasses.field(default_factory=dict)
 
     def enabled(self, name: str) -> bool:
         """Raises KeyError for a gate that does not exist."""
-        return self.overrides[name] if name in self.overrides else DEFAULTS[name]
+        if name in self.overrides:
+            return self.overrides[name]
+        return DEFAULTS[name] if name in DEFAULTS else known_gates()[name].default
 
 
 def parse_feature_gates(text: str) -> FeatureGates:
@@ -90,15 +106,16 @@ def parse_feature_gates(text: str) -> FeatureGates:
 
     AllAlpha and AllBeta stand for the gates of that stage that are not named themselves. Raises FeatureGateError.
     """
-    named = parse_switches(text)
+    named, known = parse_switches(text), known_gates()
     for name, value in named.items():
-        if name not in GATES and name not in _WHOLE_STAGE:
+        gate = known.get(name)
+        if gate is None:
             raise FeatureGateError(f"unrecognized feature gate: {name}")
-        if name in GATES and GATES[name].locked and value != GATES[name].default:
+        if gate.locked and value != gate.default:
             raise FeatureGateError(
-                f"cannot set feature gate {name} to {_go(value)}, feature is locked to {_go(GATES[name].default)}"
+                f"cannot set feature gate {name} to {_go(value)}, feature is locked to {_go(gate.default)}"
             )
-    gates = FeatureGates({**_of_stages(named), **{name: on for name, on in named.items() if name in GATES}})
+    gates = FeatureGates({**_of_stages(named), **named})
     _check_needs(gates)
     return gates
 
@@ -120,14 +137,18 @@ def parse_switches(text: str) -> dict[str, bool]:
 
 def _of_stages(named: Mapping[str, bool]) -> dict[str, bool]:
     stages = {_WHOLE_STAGE[name]: on for name, on in named.items() if name in _WHOLE_STAGE}
-    return {name: stages[gate.stage] for name, gate in GATES.items() if gate.stage in stages}
+    return {
+        name: stages[gate.stage] for name, gate in _HEEDED.items() if gate.stage in stages and not gate.locked
+    }
 
 
 def _check_needs(gates: FeatureGates) -> None:
-    for name, gate in GATES.items():
+    for name, gate in _HEEDED.items():
         off = [need for need in gate.needs if not gates.enabled(need)]
         if gates.enabled(name) and off:
-            raise FeatureGateError(f"{name} is enabled, but depends on features that are disabled: {' '.join(off)}")
+            raise FeatureGateError(
+                f"{name} is enabled, but depends on features that are disabled: [{' '.join(off)}]"
+            )
 
 
 def _go(value: bool) -> str:

@@ -11,6 +11,7 @@ from aiohttp.http_parser import RawRequestMessage
 
 from dray.api.features import FeatureGates
 from dray.apiserver.access import Admission, AllowEveryone, Authenticator, Authorizer
+from dray.apiserver.audit import AuditLog
 from dray.apiserver.core import Core
 from dray.apiserver.health import Health
 from dray.apiserver.http.body import MAX_BYTES
@@ -59,6 +60,7 @@ class ApiServer:
         reviewers: Reviewers | None = None,
         kubelet_ssl: ssl.SSLContext | None = None,
         metrics: Registry | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         """`kubelet_ssl` has the certificate the server shows to kubelets; None: they are spoken to without TLS."""
         self.core = Core(
@@ -82,6 +84,7 @@ class ApiServer:
             documents,
             self._kubelets,
             RequestMetrics(self.metrics, self.core),
+            audit,
         )
         self._runner: web.ServerRunner | None = None
         self.address = ""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dray.cli.logs import set_up_logging
-from dray.cli.roles import logging_options, parse_feature_gates, run_until_signal
+from dray.cli.roles import feature_gates as parsed_gates
+from dray.cli.roles import logging_options, run_until_signal
 
 if TYPE_CHECKING:
     from dray.cluster.api_server import ApiServerSettings
@@ -44,7 +45,18 @@ def _with_logging(function: Any) -> Any:
     help="Static tokens, as kube-apiserver reads them.",
 )
 @click.option("--anonymous-auth/--no-anonymous-auth", default=True, show_default=True)
-@click.option("--feature-gates", default="", metavar="NAME=BOOL,...")
+@click.option("--feature-gates", default="", metavar="NAME=BOOL,...", help="As kube-apiserver 1.36 has them.")
+@click.option(
+    "--runtime-config",
+    default="",
+    metavar="GROUP/VERSION=BOOL,...",
+    help="API versions to serve or not, e.g. resource.k8s.io/v1beta1=false.",
+)
+@click.option(
+    "--audit-log-path",
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    help="Write who asked what, and the answer's code, as audit.k8s.io/v1 events (no bodies).",
+)
 @_with_logging
 def command(
     data_dir: pathlib.Path,
@@ -54,6 +66,8 @@ def command(
     token_auth_file: pathlib.Path | None,
     anonymous_auth: bool,
     feature_gates: str,
+    runtime_config: str,
+    audit_log_path: pathlib.Path | None,
     logging_format: str,
     verbosity: int,
 ) -> None:
@@ -67,7 +81,9 @@ def command(
         names=names,
         token_file=token_auth_file,
         allow_anonymous=anonymous_auth,
-        features=parse_feature_gates(feature_gates),
+        features=parsed_gates(feature_gates),
+        runtime_config=runtime_config,
+        audit_log=audit_log_path,
     )
     asyncio.run(_serve(data_dir, settings))
 

@@ -9,14 +9,16 @@ import ssl
 from dray.api.features import FeatureGates
 from dray.apiserver.access import AUTHENTICATED, MASTERS
 from dray.apiserver.admission.chain import default_admission
+from dray.apiserver.audit import AuditLog
 from dray.apiserver.authentication.chain import AuthenticatorChain, TokenFileError, read_token_file
 from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.authorization.chain import AuthorizerChain
 from dray.apiserver.bootstrap import bootstrap
 from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.catalog import catalog
-from dray.apiserver.registry.kind import User
+from dray.apiserver.registry.kind import Kind, User
 from dray.apiserver.reviews.dispatch import reviewers
+from dray.apiserver.runtime_config import RuntimeConfigError, parse_runtime_config, served
 from dray.apiserver.server import ApiServer
 from dray.cluster.certificates import Authority, CertificateError, service_account_key
 from dray.cluster.kubeconfig import kubeconfig_for, write_kubeconfig
@@ -48,6 +50,9 @@ class ApiServerSettings:
     token_file: pathlib.Path | None = None
     allow_anonymous: bool = True
     features: FeatureGates = dataclasses.field(default_factory=FeatureGates)
+    runtime_config: str = ""
+    """Versions to serve or not: `GROUP/VERSION=BOOL,...`."""
+    audit_log: pathlib.Path | None = None
 
 
 class ApiServerRole:
@@ -113,7 +118,7 @@ class ApiServerRole:
         )
         return ApiServer(
             store,
-            catalog(),
+            self._kinds(),
             clock=self._clock,
             features=self.settings.features,
             authenticator=authenticator,
@@ -121,7 +126,26 @@ class ApiServerRole:
             admission=default_admission(authorizer.rbac),
             reviewers=reviewers(authorizer, authenticator, issuer),
             kubelet_ssl=self._kubelet_context(),
+            audit=self._audit_log(),
         )
+
+    def _kinds(self) -> tuple[Kind, ...]:
+        kinds = catalog()
+        try:
+            return served(kinds, parse_runtime_config(self.settings.runtime_config, kinds))
+        except RuntimeConfigError as error:
+            raise ClusterError(f"--runtime-config: {error}") from None
+
+    def _audit_log(self) -> AuditLog | None:
+        path = self.settings.audit_log
+        if path is None:
+            return None
+        try:
+            audit = AuditLog.open(path, self._clock)
+        except OSError as error:
+            raise ClusterError(f"cannot write the audit log {path}: {error.strerror or error}") from error
+        self._exit.callback(audit.close)
+        return audit
 
     def _kubelet_context(self) -> ssl.SSLContext:
         """With what the server presents itself to kubelets, and how it knows theirs."""

@@ -1,5 +1,6 @@
 """The one entry of the HTTP server: who asks, may they, and which part answers; every failure becomes a Status."""
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from dray.api import errors
 from dray.apiserver.access import Attributes, Authenticator, selected_name
+from dray.apiserver.audit import AuditLog
 from dray.apiserver.authentication.impersonation import impersonate, wanted_user
 from dray.apiserver.core import Core
 from dray.apiserver.http import request_info, resources
@@ -30,7 +32,9 @@ class HttpApi:
         documents: Documents,
         kubelets: Kubelets,
         metrics: RequestMetrics,
+        audit: AuditLog | None = None,
     ) -> None:
+        self._audit = audit
         self._metrics = metrics
         self._core = core
         self._kubelets = kubelets
@@ -42,18 +46,33 @@ class HttpApi:
         query: Query = parse_qs(raw, keep_blank_values=True) if raw else {}
         info = request_info.parse(request.method, request.rel_url.raw_path, watch=_asks_watch(query))
         measured = self._metrics.begin(info)
+        received = self._audit.received() if self._audit is not None else None
+        asker = _Asker()
         code = 499  # what proxies write down when the client left first
         try:
-            response = await self._answer(request, info, query)
+            response = await self._answer(request, info, query, asker)
             code = response.status
             return response
         finally:
             measured.end(code, dry_run="All" if query.get("dryRun") == ["All"] else "")
+            if self._audit is not None and received is not None:
+                self._audit.write(
+                    received,
+                    info,
+                    request.rel_url.raw_path_qs,
+                    user=asker.user,
+                    impersonator=asker.impersonator,
+                    source=request.remote or "",
+                    user_agent=request.headers.get("User-Agent", ""),
+                    code=code,
+                )
 
-    async def _answer(self, request: web.BaseRequest, info: RequestInfo, query: Query) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.BaseRequest, info: RequestInfo, query: Query, asker: "_Asker"
+    ) -> web.StreamResponse:
         """Never raises a StatusError, nor anything unforeseen: both become answers."""
         try:
-            user = await self._identify(request, info, query)
+            user = await self._identify(request, info, query, asker)
             if info.is_resource:
                 return await resources.serve(self._core, self._kubelets, request, info, user, query)
             return await self._documents.serve(request, query)
@@ -67,15 +86,26 @@ class HttpApi:
                 errors.InternalError("Internal error occurred: the API server's log says more")
             )
 
-    async def _identify(self, request: web.BaseRequest, info: RequestInfo, query: Query) -> User:
-        """Who asks, once allowed to. Raises Unauthorized, Forbidden."""
-        user = await self._authenticator.authenticate(request)
+    async def _identify(
+        self, request: web.BaseRequest, info: RequestInfo, query: Query, asker: "_Asker"
+    ) -> User:
+        """Who asks, once allowed to; noted in `asker` before it is. Raises Unauthorized, Forbidden."""
+        user = asker.user = await self._authenticator.authenticate(request)
         attributes = _attributes(info, user, query)
         if (wanted := wanted_user(request.headers)) is not None:
-            user = impersonate(user, wanted, self._core.authorizer, attributes)
+            user, asker.impersonator = impersonate(user, wanted, self._core.authorizer, attributes), user
+            asker.user = user
             attributes = _attributes(info, user, query)
         self._core.authorize(attributes)
         return user
+
+
+@dataclasses.dataclass(slots=True)
+class _Asker:
+    """As whom a request is judged, and who sent it when that is someone else; filled in as it becomes known."""
+
+    user: User | None = None
+    impersonator: User | None = None
 
 
 def _asks_watch(query: Mapping[str, Sequence[str]]) -> bool:

@@ -1,0 +1,69 @@
+"""The audit log says who asked what and the answer's code, and holds nothing that must stay secret."""
+
+import json
+import pathlib
+
+import aiohttp
+
+from dray.apiserver.audit import AuditLog
+from dray.apiserver.registry.catalog import catalog
+from dray.apiserver.server import ApiServer
+from dray.kits.clock import SystemClock
+from dray.store.memory import MemoryStore
+
+SECRETS = "/api/v1/namespaces/default/secrets"
+
+
+def events_of(path: pathlib.Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+async def audited(path: pathlib.Path, *requests: tuple[str, str, bytes, dict[str, str]]) -> list[dict]:
+    audit = AuditLog.open(path, SystemClock())
+    server = ApiServer(MemoryStore(), catalog(), audit=audit)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            for method, target, body, headers in requests:
+                async with session.request(
+                    method, f"http://{server.address}{target}", data=body, headers=headers
+                ) as answer:
+                    await answer.read()
+    finally:
+        await server.stop()
+        audit.close()
+    return events_of(path)
+
+
+async def test_each_answer_is_one_line(tmp_path: pathlib.Path) -> None:
+    events = await audited(
+        tmp_path / "audit.log",
+        ("GET", f"{SECRETS}/absent", b"", {}),
+        ("GET", "/healthz", b"", {"Impersonate-User": "jane"}),
+    )
+    found, health = events
+    assert found["verb"] == "get"
+    assert found["objectRef"] == {
+        "resource": "secrets",
+        "namespace": "default",
+        "name": "absent",
+        "apiVersion": "v1",
+    }
+    assert found["responseStatus"]["code"] == 404
+    assert "objectRef" not in health
+    assert health["impersonatedUser"]["username"] == "jane"
+
+
+async def test_secrets_and_credentials_are_not_in_it(tmp_path: pathlib.Path) -> None:
+    body = json.dumps({"metadata": {"name": "s"}, "stringData": {"password": "hunter2"}}).encode()
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer very-secret"}
+    path = tmp_path / "audit.log"
+    await audited(path, ("POST", SECRETS, body, headers))
+    assert "hunter2" not in path.read_text()
+    assert "very-secret" not in path.read_text()
+
+
+async def test_only_its_owner_may_read_it(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "audit.log"
+    await audited(path)
+    assert path.stat().st_mode & 0o077 == 0
