@@ -1,12 +1,13 @@
 """The allocator against brute force on tiny inputs: it finds a solution exactly where there is one, and the first."""
 
 from typing import Any
+from unittest import mock
 
 import allocation_brute_force as brute_force
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dray.allocation import Allocated, DeviceIndex, Features, Unsatisfiable
+from dray.allocation import Allocated, DeviceIndex, Features, Unsatisfiable, solving
 from dray.allocation.invariants import check_allocations
 
 NODE = {"metadata": {"name": "n"}}
@@ -170,6 +171,22 @@ def test_the_first_solution_is_found_exactly_where_there_is_one(
         assert isinstance(outcome, Unsatisfiable)
         assert outcome.summary()
     else:
+        assert devices_in(outcome) == [
+            (placed.option, device["name"]) for placed in expected for device in placed.devices
+        ]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(cases())
+def test_looking_at_parts_of_the_requests_refuses_nothing_that_works(
+    case: tuple[brute_force.World, list[dict[str, Any]]],
+) -> None:
+    world, wanted = case
+    expected = brute_force.first_solution(world, wanted)
+    with mock.patch.object(solving, "_LONG", 0):  # as if every search were a long one
+        outcome = index_of(world).prepare(wanted).on_node(NODE)
+    assert isinstance(outcome, Unsatisfiable) is (expected is None)
+    if expected is not None:
         assert devices_in(outcome) == [
             (placed.option, device["name"]) for placed in expected for device in placed.devices
         ]
