@@ -84,11 +84,11 @@ def _devices(demo: Mapping[str, Any]) -> frozenset[str]:
     return _published()[by_environment[json.dumps(demo["environment"], sort_keys=True)]]
 
 
-async def until(what: str, check: Callable[[], Awaitable[bool]]) -> None:
+async def until(what: str, check: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for `check`; real processes start meanwhile, so this is the one place that watches the real clock."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while not await check():
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE_SECONDS:.0f} s"
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
         await asyncio.sleep(0.05)
 
 
@@ -202,6 +202,36 @@ class DemoCluster:
             return len(pods) == len(promised) == count
 
         await until(f"{count} pods of {namespace} have a node promised", check)
+
+    async def ready(self, namespace: str, name: str) -> None:
+        async def check() -> bool:
+            return any(
+                _is_ready(pod) for pod in await self.pods(namespace) if pod["metadata"]["name"] == name
+            )
+
+        await until(f"{name} is ready", check)
+
+    async def unschedulable(self, namespace: str, name: str) -> None:
+        """Wait until the scheduler has said that the pod fits nowhere."""
+
+        async def check() -> bool:
+            conditions = [
+                (condition["type"], condition.get("reason"))
+                for pod in await self.pods(namespace)
+                if pod["metadata"]["name"] == name
+                for condition in pod.get("status", {}).get("conditions", [])
+            ]
+            return ("PodScheduled", "Unschedulable") in conditions
+
+        await until(f"{name} fits nowhere", check)
+
+    async def lost(self, namespace: str, name: str, seconds: float) -> None:
+        """Wait until there is no such pod."""
+
+        async def check() -> bool:
+            return name not in [pod["metadata"]["name"] for pod in await self.pods(namespace)]
+
+        await until(f"{name} is gone", check, seconds)
 
     async def gone(self, namespace: str) -> None:
         async def check() -> bool:

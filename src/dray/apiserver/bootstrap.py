@@ -40,7 +40,7 @@ _RESOURCES = {
 async def bootstrap(core: Core, client: Client, *, service_ip: str = "", service_port: int = 0) -> None:
     """Create whatever is missing; `client` acts as a member of system:masters."""
     await _ensure(core, client, map(_namespace, NAMESPACE_NAMES))
-    others = [*map(_priority_class, _PRIORITIES), *bootstrap_policy()]
+    others = [*map(_priority_class, _PRIORITIES), *bootstrap_policy(core.features)]
     if service_ip:
         others.append(_kubernetes_service(service_ip, service_port))
     await _ensure(core, client, others)

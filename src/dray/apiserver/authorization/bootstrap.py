@@ -5,6 +5,7 @@ A rule is written as `groups | resources | verbs`; `core` stands for the core gr
 
 from collections.abc import Iterable
 
+from dray.api.features import FeatureGates
 from dray.api.meta import Object
 
 READ = "get list watch"
@@ -87,6 +88,7 @@ _SCHEDULER = (
     "resource.k8s.io | resourceclaims | create delete",
     "resource.k8s.io | resourceclaims/binding | patch update",
 )
+_TAINT_RULES = (f"resource.k8s.io | devicetaintrules | {READ}",)
 _NODE = (
     "authentication.k8s.io | tokenreviews | create",
     "authorization.k8s.io | localsubjectaccessreviews subjectaccessreviews | create",
@@ -214,9 +216,9 @@ _CONTROLLERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def bootstrap_policy() -> list[Object]:
-    """Every ClusterRole, Role and binding a new cluster holds, roles first."""
-    return [*_cluster_roles(), *_cluster_bindings(), *_roles(), *_role_bindings()]
+def bootstrap_policy(features: FeatureGates | None = None) -> list[Object]:
+    """Every ClusterRole, Role and binding a new cluster holds, roles first; some features bring rules with them."""
+    return [*_cluster_roles(features or FeatureGates()), *_cluster_bindings(), *_roles(), *_role_bindings()]
 
 
 def node_rules() -> list[Object]:
@@ -264,7 +266,8 @@ def _aggregated(name: str, into: str) -> Object:
     return {**role, "aggregationRule": {"clusterRoleSelectors": [selector]}, "rules": []}
 
 
-def _cluster_roles() -> list[Object]:
+def _cluster_roles(features: FeatureGates) -> list[Object]:
+    reads_rules = features.enabled("DRADeviceTaintRules")
     everything = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, _url_rule("*", "*")]
     discovery = (
         "/api",
@@ -314,7 +317,7 @@ def _cluster_roles() -> list[Object]:
                 )
             ],
         ),
-        _role("system:kube-scheduler", _SCHEDULER),
+        _role("system:kube-scheduler", (*_SCHEDULER, *_TAINT_RULES) if reads_rules else _SCHEDULER),
         _role("system:kube-controller-manager", _CONTROLLER_MANAGER),
         _role("system:node", _NODE),
         _role(

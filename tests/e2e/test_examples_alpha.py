@@ -1,0 +1,130 @@
+"""The demos of alpha features, on an embedded cluster with their gates on.
+
+Recorded from Kubernetes 1.36.2 with all alpha gates on. Where dray differs, and why:
+- device-taint-pod-noschedule: the recorded late pod could not be applied, because upstream's manifest has no apiVersion.
+  Here it can, and waits.
+- device-taint-pod-toleration: the recorded scheduler placed the pod without a toleration all the same, and the eviction
+  controller marked it for deletion; here it waits, since the scheduler heeds rules as it heeds taints in slices.
+- podgroup-resourceclaimtemplate: dray serves no PodGroup (scheduling.k8s.io/v1alpha2).
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+from demo_results import comparable
+from demos import BY_KIND, EXAMPLES, Demo, DemoCluster, objects_in, recorded, running
+
+from dray.api.features import FeatureGates
+
+GATES: Final = ("DRADeviceTaintRules", "DRANodeAllocatableResources")
+DEMOS: Final[Mapping[str, Demo]] = {demo.name: demo for demo in recorded("examples-alpha")}
+NOT_SERVED: Final = {"podgroup-resourceclaimtemplate"}
+NO_EVICTION: Final = pytest.mark.xfail(
+    strict=True, reason="no controller evicts pods from devices with a taint"
+)
+NOT_COUNTED: Final = pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="the scheduler does not count devices against what their node can allocate",
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DemoCluster]:
+    gates = FeatureGates(dict.fromkeys(GATES, True))
+    async with running(tmp_path_factory.mktemp("cluster"), gates) as cluster:
+        yield cluster
+
+
+def test_every_recorded_demo_has_a_folder_or_a_reason() -> None:
+    assert {name for name in DEMOS if not (EXAMPLES / name).is_dir()} == NOT_SERVED
+    assert "PodGroup" not in {kind for _, kind in BY_KIND}
+
+
+async def claims_as_recorded(cluster: DemoCluster, demo: Demo, stage: dict[str, Any]) -> None:
+    seen = await cluster.observe(demo.name)
+    ours, theirs = comparable(seen, demo.name), comparable(stage, demo.namespace)
+    for part in ("claims", "variables", "pods", "events"):
+        assert ours[part] == theirs[part], part
+
+
+async def clean_up(cluster: DemoCluster, demo: Demo) -> None:
+    for path in sorted((EXAMPLES / demo.name).glob("*.yaml"), reverse=True):
+        await cluster.delete(path)
+    await cluster.gone(demo.name)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_schedule_keeps_pods_and_lets_later_ones_wait(cluster: DemoCluster) -> None:
+    demo = DEMOS["device-taint-pod-noschedule"]
+    folder = EXAMPLES / demo.name
+    _, before, after, _ = demo.stages
+    await cluster.configure_driver(demo)
+    (pod,) = [obj for obj in objects_in(folder / "manifest.yaml") if obj["kind"] == "Pod"]
+    await cluster.apply(folder / "manifest.yaml")
+    await cluster.settled(demo.name, 1)
+    await claims_as_recorded(cluster, demo, before)
+    await cluster.apply(folder / "taint-rule.yaml")
+    await claims_as_recorded(cluster, demo, after)
+    await cluster.apply(folder / "late-pod.yaml")
+    await cluster.unschedulable(demo.name, "pod-no-schedule")
+    phases = {one["metadata"]["name"]: one["status"]["phase"] for one in await cluster.pods(demo.name)}
+    assert phases == {pod["metadata"]["name"]: "Running", "pod-no-schedule": "Pending"}
+    await clean_up(cluster, demo)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_claim_that_tolerates_a_taint_gets_the_device(cluster: DemoCluster) -> None:
+    demo = DEMOS["device-taint-pod-toleration"]
+    folder = EXAMPLES / demo.name
+    await cluster.configure_driver(demo)
+    await cluster.apply(folder / "taint-rule.yaml")
+    await cluster.apply(folder / "manifest.yaml")
+    await cluster.unschedulable(demo.name, "pod-without-toleration")
+    await cluster.ready(demo.name, "pod-with-toleration")
+    ours = comparable(await cluster.observe(demo.name), demo.name)
+    theirs = comparable(demo.stages[-1], demo.namespace)
+    for part in ("variables", "pods", "claims"):
+        for name, value in theirs[part].items():
+            if name.startswith("pod-with-toleration"):
+                assert ours[part][name] == value
+    await clean_up(cluster, demo)
+
+
+@NO_EVICTION
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("name", "evicted"),
+    [
+        ("device-taint-pod-noexecute", "pod-to-be-evicted"),
+        ("device-taint-configurable-pod-eviction-time", "pod-no-toleration"),
+    ],
+)
+async def test_pods_are_evicted_from_tainted_devices(cluster: DemoCluster, name: str, evicted: str) -> None:
+    demo = DEMOS[name]
+    folder = EXAMPLES / name
+    pods = [obj for obj in objects_in(folder / "manifest.yaml") if obj["kind"] == "Pod"]
+    try:
+        await cluster.configure_driver(demo)
+        await cluster.apply(folder / "manifest.yaml")
+        await cluster.settled(name, len(pods))
+        await cluster.apply(folder / "taint-rule.yaml")
+        await cluster.lost(name, evicted, seconds=5)
+    finally:
+        await clean_up(cluster, demo)
+
+
+@NOT_COUNTED
+@pytest.mark.asyncio(loop_scope="module")
+async def test_cpus_taken_as_devices_count_as_cpus_of_the_node(cluster: DemoCluster) -> None:
+    demo = DEMOS["native-resource-request"]
+    folder = EXAMPLES / demo.name
+    try:
+        await cluster.configure_driver(demo)
+        await cluster.apply(folder / "manifest.yaml")
+        await cluster.settled(demo.name, 1)
+        await claims_as_recorded(cluster, demo, demo.stages[0])
+    finally:
+        await clean_up(cluster, demo)
