@@ -15,6 +15,7 @@ COMMANDS = {
     "delete": "dray.cli.delete",
     "snapshot": "dray.cli.snapshot",
     "kubectl": "dray.cli.kubectl",
+    "why": "dray.cli.why",
     "apiserver": "dray.cli.apiserver",
     "scheduler": "dray.cli.scheduler",
     "controller-manager": "dray.cli.controller_manager",
@@ -24,6 +25,7 @@ COMMANDS = {
 }
 SECTIONS = {
     "Start here": ("tutorial", "up", "status", "down", "delete", "snapshot", "kubectl"),
+    "Questions, to any Kubernetes or to a snapshot of one": ("why",),
     "Roles, each alone, against any Kubernetes": (
         "apiserver",
         "scheduler",
@@ -61,6 +63,7 @@ HELP = {
     "delete": "Stop a cluster and delete its data.",
     "snapshot": "Copy a cluster to a file, and back.",
     "kubectl": "The everyday part of kubectl, built in.",
+    "why": "Why a pod is pending or a claim has no devices.",
     "apiserver": "The API server.",
     "scheduler": "The scheduler.",
     "controller-manager": "The control loops.",

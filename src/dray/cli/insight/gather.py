@@ -1,0 +1,124 @@
+"""Reading what an answer needs from an API server or from a snapshot file.
+
+Only lists are made. A kind that may not be read is noted in the snapshot, so that the answer can say what it cannot
+know; DRA's own kinds come as v1 whatever version the server speaks.
+"""
+
+import asyncio
+import datetime as dt
+import gzip
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from dray.api import errors
+from dray.api.meta import Object
+from dray.api.resources import DEVICE_TAINT_RULES, RESOURCE_SLICES, Resource
+from dray.client.config import load_config
+from dray.client.http import HttpClient
+from dray.client.protocol import Selection
+from dray.client.versions import VersionedClient
+from dray.insight import NoSnapshot, Snapshot, from_document, to_document
+
+PAGE = 2000
+_RULE_VERSIONS = ("v1beta2", "v1alpha3")
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+async def gather(
+    client: VersionedClient, resources: Sequence[Resource], namespaces: dict[str, str]
+) -> Snapshot:
+    """The objects of `resources`; `namespaces` limits some, by plural name, to one namespace."""
+    server = asyncio.create_task(_server(client))
+    lists = await asyncio.gather(
+        *(_list(client, resource, namespaces.get(resource.plural, "")) for resource in resources)
+    )
+    objects: dict[str, Sequence[Object]] = {}
+    unknown: dict[str, str] = {}
+    for resource, (items, reason) in zip(resources, lists, strict=True):
+        objects[resource.plural] = items
+        if reason:
+            unknown[resource.plural] = reason
+    return Snapshot(dt.datetime.now(dt.UTC), objects, unknown, server=await server)
+
+
+async def _list(client: VersionedClient, resource: Resource, namespace: str) -> tuple[list[Object], str]:
+    """All objects of a kind, or why they cannot be read."""
+    selection = Selection(namespace)
+    try:
+        if resource is DEVICE_TAINT_RULES:
+            return await _list_rules(client), ""
+        return await _pages(client, resource, selection), ""
+    except errors.Forbidden:
+        verb = f"list {resource.qualified}"
+        return [], f"you may not {verb}" + (f" in namespace {namespace}" if namespace else "")
+    except errors.NotFound as error:
+        if resource is RESOURCE_SLICES:
+            return [], error.message
+        return [], "the API server does not serve them"
+
+
+async def _pages(client: VersionedClient, resource: Resource, selection: Selection) -> list[Object]:
+    found: list[Object] = []
+    token = ""
+    while True:
+        page = await client.list(resource, selection, limit=PAGE, continue_token=token)
+        found += page.items
+        token = page.continue_token
+        if not token:
+            return found
+
+
+async def _list_rules(client: VersionedClient) -> list[Object]:
+    """Taint rules are alpha or beta and mostly not served: then there are none."""
+    for version in _RULE_VERSIONS:
+        try:
+            return await _pages(client, DEVICE_TAINT_RULES.at(version), Selection())
+        except errors.NotFound:
+            continue
+    return []
+
+
+async def _server(client: VersionedClient) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    try:
+        facts["version"] = (await client.inner.request("GET", "/version")).get("gitVersion", "")
+    except errors.StatusError:
+        facts["version"] = ""
+    try:
+        group = await client.inner.request("GET", "/apis/resource.k8s.io")
+        facts["resource"] = [entry["version"] for entry in group.get("versions") or ()]
+    except errors.StatusError:
+        facts["resource"] = []
+    return facts
+
+
+def connect(kubeconfig: str | None, context: str, user: str) -> VersionedClient:
+    """Raises ConfigError."""
+    import dataclasses
+
+    config = load_config(kubeconfig, context=context)
+    if user:
+        config = dataclasses.replace(config, impersonate=user)
+    # Warnings about old versions are for whoever writes manifests, not for whoever asks a question.
+    return VersionedClient(HttpClient(config, user_agent="dray/insight", on_warning=lambda text: None))
+
+
+def read_file(path: pathlib.Path) -> Snapshot:
+    """A snapshot from a file, compressed or not. Raises NoSnapshot and OSError."""
+    data = path.read_bytes()
+    try:
+        text = gzip.decompress(data) if data.startswith(_GZIP_MAGIC) else data
+        document = orjson.loads(text)
+    except (gzip.BadGzipFile, EOFError, orjson.JSONDecodeError) as error:
+        raise NoSnapshot(f"{path} cannot be read as a snapshot: {error}") from error
+    return from_document(document)
+
+
+def write_file(path: pathlib.Path, snapshot: Snapshot) -> int:
+    """Write compressed; the number of bytes."""
+    data = gzip.compress(orjson.dumps(to_document(snapshot)), mtime=0)
+    path.write_bytes(data)
+    return len(data)

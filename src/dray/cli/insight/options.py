@@ -1,0 +1,95 @@
+"""The flags that every question takes, and the connection they mean."""
+
+import asyncio
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from dray.api.resources import EVENTS, RESOURCE_QUOTAS, Resource
+from dray.cli.insight.gather import connect, gather, read_file
+from dray.client.config import load_config
+from dray.insight import NoSnapshot, Snapshot
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """Where objects come from, and how the answer is to be shown."""
+
+    kubeconfig: str | None
+    context: str
+    user: str
+    namespace: str
+    file: pathlib.Path | None
+    output: str
+
+    def default_namespace(self) -> str:
+        if self.namespace or self.file:
+            return self.namespace or "default"
+        return load_config(self.kubeconfig, context=self.context).namespace
+
+    def snapshot(self, resources: Sequence[Resource], *, namespace: str = "") -> Snapshot:
+        """The objects of these kinds; events and quotas only of `namespace` where one is given.
+
+        Raises: ClickException for a file that cannot be read; what the client raises.
+        """
+        if self.file is not None:
+            try:
+                return read_file(self.file)
+            except (NoSnapshot, OSError) as error:
+                raise click.ClickException(str(error)) from error
+        limited = {EVENTS.plural: namespace, RESOURCE_QUOTAS.plural: namespace}
+        return asyncio.run(self._gather(resources, limited))
+
+    async def _gather(self, resources: Sequence[Resource], limited: dict[str, str]) -> Snapshot:
+        async with connect(self.kubeconfig, self.context, self.user) as client:
+            return await gather(client, resources, limited)
+
+
+def questions(function: Command) -> Command:
+    """Give a command the common flags; it gets a `source` in their place."""
+
+    @functools.wraps(function)
+    def wrapped(
+        kubeconfig: str | None,
+        context: str,
+        user: str,
+        namespace: str,
+        snapshot: pathlib.Path | None,
+        output: str,
+        **rest: Any,
+    ) -> Any:
+        source = Source(kubeconfig, context, user, namespace, snapshot, output)
+        return function(source=source, **rest)
+
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]
+
+
+_OPTIONS = (
+    click.option(
+        "--kubeconfig", help="The kubeconfig file; else $KUBECONFIG, ~/.kube/config, the pod's own."
+    ),
+    click.option("--context", default="", help="The context in it."),
+    click.option("--as", "user", default="", help="The user to impersonate."),
+    click.option("--namespace", "-n", default="", help="The namespace; else that of the context."),
+    click.option(
+        "--snapshot",
+        type=click.Path(path_type=pathlib.Path, dir_okay=False),
+        help="Answer from this file (see: dray snapshot capture), not from a cluster.",
+    ),
+    click.option(
+        "--output",
+        "-o",
+        type=click.Choice(["text", "json", "yaml", "csv"]),
+        default="text",
+        show_default=True,
+        help="For people, or for programs.",
+    ),
+)

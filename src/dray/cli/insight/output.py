@@ -1,0 +1,132 @@
+"""Answers on paper: tables and wrapped text of at most 100 columns, or data for programs."""
+
+import csv
+import dataclasses
+import datetime as dt
+import enum
+import io
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+WIDTH = 100
+_GAP = 3
+
+
+def plain(value: Any) -> Any:
+    """A typed answer as JSON values; field names as Kubernetes spells them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {_camel(f.name): plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.repr}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    return value
+
+
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.title() for part in tail)
+
+
+def show_data(output: str, answer: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """`answer` as JSON or YAML, or `rows` as CSV."""
+    if output == "csv":
+        click.echo(_csv(rows), nl=False)
+        return
+    data = plain(answer)
+    if output == "json":
+        import json
+
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    else:
+        import yaml
+
+        click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(row.get(name)) for name in names})
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    data = plain(value)
+    if isinstance(data, list):
+        return "; ".join(map(str, data))
+    if isinstance(data, dict):
+        return "; ".join(f"{key}={item}" for key, item in data.items())
+    return "" if data is None else data
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: int = 0) -> list[str]:
+    """Aligned lines. Columns of numbers go to the right; the widest ones give way until all fit the width."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not cells:
+        return []
+    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
+    room = WIDTH - indent - _GAP * (len(widths) - 1)
+    while sum(widths) > room:
+        widest = max(range(len(widths)), key=widths.__getitem__)
+        widths[widest] -= max(1, min(sum(widths) - room, widths[widest] - sorted(widths)[-2]))
+    numeric = [all(_is_number(row[i]) for row in cells) for i in range(len(widths))]
+    lines = [headers, *cells]
+    return [" " * indent + _line(line, widths, numeric) for line in lines]
+
+
+def _is_number(text: str) -> bool:
+    return text.removesuffix("%").replace(".", "", 1).isdigit() or text in ("", "-")
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
+    shown = [
+        _clip(cell, width).rjust(width) if right else _clip(cell, width).ljust(width)
+        for cell, width, right in zip(cells, widths, numeric, strict=True)
+    ]
+    return (" " * _GAP).join(shown).rstrip()
+
+
+def _clip(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def wrapped(text: str, *, indent: int = 0, hang: int | None = None, mark: str = "") -> list[str]:
+    """A paragraph; `mark` stands before its first line."""
+    start = " " * indent + mark
+    rest = " " * (len(start) if hang is None else hang)
+    lines: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        lines += textwrap.wrap(
+            paragraph, WIDTH, initial_indent=start if not lines else rest, subsequent_indent=rest,
+            break_long_words=False, break_on_hyphens=False,
+        ) or [""]  # fmt: skip
+    return lines
+
+
+def heading(text: str) -> str:
+    """Bold on a terminal, plain elsewhere."""
+    return click.style(text, bold=True)
+
+
+def age(then: dt.datetime | None, now: dt.datetime) -> str:
+    """As kubectl shows ages: 45s, 12m, 3h, 4d."""
+    if then is None:
+        return ""
+    seconds = max(int((now - then).total_seconds()), 0)
+    for size, letter in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{letter}"
+    return f"{seconds}s"

@@ -1,0 +1,144 @@
+"""Why a node is no place for a pod, apart from devices: taints, labels, room, and claims allocated elsewhere.
+
+Refuses to know: pod affinity and topology spread, which `unchecked_rules` names instead.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dray.api.meta import Object, key_of, labels_of, name_of
+from dray.api.placement import (
+    find_untolerated_taint,
+    matches_node_selector,
+    matches_pod_node_rules,
+    tolerates,
+)
+from dray.api.pod_requests import CPU, amount_of, parse_amounts, pod_requests
+from dray.api.pods import is_terminal
+from dray.api.quantity import Quantity
+from dray.insight.snapshot import Snapshot
+
+_UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+
+
+class NodeFit:
+    """Asks every node about one pod."""
+
+    def __init__(
+        self, snapshot: Snapshot, pod: Object, allocated: Sequence[Object], by_devices: Mapping[str, str]
+    ) -> None:
+        self._snapshot = snapshot
+        self._pod = pod
+        self._spec = pod["spec"]
+        self._allocated = allocated
+        self._requests = {name: amount for name, amount in pod_requests(pod).items() if amount > 0}
+        self._by_devices = by_devices
+        """Extended resources that devices can stand for, with their class."""
+
+    def reasons(self, node: Object) -> list[str]:
+        """All that is against the node; equal texts for nodes that are alike."""
+        return [*self._placement(node), *self._room(node), *self._elsewhere(node)]
+
+    def _placement(self, node: Object) -> Iterator[str]:
+        spec = node.get("spec") or {}
+        tolerations = self._spec.get("tolerations") or ()
+        if spec.get("unschedulable") and not any(tolerates(each, _UNSCHEDULABLE) for each in tolerations):
+            yield "cordoned (kubectl uncordon lets pods in again)"
+        taints = [taint for taint in spec.get("taints") or () if taint.get("key") != _UNSCHEDULABLE["key"]]
+        taint = find_untolerated_taint(taints, tolerations)
+        if taint is not None:
+            value = f"={taint['value']}" if taint.get("value") else ""
+            yield f"taint {taint['key']}{value}:{taint['effect']} is not tolerated"
+        labels = labels_of(node)
+        wanted = self._spec.get("nodeSelector") or {}
+        for key, value in wanted.items():
+            if labels.get(key) != value:
+                has = f"label {key} is {labels[key]}" if key in labels else f"there is no label {key}"
+                yield f"{has}, the pod asks for {value}"
+        if all(labels.get(k) == v for k, v in wanted.items()) and not matches_pod_node_rules(
+            self._spec, node
+        ):
+            yield "the pod's required node affinity does not match"
+
+    def _room(self, node: Object) -> Iterator[str]:
+        allocatable = parse_amounts((node.get("status") or {}).get("allocatable"))
+        if not allocatable:
+            return
+        pods = [pod for pod in self._snapshot.pods_by_node.get(name_of(node), ()) if not is_terminal(pod)]
+        if "pods" in allocatable and len(pods) >= allocatable["pods"]:
+            yield f"{len(pods)} pods run there, {allocatable['pods']} may"
+        used: dict[str, int] = {}
+        for pod in pods:
+            for name, amount in pod_requests(pod).items():
+                used[name] = used.get(name, 0) + amount
+        for name, amount in self._requests.items():
+            free = allocatable.get(name, 0) - used.get(name, 0)
+            if amount > free and not (name in self._by_devices and not allocatable.get(name)):
+                offered = _shown(name, allocatable.get(name, 0))
+                yield f"{name}: the pod asks for {_shown(name, amount)}, {_shown(name, max(free, 0))} of {offered} free"
+
+    def _elsewhere(self, node: Object) -> Iterator[str]:
+        for claim in self._allocated:
+            selector = ((claim.get("status") or {}).get("allocation") or {}).get("nodeSelector")
+            if selector is not None and not matches_node_selector(selector, node):
+                yield f"claim {key_of(claim)} is allocated to devices that this node cannot use"
+
+
+def _shown(name: str, amount: int) -> str:
+    if name == CPU:
+        return str(Quantity(amount * 10**6, -3))
+    if name in ("memory", "ephemeral-storage") or name.startswith("hugepages-"):
+        for unit, size in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
+            if amount >= size:
+                return f"{amount / size:.4g}{unit}"
+    return str(amount)
+
+
+def unchecked_rules(pod: Object) -> list[str]:
+    """What the pod asks of its place that is not looked at here."""
+    spec = pod["spec"]
+    affinity = spec.get("affinity") or {}
+    found = []
+    for field, name in (("podAffinity", "pod affinity"), ("podAntiAffinity", "pod anti-affinity")):
+        if (affinity.get(field) or {}).get("requiredDuringSchedulingIgnoredDuringExecution"):
+            found.append(name)
+    if any(
+        each.get("whenUnsatisfiable") == "DoNotSchedule"
+        for each in spec.get("topologySpreadConstraints") or ()
+    ):
+        found.append("topology spread")
+    if any("persistentVolumeClaim" in volume for volume in spec.get("volumes") or ()):
+        found.append("persistent volumes")
+    return found
+
+
+def extended_classes(classes: Sequence[Object], pod: Object) -> dict[str, str]:
+    """Extended resources of the pod that a DeviceClass provides: resource -> class. The newest class wins."""
+    provided: dict[str, str] = {}
+    for obj in sorted(classes, key=lambda each: str(each["metadata"].get("creationTimestamp", ""))):
+        name = name_of(obj)
+        provided[f"deviceclass.resource.kubernetes.io/{name}"] = name
+        if extended := (obj.get("spec") or {}).get("extendedResourceName"):
+            provided[extended] = name
+    return {resource: provided[resource] for resource in pod_requests(pod) if resource in provided}
+
+
+def extended_claim(pod: Object, by_devices: Mapping[str, str]) -> Object | None:
+    """The claim that the scheduler would make for the extended resources of a pod, or None."""
+    requests = []
+    containers = [*(pod["spec"].get("initContainers") or ()), *(pod["spec"].get("containers") or ())]
+    for i, container in enumerate(containers):
+        for j, (name, value) in enumerate(
+            sorted(((container.get("resources") or {}).get("requests") or {}).items())
+        ):
+            if name in by_devices and (count := amount_of(name, value)):
+                exactly = {
+                    "deviceClassName": by_devices[name],
+                    "allocationMode": "ExactCount",
+                    "count": count,
+                }
+                requests.append({"name": f"container-{i}-request-{j}", "exactly": exactly})
+    if not requests:
+        return None
+    namespace, name = key_of(pod)
+    meta = {"name": f"{name} (extended resources)", "namespace": namespace}
+    return {"kind": "ResourceClaim", "metadata": meta, "spec": {"devices": {"requests": requests}}}

@@ -1,0 +1,128 @@
+"""What leaves the cluster in a snapshot file: everything the answers need, nothing that may be secret.
+
+Kept: names, labels, taints, requests, selectors, devices with their attributes, statuses, events. Dropped: environment,
+commands and arguments, images' pull secrets, volumes, driver parameters, annotations and managed fields, addresses.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dray.api.meta import Object
+from dray.api.pods import EXTENDED_CLAIM_ANNOTATION, POD_CLAIM_ANNOTATION
+from dray.insight.snapshot import Snapshot
+
+_KEPT_ANNOTATIONS = (POD_CLAIM_ANNOTATION, EXTENDED_CLAIM_ANNOTATION)
+
+_POD_SPEC = (
+    "nodeName", "nodeSelector", "affinity", "tolerations", "resourceClaims", "schedulingGates", "schedulerName",
+    "priority", "priorityClassName", "overhead", "resources", "topologySpreadConstraints", "preemptionPolicy",
+    "restartPolicy", "terminationGracePeriodSeconds", "hostNetwork",
+)  # fmt: skip
+_CONTAINER = ("name", "image", "resources", "ports", "restartPolicy")
+_NODE_STATUS = ("capacity", "allocatable", "conditions", "nodeInfo", "declaredFeatures")
+
+
+def redact(snapshot: Snapshot) -> Snapshot:
+    """The snapshot as it may be given to others."""
+    objects = {plural: [_redact(plural, obj) for obj in items] for plural, items in snapshot.objects.items()}
+    return Snapshot(snapshot.now, objects, snapshot.unknown, server=snapshot.server)
+
+
+def _redact(plural: str, obj: Object) -> Object:
+    clean = {**obj, "metadata": _metadata(obj["metadata"])}
+    rule = _RULES.get(plural)
+    return rule(clean) if rule else clean
+
+
+def _metadata(meta: Mapping[str, Any]) -> Object:
+    clean = {key: value for key, value in meta.items() if key not in ("managedFields", "annotations")}
+    annotations = meta.get("annotations") or {}
+    if kept := {key: annotations[key] for key in _KEPT_ANNOTATIONS if key in annotations}:
+        clean["annotations"] = kept
+    return clean
+
+
+def _picked(obj: Mapping[str, Any], keys: tuple[str, ...]) -> Object:
+    return {key: obj[key] for key in keys if key in obj}
+
+
+def _pod_spec(spec: Mapping[str, Any]) -> Object:
+    clean = _picked(spec, _POD_SPEC)
+    for field in ("containers", "initContainers"):
+        if field in spec:
+            clean[field] = [_picked(container, _CONTAINER) for container in spec[field]]
+    return clean
+
+
+def _pod(pod: Object) -> Object:
+    status = {
+        key: value
+        for key, value in (pod.get("status") or {}).items()
+        if not key.lower().endswith(("ip", "ips"))
+    }
+    return {**pod, "spec": _pod_spec(pod["spec"]), "status": status}
+
+
+def _daemon_set(obj: Object) -> Object:
+    template = obj["spec"].get("template") or {}
+    labels = {"labels": (template.get("metadata") or {}).get("labels") or {}}
+    shown = {**template, "metadata": labels, "spec": _pod_spec(template.get("spec") or {})}
+    return {**obj, "spec": {**obj["spec"], "template": shown}}
+
+
+def _node(node: Object) -> Object:
+    return {**node, "status": _picked(node.get("status") or {}, _NODE_STATUS)}
+
+
+def _without_parameters(config: Mapping[str, Any]) -> Object:
+    opaque = config.get("opaque")
+    return (
+        {**config, "opaque": {"driver": opaque.get("driver"), "parameters": {}}} if opaque else dict(config)
+    )
+
+
+def _configs(holder: Object) -> Object:
+    """A holder of `config`: the devices of a claim's spec or of its allocation, or a class's spec."""
+    if not holder.get("config"):
+        return holder
+    return {**holder, "config": [_without_parameters(config) for config in holder["config"]]}
+
+
+def _claim_spec(spec: Object) -> Object:
+    return {**spec, "devices": _configs(spec["devices"])} if spec.get("devices") else spec
+
+
+def _claim(claim: Object) -> Object:
+    clean = {**claim, "spec": _claim_spec(claim["spec"])}
+    status = claim.get("status") or {}
+    allocation = status.get("allocation")
+    if status:
+        # What drivers write about devices in use (network data and the like) explains nothing here.
+        clean["status"] = {key: value for key, value in status.items() if key != "devices"}
+    if conditions := [
+        _picked(entry, ("driver", "pool", "device", "shareID", "conditions"))
+        for entry in status.get("devices") or ()
+    ]:
+        clean["status"]["devices"] = conditions
+    if allocation and allocation.get("devices"):
+        clean["status"]["allocation"] = {**allocation, "devices": _configs(allocation["devices"])}
+    return clean
+
+
+def _template(template: Object) -> Object:
+    inner = template["spec"]
+    return {**template, "spec": {**inner, "spec": _claim_spec(inner["spec"])}}
+
+
+def _class(obj: Object) -> Object:
+    return {**obj, "spec": _configs(obj.get("spec") or {})}
+
+
+_RULES: Mapping[str, Callable[[Object], Object]] = {
+    "pods": _pod,
+    "nodes": _node,
+    "daemonsets": _daemon_set,
+    "resourceclaims": _claim,
+    "resourceclaimtemplates": _template,
+    "deviceclasses": _class,
+}

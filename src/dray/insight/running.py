@@ -1,0 +1,142 @@
+"""Pods that have a node: whether they run, and what holds them up at the kubelet if they do not."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from dray.api.meta import Object, is_deleting, key_of
+from dray.api.pods import is_terminal
+from dray.api.resources import RESOURCE_SLICES
+from dray.insight.snapshot import Snapshot
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    state: str
+    cause: str
+    advice: str = ""
+    facts: tuple[str, ...] = ()
+
+
+def progress_of(snapshot: Snapshot, pod: Object, allocated: Sequence[Object]) -> Progress | None:
+    """None for a pod that waits for a node."""
+    node = pod["spec"].get("nodeName")
+    if is_terminal(pod):
+        return Progress("finished", f"the pod has ended ({pod['status']['phase']})")
+    if is_deleting(pod):
+        return _terminating(snapshot, pod, allocated)
+    if not node:
+        return _binding(allocated)
+    if (pod.get("status") or {}).get("phase") == "Running":
+        waiting = next(_waiting(pod), "")
+        return Progress("running", f"the pod runs on node {node}" + (f", but {waiting}" if waiting else ""))
+    return _starting(snapshot, pod, node, allocated)
+
+
+def _terminating(snapshot: Snapshot, pod: Object, allocated: Sequence[Object]) -> Progress:
+    node = pod["spec"].get("nodeName")
+    since = pod["metadata"]["deletionTimestamp"]
+    lost = _lost_drivers(snapshot, node or "", allocated)
+    facts = tuple(_warnings(snapshot, pod))
+    if lost and node:
+        return Progress(
+            "terminating",
+            f"the pod is being deleted since {since}, and its devices cannot be given back: {lost}",
+            f"start the driver on node {node} again: the kubelet then unprepares the devices and the pod goes",
+            facts,
+        )
+    return Progress("terminating", f"the pod is being deleted since {since}", facts=facts)
+
+
+def _binding(allocated: Sequence[Object]) -> Progress | None:
+    for claim in allocated:
+        status = claim["status"]
+        for result in (status["allocation"].get("devices") or {}).get("results") or ():
+            wanted = set(result.get("bindingConditions") or ())
+            if not wanted:
+                continue
+            done = _conditions(status, result)
+            open_conditions = sorted(wanted - done)
+            failed = sorted(set(result.get("bindingFailureConditions") or ()) & done)
+            device = f"{result['driver']}/{result['pool']}/{result['device']}"
+            if failed or open_conditions:
+                what = (
+                    f"reports {', '.join(failed)}"
+                    if failed
+                    else f"is not ready: {', '.join(open_conditions)} not set"
+                )
+                return Progress(
+                    "pending",
+                    f"devices are allocated, but device {device} of claim {key_of(claim)} {what}",
+                    f"look at driver {result['driver']} (its controller sets the conditions of devices)",
+                )
+    return None
+
+
+def _conditions(status: Object, result: Object) -> set[str]:
+    """The conditions that are true for the device of a result."""
+    for entry in status.get("devices") or ():
+        if all(entry.get(field) == result.get(field) for field in ("driver", "pool", "device")):
+            return {c["type"] for c in entry.get("conditions") or () if c.get("status") == "True"}
+    return set()
+
+
+def _starting(snapshot: Snapshot, pod: Object, node: str, allocated: Sequence[Object]) -> Progress:
+    facts = tuple(_warnings(snapshot, pod))
+    prepare = [e for e in snapshot.events_of(pod) if e.get("reason") == "FailedPrepareDynamicResources"]
+    lost = _lost_drivers(snapshot, node, allocated)
+    if prepare:
+        text = str(prepare[-1].get("message", ""))
+        if "is not registered" in text:
+            return Progress(
+                "scheduled",
+                f"scheduled to node {node}, but the kubelet there does not know the driver: {text}",
+                f"look whether the driver's pod runs on {node} and its registration socket is in plugins_registry",
+                facts,
+            )
+        return Progress(
+            "scheduled",
+            f"scheduled to node {node}, but the driver cannot prepare the devices: {text}",
+            f"read the log of the driver's pod on node {node}",
+            facts,
+        )
+    if lost:
+        return Progress(
+            "scheduled", f"scheduled to node {node}, but {lost}", f"start the driver on {node}", facts
+        )
+    waiting = next(_waiting(pod), "") or "its containers have not started yet"
+    return Progress("scheduled", f"scheduled to node {node}, {waiting}", facts=facts)
+
+
+def _waiting(pod: Object) -> Iterator[str]:
+    status = pod.get("status") or {}
+    for field in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(field) or ():
+            waiting = (container.get("state") or {}).get("waiting")
+            if waiting:
+                message = f": {waiting['message']}" if waiting.get("message") else ""
+                yield f"container {container['name']} waits, {waiting.get('reason', 'no reason given')}{message}"
+
+
+def _warnings(snapshot: Snapshot, pod: Object) -> Iterator[str]:
+    for event in [e for e in snapshot.events_of(pod) if e.get("type") == "Warning"][-2:]:
+        yield f"event {event.get('reason')}: {event.get('message')}"
+
+
+def _lost_drivers(snapshot: Snapshot, node: str, allocated: Sequence[Object]) -> str:
+    """Drivers of the pod's devices that publish nothing for the node."""
+    if not snapshot.knows(RESOURCE_SLICES):
+        return ""
+    drivers: dict[str, None] = {}
+    for claim in allocated:
+        for result in (claim["status"]["allocation"].get("devices") or {}).get("results") or ():
+            drivers.setdefault(result["driver"])
+    lost = []
+    for driver in drivers:
+        own = [s for s in snapshot.slices if s["spec"]["driver"] == driver]
+        if not any(s["spec"].get("nodeName") in (node, None) for s in own):
+            lost.append(driver)
+    if not lost:
+        return ""
+    return (
+        f"driver {', '.join(lost)} publishes nothing for node {node} any more: it is gone or not registered"
+    )

@@ -1,0 +1,316 @@
+"""Why a pod is pending, why a claim has no devices, why it has these: one typed answer for each.
+
+The cause comes first, as one sentence; then what it rests on, per node (those that are alike put together) and per
+request; then what would help, tried on the allocator (`remedies`). What could not be read is said, not guessed.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from dray.allocation import Allocated, Unsatisfiable
+from dray.api.meta import Object, key_of, name_of
+from dray.api.resources import NODES
+from dray.insight.choice import DeviceChoice, explain_choices
+from dray.insight.claim_state import Blocker, PodClaims, gates_of, no_devices_at_all, read_claims
+from dray.insight.evidence import Examiner, NodeEvidence, RequestEvidence, grouped
+from dray.insight.node_fit import NodeFit, extended_claim, extended_classes, unchecked_rules
+from dray.insight.remedies import Doctor, Step, charge_text
+from dray.insight.running import Progress, progress_of
+from dray.insight.snapshot import Snapshot
+from dray.insight.world import Broken, Outcome, World
+
+GROUPS_TRIED = 4
+"""Groups of nodes for which remedies are looked for; one node stands for its group."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Nodes that are no place for the pod for reasons other than devices."""
+
+    reason: str
+    nodes: tuple[str, ...]
+    devices_fit: int | None
+    """On how many of them the devices would be there; None where the pod needs none or it was not tried."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Help:
+    """What would help on one node; every step was tried."""
+
+    node: str
+    steps: tuple[Step, ...]
+    fits: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    subject: str
+    state: str
+    """`pending`, `running`, `scheduled`, `finished`, `allocated`, `unused`."""
+    cause: str
+    blockers: tuple[Blocker, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    devices: tuple[NodeEvidence, ...] = ()
+    fitting: tuple[str, ...] = ()
+    """Nodes on which everything that was looked at fits."""
+    fixes: tuple[Help, ...] = ()
+    """Changes that suffice alone."""
+    way_out: Help | None = None
+    """Where none suffices alone: what must happen together."""
+    choices: tuple[DeviceChoice, ...] = ()
+    """For allocated claims: why these devices."""
+    facts: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def why_pod(snapshot: Snapshot, pod: Object) -> Answer:
+    """`pod`: one of the snapshot's."""
+    subject = f"pod {key_of(pod)}"
+    claims = read_claims(snapshot, pod)
+    progress = progress_of(snapshot, pod, claims.allocated)
+    if progress is not None:
+        return _placed(snapshot, subject, claims, progress)
+    unknown = _unknown(snapshot)
+    gate = gates_of(pod)
+    blockers = [gate, *claims.blockers] if gate else list(claims.blockers)
+    if blockers:
+        more = f" (and {len(blockers) - 1} more)" if len(blockers) > 1 else ""
+        facts = _facts(snapshot, pod)
+        return Answer(
+            subject, "pending", f"{blockers[0].cause}{more}.", tuple(blockers), facts=facts, unknown=unknown
+        )
+    return _unplaced(snapshot, pod, subject, claims, unknown)
+
+
+def _placed(snapshot: Snapshot, subject: str, claims: PodClaims, progress: Progress) -> Answer:
+    world = World(snapshot)
+    choices = tuple(choice for claim in claims.allocated for choice in explain_choices(world, claim))
+    blockers = (Blocker(progress.cause, progress.advice),) if progress.advice else ()
+    return Answer(
+        subject, progress.state, f"{progress.cause}.", blockers, choices=choices, facts=progress.facts,
+        unknown=_unknown(snapshot),
+    )  # fmt: skip
+
+
+def _unplaced(
+    snapshot: Snapshot, pod: Object, subject: str, claims: PodClaims, unknown: tuple[str, ...]
+) -> Answer:
+    by_devices = extended_classes(snapshot.classes, pod)
+    special = extended_claim(pod, by_devices)
+    wanted = [*claims.pending, *((special,) if special else ())]
+    fit = NodeFit(snapshot, pod, claims.allocated, by_devices)
+    trial = Trial(World(snapshot), wanted)
+    out: dict[str, list[Object]] = {}
+    places: list[Object] = []
+    for node in snapshot.nodes:
+        reasons = fit.reasons(node)
+        if reasons:
+            out.setdefault("; ".join(reasons), []).append(node)
+        else:
+            places.append(node)
+    trial.look(places)
+    exclusions = tuple(
+        sorted(
+            (
+                Exclusion(text, tuple(map(name_of, nodes)), trial.count_fitting(nodes))
+                for text, nodes in out.items()
+            ),
+            key=lambda exclusion: -len(exclusion.nodes),
+        )
+    )
+    cause = _cause(snapshot, pod, exclusions, trial)
+    facts = (*_facts(snapshot, pod), *_unchecked(pod, trial))
+    fixes, way_out = trial.helps()
+    return Answer(
+        subject, "pending", cause, (), exclusions, tuple(trial.groups), tuple(trial.fitting), fixes, way_out,
+        facts=facts, unknown=unknown,
+    )  # fmt: skip
+
+
+def why_claim(snapshot: Snapshot, claim: Object) -> Answer:
+    """`claim`: one of the snapshot's."""
+    subject = f"claim {key_of(claim)}"
+    unknown = _unknown(snapshot)
+    pods = snapshot.pods_by_claim.get(key_of(claim), ())
+    users = tuple(f"used by pod {key_of(pod)}" for pod in pods)
+    if (claim.get("status") or {}).get("allocation"):
+        choices = tuple(explain_choices(World(snapshot), claim))
+        cause = _allocated_text(claim)
+        return Answer(subject, "allocated", cause, choices=choices, facts=users, unknown=unknown)
+    waiting = [pod for pod in pods if not pod["spec"].get("nodeName")]
+    if waiting:
+        answer = why_pod(snapshot, waiting[0])
+        cause = f"pod {key_of(waiting[0])}, which uses it, is not scheduled: {answer.cause}"
+        return dataclasses.replace(answer, subject=subject, cause=cause)
+    pseudo: Object = {"kind": "Pod", "metadata": claim["metadata"], "spec": {}}
+    claims = read_claims(
+        snapshot,
+        {**pseudo, "spec": {"resourceClaims": [{"name": "it", "resourceClaimName": name_of(claim)}]}},
+    )
+    if claims.blockers:
+        return Answer(subject, "pending", f"{claims.blockers[0].cause}.", claims.blockers, unknown=unknown)
+    trial = Trial(World(snapshot), [claim])
+    trial.look(snapshot.nodes)
+    unused = "no pod uses it, and devices are given out only when a pod that uses them is scheduled"
+    if trial.fitting:
+        cause = f"Nothing is wrong: {unused}. It would fit on {_nodes(trial.fitting)} now."
+    else:
+        cause = f"{unused[0].upper()}{unused[1:]}; and if one did: {_cause(snapshot, pseudo, (), trial)}"
+    fixes, way_out = trial.helps()
+    return Answer(
+        subject, "unused", cause, (), (), tuple(trial.groups), tuple(trial.fitting), fixes, way_out,
+        unknown=unknown,
+    )  # fmt: skip
+
+
+def _allocated_text(claim: Object) -> str:
+    status = claim["status"]
+    results = (status["allocation"].get("devices") or {}).get("results") or ()
+    devices = ", ".join(f"{r['driver']}/{r['pool']}/{r['device']}" for r in results[:4])
+    if len(results) > 4:
+        devices += f" and {len(results) - 4} more"
+    pods = [entry["name"] for entry in status.get("reservedFor") or ()]
+    users = f"reserved for {', '.join(pods[:4])}" if pods else "reserved for nobody"
+    return f"It has {devices or 'no devices'}, {users}."
+
+
+class Trial:
+    """Claims asked for on nodes, and what came of it."""
+
+    def __init__(self, world: World, claims: Sequence[Object]) -> None:
+        self._world = world
+        self.claims = claims
+        self.examiner = Examiner(world)
+        self.fitting: list[str] = []
+        self.groups: list[NodeEvidence] = []
+        self._nodes = {name_of(node): node for node in world.snapshot.nodes}
+
+    def look(self, nodes: Sequence[Object]) -> None:
+        found: list[NodeEvidence] = []
+        for node in nodes:
+            outcome = self._world.ask(self.claims, node) if self.claims else None
+            if outcome is None or isinstance(outcome, Allocated):
+                self.fitting.append(name_of(node))
+            else:
+                found.append(self._evidence(outcome, node))
+        self.groups = grouped(found)
+
+    def _evidence(self, outcome: Outcome, node: Object) -> NodeEvidence:
+        if isinstance(outcome, Unsatisfiable):
+            return self.examiner.examine(outcome, self.claims)
+        if isinstance(outcome, Broken) and outcome.refusal is not None:
+            return self.examiner.examine(outcome.refusal, self.claims, outcome.text)
+        return NodeEvidence((name_of(node),), (), (), "" if isinstance(outcome, Allocated) else outcome.text)
+
+    def count_fitting(self, nodes: Sequence[Object]) -> int | None:
+        if not self.claims:
+            return None
+        return sum(isinstance(self._world.ask(self.claims, node), Allocated) for node in nodes)
+
+    def helps(self) -> tuple[tuple[Help, ...], Help | None]:
+        """What suffices alone, over the groups nearest to a solution; else the way out on the nearest node."""
+        if self.fitting:
+            return (), None
+        singles: dict[str, Help] = {}
+        for group in self.groups[:GROUPS_TRIED]:
+            node = group.nodes[0]
+            for step in self._doctor(node).single_fixes(group):
+                singles.setdefault(step.remedy.advice, Help(node, (step,), True))
+        if singles or not self.groups:
+            return tuple(singles.values()), None
+        node = self.groups[0].nodes[0]
+        steps = tuple(self._doctor(node).way_out())
+        return (), Help(node, steps, bool(steps) and steps[-1].fits) if steps else None
+
+    def _doctor(self, node: str) -> Doctor:
+        return Doctor(self._world, self.examiner, self.claims, self._nodes[node])
+
+
+def _cause(snapshot: Snapshot, pod: Object, exclusions: Sequence[Exclusion], trial: Trial) -> str:
+    if not snapshot.nodes:
+        return "There are no nodes." if snapshot.knows(NODES) else "The nodes could not be read."
+    if trial.fitting:
+        return _fitting_text(pod, trial.fitting)
+    nothing = no_devices_at_all(snapshot, ()) if trial.claims else ""
+    if nothing:
+        return f"No node has devices: {nothing}."
+    out = "; ".join(f"{_nodes(e.nodes)}: {e.reason}" for e in exclusions[:2])
+    if len(exclusions) > 2:
+        out += f"; {sum(len(e.nodes) for e in exclusions[2:])} more for other reasons"
+    if not trial.groups:
+        return f"No node can take the pod, whatever devices it has: {out}."
+    text = group_cause(trial.groups[0])
+    where = (
+        "Nowhere" if len(trial.groups) == 1 else f"On {_nodes(trial.groups[0].nodes)}, the nearest to a fit,"
+    )
+    if trial.groups[0].error:
+        first = f"The scheduler gives up on an error: {text}"
+    else:
+        first = f"{where} are there devices for it: {text}" if where == "Nowhere" else f"{where} {text}"
+    return f"{first}. Besides, {out}." if out else f"{first}."
+
+
+def _fitting_text(pod: Object, nodes: Sequence[str]) -> str:
+    rules = unchecked_rules(pod)
+    where = _nodes(nodes)
+    if rules:
+        return f"Devices, taints and resources allow {where}; what stands in the way must be {' or '.join(rules)}."
+    scheduler = pod["spec"].get("schedulerName") or "default-scheduler"
+    return f"Nothing stands in the way any more: it fits on {where}; {scheduler} has not got to it yet, or does not run."
+
+
+def group_cause(group: NodeEvidence) -> str:
+    """The reason of nodes that are alike, as a part of a sentence."""
+    if group.error:
+        return group.error
+    short = [request for request in group.requests if request.missing]
+    if not short:
+        return group.obstacles[0].text if group.obstacles else "no combination of devices fits"
+    request = min(short, key=lambda each: each.missing)
+    return request_cause(request, group)
+
+
+def request_cause(request: RequestEvidence, group: NodeEvidence) -> str:
+    count = request.wanted or 1
+    what = "all devices" if request.all_devices else f"{count} device{'s' if count != 1 else ''}"
+    head = f"claim {request.claim}, request {request.request} wants {what} of class {request.class_name}"
+    if not request.seen:
+        pools = [obstacle.text for obstacle in group.obstacles if obstacle.pool]
+        return f"{head}, and {'; '.join(pools) or 'no device is published there'}"
+    charges = [charge_text(charge, request.class_name) for charge in request.charges[:3]]
+    seen = request.seen * len(group.nodes)
+    every = f" on {len(group.nodes)} nodes" if len(group.nodes) > 1 else ""
+    return f"{head}; of {seen} device{'s' if seen != 1 else ''}{every}, {', '.join(charges)}"
+
+
+def _nodes(names: Sequence[str]) -> str:
+    if len(names) <= 3:
+        return ("node " if len(names) == 1 else "nodes ") + ", ".join(names)
+    return f"{len(names)} nodes ({names[0]}, {names[1]}, …)"
+
+
+def _facts(snapshot: Snapshot, pod: Object) -> tuple[str, ...]:
+    """What Kubernetes itself says."""
+    found = []
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            found.append(f"the scheduler says: {condition.get('message') or condition.get('reason')}")
+    events = [e for e in snapshot.events_of(pod) if e.get("type") == "Warning"]
+    for event in events[-2:]:
+        text = f"event {event.get('reason')}: {event.get('message')}"
+        if not any(str(event.get("message")) in fact for fact in found):
+            found.append(text)
+    return tuple(found)
+
+
+def _unchecked(pod: Object, trial: Trial) -> list[str]:
+    rules = unchecked_rules(pod)
+    return (
+        [f"not looked at: {', '.join(rules)}, which the pod also asks for"]
+        if rules and not trial.fitting
+        else []
+    )
+
+
+def _unknown(snapshot: Snapshot) -> tuple[str, ...]:
+    return tuple(f"{plural}: {reason}" for plural, reason in snapshot.unknown.items())
