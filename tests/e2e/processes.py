@@ -1,0 +1,107 @@
+"""A cluster as users have it: `dray up` in a process of its own, and what of it can be seen from outside."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+
+DRAY = (sys.executable, "-m", "dray.cli.main")
+READY_LINE = "config use-context"
+"""In the last line that `dray up` says when it is ready."""
+
+
+class ClusterProcess:
+    """One run of `dray up`. Its files lie in `home`: the data directory, and the kubeconfig of a user."""
+
+    def __init__(self, home: pathlib.Path, *, name: str = "kind", arguments: tuple[str, ...] = ()) -> None:
+        self.data = home / "cluster"
+        self.kubeconfig = home / "kubeconfig"
+        self.context = f"dray-{name}"
+        self.environment = environment(home) | {"KUBECONFIG": str(self.data / "kubeconfig")}
+        command = [*DRAY, "up", "--name", name, "--data-dir", str(self.data)]
+        self.process = subprocess.Popen(
+            [*command, "--kubeconfig", str(self.kubeconfig), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment(home),
+            start_new_session=True,
+        )
+        self.said = self._until_ready()
+
+    def _until_ready(self) -> str:
+        assert self.process.stdout is not None
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if READY_LINE in line:
+                return said
+        raise AssertionError(f"dray up ended with code {self.process.wait()}: {said}")
+
+    def interrupt(self) -> int:
+        """Ctrl-C; the exit code."""
+        return self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL: the process does nothing more."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        self.said += self.process.communicate(timeout=60)[0]
+        return self.process.returncode
+
+    def kubectl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run("kubectl", *arguments, environment=self.environment)
+
+
+@contextlib.contextmanager
+def running(
+    home: pathlib.Path, *, name: str = "kind", arguments: tuple[str, ...] = ()
+) -> Iterator[ClusterProcess]:
+    cluster = ClusterProcess(home, name=name, arguments=arguments)
+    try:
+        yield cluster
+    finally:
+        if cluster.process.poll() is None:
+            cluster.interrupt()
+
+
+def environment(home: pathlib.Path) -> dict[str, str]:
+    """Of a user who has nothing but this home."""
+    temporary = home / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "KUBECACHEDIR": str(home / "kube-cache"),
+    }
+
+
+def dray(*arguments: str, home: pathlib.Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run(*DRAY, *arguments, environment=environment(home) | variables)
+
+
+def run(*command: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90
+    )
+
+
+def processes_below(directory: pathlib.Path) -> list[str]:
+    """Command lines of the processes that have the directory in their arguments, their environment or as their place."""
+    mark = str(directory).encode()
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                command = (entry / "cmdline").read_bytes()
+                place = os.fsencode(os.readlink(entry / "cwd"))
+                if mark in command + (entry / "environ").read_bytes() + place:
+                    found.append(command.replace(b"\0", b" ").decode(errors="replace"))
+    return found

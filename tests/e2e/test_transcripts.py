@@ -1,0 +1,44 @@
+"""kubectl shows on this cluster what it showed on Kubernetes 1.36.2, in every step of the tutorial's two editions."""
+
+from collections.abc import Iterator
+
+import pytest
+from processes import running
+from replay import Replay, has_kubectl
+from transcripts import Difference, Step, known_differences, steps, unexplained
+
+pytestmark = [
+    pytest.mark.kubectl,
+    pytest.mark.skipif(not has_kubectl(), reason="needs the real kubectl on PATH"),
+    pytest.mark.xdist_group("transcripts"),
+]
+KNOWN = known_differences()
+STEPS = steps("seed", "v1")
+USED: set[Difference] = set()
+"""Entries of the list that some step needed."""
+
+
+@pytest.fixture(scope="module")
+def replay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
+    home = tmp_path_factory.mktemp(request.param)
+    with running(home) as cluster:
+        yield Replay(cluster, home / "place", KNOWN)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "step" in metafunc.fixturenames:
+        cases = [(step.transcript, step) for step in STEPS]
+        ids = [step.id for step in STEPS]
+        metafunc.parametrize(("replay", "step"), cases, ids=ids, indirect=["replay"], scope="module")
+
+
+def test_step_shows_what_kubernetes_shows(replay: Replay, step: Step) -> None:
+    lines = replay.differences(step)
+    USED.update(one for one in KNOWN if any(one.explains(step.id, line) for line in lines))
+    assert unexplained(step.id, lines, KNOWN) == []
+
+
+def test_every_listed_difference_is_there() -> None:
+    """Runs last; an entry that no step needs any more has to go."""
+    if USED:
+        assert [one.reason for one in KNOWN if one not in USED] == []
