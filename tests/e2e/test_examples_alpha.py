@@ -5,6 +5,7 @@ Recorded from Kubernetes 1.36.2 with all alpha gates on. Where dray differs, and
   Here it can, and waits.
 - device-taint-pod-toleration: the recorded scheduler placed the pod without a toleration all the same, and the eviction
   controller marked it for deletion; here it waits, since the scheduler heeds rules as it heeds taints in slices.
+- resourcepoolstatusrequest: no controller answers such requests, so there is nothing to compare.
 - podgroup-resourceclaimtemplate: dray serves no PodGroup (scheduling.k8s.io/v1alpha2).
 """
 
