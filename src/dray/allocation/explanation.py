@@ -43,6 +43,8 @@ def explain(problem: Problem) -> Report:
         mine = []
         for choice in question.choices:
             found, shortage = _charge_devices(problem, choice)
+            if shortage.missing and not found:
+                found.append(_too_few(shortage))
             rejections += found
             mine.append(shortage)
         shortages += mine
@@ -52,6 +54,13 @@ def explain(problem: Problem) -> Report:
     if nearest is None:
         rejections += _Together(problem).rejections()
     return Report(name_of(problem.node), tuple(shortages), tuple(rejections), nearest)
+
+
+def _too_few(shortage: Shortage) -> Rejection:
+    """No rule refused a device; there just are not as many."""
+    wanted = "all" if shortage.all_devices else shortage.wanted
+    detail = f"{wanted} wanted, {shortage.seen} in all"
+    return Rejection(Rule.TOO_FEW, shortage.claim, shortage.request, detail=detail)
 
 
 def _pool_rejections(problem: Problem) -> Iterator[Rejection]:

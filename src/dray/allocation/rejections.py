@@ -33,7 +33,7 @@ class Rule(enum.Enum):
     CAPACITY = "capacity"
     COUNTERS = "counters"
     TOO_FEW = "too few"
-    """What is left for a request after all other rules is not enough."""
+    """The node does not see as many devices as a request wants, though no rule refuses any."""
     MATCH = "matchAttribute"
     DISTINCT = "distinctAttribute"
     SHARED_BY_REQUESTS = "same devices"
