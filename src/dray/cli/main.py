@@ -16,6 +16,9 @@ COMMANDS = {
     "snapshot": "dray.cli.snapshot",
     "kubectl": "dray.cli.kubectl",
     "why": "dray.cli.why",
+    "devices": "dray.cli.devices",
+    "top": "dray.cli.top",
+    "cel": "dray.cli.cel",
     "apiserver": "dray.cli.apiserver",
     "scheduler": "dray.cli.scheduler",
     "controller-manager": "dray.cli.controller_manager",
@@ -25,7 +28,12 @@ COMMANDS = {
 }
 SECTIONS = {
     "Start here": ("tutorial", "up", "status", "down", "delete", "snapshot", "kubectl"),
-    "Questions, to any Kubernetes or to a snapshot of one": ("why",),
+    "Questions, to any Kubernetes or to a snapshot of one": (
+        "why",
+        "devices",
+        "top",
+        "cel",
+    ),
     "Roles, each alone, against any Kubernetes": (
         "apiserver",
         "scheduler",
@@ -64,6 +72,9 @@ HELP = {
     "snapshot": "Copy a cluster to a file, and back.",
     "kubectl": "The everyday part of kubectl, built in.",
     "why": "Why a pod is pending or a claim has no devices.",
+    "devices": "All devices: who holds them, what is free.",
+    "top": "Devices in use by namespace, class or node.",
+    "cel": "Try a selector on the devices there are.",
     "apiserver": "The API server.",
     "scheduler": "The scheduler.",
     "controller-manager": "The control loops.",

@@ -150,6 +150,9 @@ def names(nodes: Sequence[str]) -> str:
 
 
 def _request(request: RequestEvidence, group: NodeEvidence, snapshot: Snapshot) -> Iterator[str]:
+    if not request.seen:
+        yield f"  claim {request.claim}, request {request.request}: no device is published for this node"
+        return
     wanted = "all" if request.all_devices else str(request.wanted)
     verdict = "enough" if not request.missing else f"{request.missing} missing"
     each = " on each" if len(group.nodes) > 1 else ""
