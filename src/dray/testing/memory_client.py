@@ -347,5 +347,6 @@ def _merge_list(old: "list[Object]", changes: "list[Object]", key: str) -> "list
         if change.get("$patch") == "delete":
             merged.pop(change[key], None)
         else:
-            merged[change[key]] = {**merged.get(change[key], {}), **change}
+            both = {**merged.get(change[key], {}), **change}
+            merged[change[key]] = {name: value for name, value in both.items() if value is not None}
     return list(merged.values())

@@ -52,6 +52,7 @@ class ContainerStarter:
         self._crashes = CrashBackoff()
         self._pulls = Backoff(*IMAGE_BACKOFF_SECONDS)
         self._pull_at: dict[str, float] = {}
+        self._shown_until: dict[str, float] = {}
 
     async def start(self, pod: Object, view: ContainerView, sandbox: Sandbox) -> float:
         """Start the container and return 0, or return the seconds until it is worth another try."""
@@ -105,11 +106,14 @@ class ContainerStarter:
 
     def _pull_delay(self, pod: Object, view: ContainerView) -> float:
         """Seconds until an image that was not there is looked for again."""
-        left = self._pull_at.get(view.name, 0.0) - self._services.clock.monotonic()
+        now = self._services.clock.monotonic()
+        left = self._pull_at.get(view.name, 0.0) - now
         known = self.waiting.get(view.name)
         if left <= 0 or known is None:
             return 0
         if known.reason == "ErrImagePull":
+            if now < self._shown_until[view.name]:
+                return self._shown_until[view.name] - now
             told = f'Back-off pulling image "{view.spec.get("image", "")}"'
             self._wait(view.name, "ImagePullBackOff", f"{told}: ErrImagePull: {known.message}")
             self._services.tell(pod, "Normal", "BackOff", told, view.name)
@@ -118,7 +122,9 @@ class ContainerStarter:
 
     def _pull_failed(self, pod: Object, view: ContainerView, failure: ImageFailure) -> float:
         delay = self._pulls.next_delay(view.name)
-        self._pull_at[view.name] = self._services.clock.monotonic() + delay
+        now = self._services.clock.monotonic()
+        self._pull_at[view.name] = now + delay
+        self._shown_until[view.name] = now + min(SHOWN_SECONDS, delay)
         self._wait(view.name, failure.reason, str(failure))
         image = view.spec.get("image", "")
         self._services.tell(pod, "Warning", "Failed", f'Failed to pull image "{image}": {failure}', view.name)

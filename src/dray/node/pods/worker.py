@@ -60,6 +60,7 @@ class PodWorker:
         self._interruption: asyncio.Timeout | None = None
         self._backoff = Backoff(*RETRY_SECONDS)
         self._prepare_at = 0.0
+        self._delete_at = 0.0
         self._refreshed_at = services.clock.monotonic()
         self._seen_at = services.clock.monotonic()
         self._stop_by = float("inf")
@@ -404,6 +405,9 @@ class PodWorker:
 
     async def _delete(self) -> float:
         await self._services.reporter.settled(uid_of(self.pod))
+        now = self._services.clock.monotonic()
+        if now < self._delete_at:
+            return self._delete_at - now
         try:
             await self._services.client.delete(
                 PODS, name_of(self.pod), namespace_of(self.pod), grace_period_seconds=0, uid=uid_of(self.pod)
@@ -411,7 +415,8 @@ class PodWorker:
         except (errors.NotFound, errors.Conflict):
             self._take(Cause.REMOVED)
             return 0
-        # Whoever holds a finalizer on it may take long to let go.
+        # Whoever holds a finalizer on it may take long to let go, and may change it on the way.
+        self._delete_at = now + RESYNC_SECONDS
         return RESYNC_SECONDS
 
     async def _clean_up(self) -> None:
