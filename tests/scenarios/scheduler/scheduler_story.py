@@ -5,13 +5,13 @@ Every story ends with the same question: does any device belong to two claims th
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
+from dray.allocation.invariants import check_allocations
 from dray.api.features import FeatureGates
 from dray.api.meta import Object, uid_of
-from dray.api.resources import EVENTS, PODS, RESOURCE_CLAIMS
+from dray.api.resources import EVENTS, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
 from dray.kits.clock import LoopClock
 from dray.scheduler import Scheduler
 from dray.testing import virtual
@@ -213,16 +213,5 @@ def tell(
 
 
 def assert_sound(client: MemoryClient) -> None:
-    """No device has two owners that may not share it; no reservation without an allocation; no unprotected claim."""
-    owners: Counter[tuple[str, str, str]] = Counter()
-    for obj in client.all(RESOURCE_CLAIMS):
-        status = obj["status"]
-        results = ((status.get("allocation") or {}).get("devices") or {}).get("results") or []
-        for result in results:
-            if not result.get("adminAccess") and not result.get("shareID"):
-                owners[result["driver"], result["pool"], result["device"]] += 1
-        assert not (status.get("reservedFor") and not status.get("allocation")), (
-            f"{obj} is reserved for nothing"
-        )
-    shared = [owned for owned, count in owners.items() if count > 1]
-    assert not shared, f"given to two claims: {shared}"
+    """What must be true of slices and claims at any moment."""
+    assert check_allocations(client.all(RESOURCE_SLICES), client.all(RESOURCE_CLAIMS)) == []
