@@ -23,7 +23,8 @@ from dray.cel.device import (
 )
 from dray.cel.environment import STORED, Environment, declare, libraries_of
 from dray.cel.errors import CelCompileError, CelRuntimeError
-from dray.cel.explanation import Explanation, explain
+from dray.cel.explanation import Explanation, Reading, explain
+from dray.cel.explanation.reading import Readings
 from dray.cel.library import macros, messages
 from dray.cel.library.membership import INCLUDES
 from dray.cel.types import ANY, BOOL, DYN, CelType, type_of
@@ -123,6 +124,10 @@ class Selector:
         record = self._record(device)
         environment = self.environment
         return explain(self.expression, record, COST_LIMIT, lambda term: _compile_term(term, environment))
+
+    def readings(self, device: DeviceInput) -> tuple[Reading, ...]:
+        """What the selector reads of the device, present or not. Raises CelRuntimeError as `explain` does."""
+        return Readings(self._record(device)).all(self._compilation.root)
 
     def _record(self, device: DeviceInput) -> Record:
         try:

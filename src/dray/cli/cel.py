@@ -108,7 +108,7 @@ def lines_of(where: str, check: Check) -> Iterator[str]:
         return
     missed = sum(len(miss.devices) for miss in check.misses)
     failed = sum(len(miss.devices) for miss in check.failures)
-    yield f"Of {check.devices} devices it selects {len(check.matches)}, not {missed}, and fails for {failed}."
+    yield f"Of {check.devices} devices {len(check.matches)} are selected, {missed} are not, and for {failed} it fails."
     yield from _devices("Selected", [Miss("", check.matches)] if check.matches else [])
     yield from _devices("Not selected", check.misses)
     yield from _devices("Fails, and with it every claim that asks", check.failures)

@@ -22,6 +22,7 @@ _NAMES: Final = (
     "device", "quantity", "semver", "isQuantity", "isSemver", "size", "string", "int", "has", "matches", "startsWith",
     "endsWith", "contains", "compareTo", "isGreaterThan", "isLessThan", "includes", "lowerAscii", "orValue", "exists", "all",
 )  # fmt: skip
+_NAMES_SHOWN: Final = 12
 _FIELDS: Final = ("driver", "attributes", "capacity", "allowMultipleAllocations")
 
 
@@ -83,7 +84,7 @@ def check_expression(
         tally.add(name, raw)
     return Check(
         expression,
-        suggestions=tuple(_safer(expression, tally.uses)),
+        suggestions=(*_existing(tally), *_safer(expression, tally.uses)),
         type=selector.output_type,
         cost=selector.estimated_cost,
         devices=tally.devices,
@@ -124,9 +125,13 @@ class _Tally:
         self.failures: dict[str, list[DeviceID]] = {}
         self.uses: dict[tuple[str, str], Use] = {}
         self._values: dict[tuple[str, str], dict[str, int]] = {}
+        self.names: dict[str, dict[str, None]] = {"attribute": {}, "capacity": {}}
+        """What devices have, read or not."""
 
     def add(self, name: DeviceID, raw: Object) -> None:
         self.devices += 1
+        self.names["attribute"].update(dict.fromkeys(raw.get("attributes") or ()))
+        self.names["capacity"].update(dict.fromkeys(raw.get("capacity") or ()))
         device = DeviceInput.of(name.driver, raw)
         failed = False
         try:
@@ -167,10 +172,23 @@ def _grouped(groups: Mapping[str, Sequence[DeviceID]]) -> tuple[Miss, ...]:
     return tuple(sorted(found, key=lambda miss: -len(miss.devices)))
 
 
+def _existing(tally: _Tally) -> Iterator[str]:
+    """What there is instead of a name that no device has."""
+    for use in tally.uses.values():
+        if use.present:
+            continue
+        names = list(tally.names[use.kind])
+        bare = use.name.rpartition("/")[2]
+        if close := difflib.get_close_matches(bare, names, 1, 0.6):
+            yield f"no device has {use.kind} {use.name}; did you mean {close[0]}?"
+        elif names:
+            yield f"no device has {use.kind} {use.name}; there are: {', '.join(names[:_NAMES_SHOWN])}"
+
+
 def _safer(expression: str, uses: Mapping[tuple[str, str], Use]) -> Iterator[str]:
     """How to write it so that it does not fail where something is absent."""
     for use in uses.values():
-        if not use.fails:
+        if not use.fails or not use.present:
             continue
         field = "attributes" if use.kind == "attribute" else "capacity"
         found = re.search(
