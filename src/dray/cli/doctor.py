@@ -1,0 +1,33 @@
+"""`dray doctor`: what is wrong with DRA in a cluster, each finding with its evidence and a command."""
+
+import click
+
+from dray.cli.insight.options import Source, questions
+from dray.cli.insight.output import heading, show_data, wrapped
+from dray.cli.snapshot_insight import ALL
+from dray.insight.doctor import examine
+
+
+@click.command(
+    epilog="Examples:  dray doctor  |  dray doctor -o json  |  dray doctor --snapshot cluster.json.gz"
+)
+@questions
+def command(source: Source) -> None:
+    """Look for what is wrong: pools incomplete or left over, drivers gone, DaemonSets that want no pods, devices offered
+    twice, claims orphaned or stuck, pods that cannot start or end. Exit code 1 if there are errors.
+
+    Reads only, with the rights of: dray snapshot capture. What it may not read is a finding.
+    """
+    findings = examine(source.snapshot(ALL))
+    if source.output != "text":
+        rows = [{name: getattr(f, name) for name in f.__slots__} for f in findings]
+        show_data(source.output, findings, rows)
+    elif not findings:
+        click.echo("Nothing is wrong that can be seen from the API.")
+    for finding in findings if source.output == "text" else ():
+        click.echo(heading(f"{finding.severity}: {finding.subject}"))
+        click.echo(
+            "\n".join([*wrapped(finding.text, indent=2), *wrapped(finding.command, indent=2, mark="-> ")])
+        )
+    if any(finding.severity == "error" for finding in findings):
+        raise SystemExit(1)
