@@ -24,9 +24,14 @@ class NodeFit:
     """Asks every node about one pod."""
 
     def __init__(
-        self, snapshot: Snapshot, pod: Object, allocated: Sequence[Object], by_devices: Mapping[str, str]
+        self,
+        snapshot: Snapshot,
+        pod: Object,
+        allocated: Sequence[Object],
+        by_devices: Mapping[str, str],
+        pods_by_node: Mapping[str, Sequence[Object]] | None = None,
     ) -> None:
-        self._snapshot = snapshot
+        self._pods_by_node = snapshot.pods_by_node if pods_by_node is None else pods_by_node
         self._pod = pod
         self._spec = pod["spec"]
         self._allocated = allocated
@@ -63,7 +68,7 @@ class NodeFit:
         allocatable = parse_amounts((node.get("status") or {}).get("allocatable"))
         if not allocatable:
             return
-        pods = [pod for pod in self._snapshot.pods_by_node.get(name_of(node), ()) if not is_terminal(pod)]
+        pods = [pod for pod in self._pods_by_node.get(name_of(node), ()) if not is_terminal(pod)]
         if "pods" in allocatable and len(pods) >= allocatable["pods"]:
             yield f"{len(pods)} pods run there, {allocatable['pods']} may"
         used: dict[str, int] = {}
