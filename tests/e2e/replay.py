@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import time
+from collections.abc import Mapping
 
 from processes import ClusterProcess
 from transcripts import Difference, Step, differing_lines, unexplained
@@ -58,6 +59,16 @@ class Replay:
         )
         return path
 
+    def install_driver(self) -> None:
+        """Where the transcript of what goes wrong begins."""
+        self._shell("kubectl create namespace dra-tutorial")
+        for file in FILES[:6]:
+            self._shell(f"kubectl apply --server-side -f manifests/v1/{file}")
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._shell("kubectl get resourceslices -o name").stdout.count("\n") < 2:
+            assert time.monotonic() < deadline, "the driver publishes nothing"
+            time.sleep(POLL_SECONDS)
+
     def differences(self, step: Step) -> list[str]:
         """The differing lines that nothing explains; reads are repeated until there are none, or patience ends."""
         for wait in step.waits:
@@ -75,10 +86,15 @@ class Replay:
         environment = self.cluster.environment | {"DRIVER": "manifests/v1/daemonset.yaml"}
         if "jane-" in step.step and not step.step.startswith("21-"):
             environment["KUBECONFIG"] = str(self.jane)
+        return self._shell(command, environment)
+
+    def _shell(
+        self, command: str, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["bash", "-c", command],
             cwd=self.place,
-            env=environment,
+            env=environment or self.cluster.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

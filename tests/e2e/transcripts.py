@@ -69,7 +69,7 @@ def steps(*transcripts: str) -> list[Step]:
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _STEMS = (
     r"dra-example-driver-kubeletplugin|(?:00000-)?(?:<node>-)?gpu\.example\.com(?:-<node>)?|kube-api-access|tp-gpu|"
-    r"done-gpu"
+    r"done-gpu|gen"
 )
 _RULES: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern, re.MULTILINE), shown)
