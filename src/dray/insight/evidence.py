@@ -23,6 +23,8 @@ CLASS_SELECTOR = "class selector"
 REQUEST_SELECTOR = "selector"
 TAKEN = "taken"
 NOT_FOR_NODE = "other node"
+_TOLD_BY_COUNTS = (Rule.NO_DEVICES, Rule.TOO_FEW)
+"""What the numbers of each request say already."""
 _ENVIRONMENT = Environment(list_type_attributes=True)
 
 
@@ -140,7 +142,7 @@ class Examiner:
             self._request(shortage, report.about(shortage), by_key[shortage.claim])
             for shortage in report.shortages
         )
-        joint = [r for r in report.rejections if not r.devices and r.rule is not Rule.NO_DEVICES]
+        joint = [r for r in report.rejections if not r.devices and r.rule not in _TOLD_BY_COUNTS]
         return NodeEvidence((refusal.node,), requests, tuple(map(self._obstacle, joint)), error)
 
     def _obstacle(self, rejection: Rejection) -> Obstacle:
