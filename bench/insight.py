@@ -120,7 +120,9 @@ def main() -> None:
                 times = []
                 for _ in range(3):
                     started = time.perf_counter()
-                    subprocess.run([*dray, *command], env=env, check=command != ("doctor",), capture_output=True)
+                    subprocess.run(
+                        [*dray, *command], env=env, check=command != ("doctor",), capture_output=True
+                    )
                     times.append(time.perf_counter() - started)
                 print(f"dray {' '.join(command):<18} {min(times):.2f} to {max(times):.2f} s")
         finally:

@@ -8,6 +8,11 @@ from typing import Any
 
 from dray.api.fields import quote
 
+COPIES_MAX = 100_000
+"""Values that aliases and merge keys may add to a document: a few hundred bytes could else ask for all memory."""
+
+_TOO_MANY_ALIASES = "yaml: document contains excessive aliasing"
+
 
 class BadYaml(ValueError):
     """No YAML, or YAML that JSON cannot hold; `str()` is upstream's text: `yaml: line 1: did not find ...`."""
@@ -20,7 +25,7 @@ def from_yaml(data: bytes, *, strict: bool = False) -> Any:
     try:
         loader = _loader_type(strict)(data)
         try:
-            return _jsonable(loader.get_data() if loader.check_data() else None)
+            return _Plain().value(loader.get_data() if loader.check_data() else None)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
@@ -36,6 +41,12 @@ def _loader_type(strict: bool) -> Any:
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class Loader(base):  # type: ignore[misc]
+        def flatten_mapping(self, node: Any) -> None:
+            written = len(node.value)
+            super().flatten_mapping(node)
+            if len(node.value) - written > COPIES_MAX:
+                raise BadYaml(_TOO_MANY_ALIASES)
+
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             self.flatten_mapping(node)
             members: dict[Any, Any] = {}
@@ -75,14 +86,27 @@ def _key(key: Any) -> str:
     raise BadYaml(f"yaml: invalid map key: {key!r}")
 
 
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | set | tuple):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, bytes):
-        return value.decode("latin-1")
-    return value
+class _Plain:
+    """Makes JSON values of what was read, each alias a copy of what it stands for, but not without limit."""
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+        self._copied = 0
+
+    def value(self, value: Any, *, copied: bool = False) -> Any:
+        if isinstance(value, bytes):
+            return value.decode("latin-1")
+        if not isinstance(value, dict | list | set | tuple):
+            return value
+        copied = copied or id(value) in self._known
+        self._known.add(id(value))
+        if copied:
+            self._copied += 1 + len(value)
+            if self._copied > COPIES_MAX:
+                raise BadYaml(_TOO_MANY_ALIASES)
+        if isinstance(value, dict):
+            return {key: self.value(item, copied=copied) for key, item in value.items()}
+        return [self.value(item, copied=copied) for item in value]
 
 
 def _describe(error: Any) -> str:
