@@ -40,7 +40,9 @@ MIXED = cluster(
 def test_devices_are_told_apart_by_what_the_selector_says_of_them() -> None:
     check = check_expression(MIXED, f'{MODEL} == "H100"')
     assert [str(device) for device in check.matches] == [f"{DRIVER}/node-1/gpu-0"]
-    assert [(miss.reason, len(miss.devices)) for miss in check.misses] == [("model is A100, you ask for H100", 1)]
+    assert [(miss.reason, len(miss.devices)) for miss in check.misses] == [
+        ("model is A100, you ask for H100", 1)
+    ]
     assert [(miss.reason, len(miss.devices)) for miss in check.failures] == [("no such key: model", 1)]
 
 
