@@ -1,8 +1,9 @@
-"""Unix socket paths of any length.
+"""Unix socket paths of any length, in directories of any name.
 
 The kernel takes at most 107 bytes for the path of a unix socket, which a kubelet root below a deep directory exceeds.
-Such a path is reached through a shorter name of its directory: on Linux `/proc/self/fd/<n>`, elsewhere a symbolic
-link in the temporary directory. Decides only how a path is spelled; it neither creates nor removes sockets.
+gRPC reads the path as part of a URI: it splits it at commas, decodes `%20`, and ends it at `?` and `#`. Such a path is
+reached through another name of its directory: on Linux `/proc/self/fd/<n>`, elsewhere a symbolic link in the temporary
+directory. Decides only how a path is spelled; it neither creates nor removes sockets.
 """
 
 import os
@@ -14,13 +15,15 @@ from typing import Final
 
 _IS_LINUX: Final = bool(sys.platform == "linux")
 MAX_PATH_BYTES: Final = 107 if _IS_LINUX else 103
+_URI_CHARACTERS: Final = frozenset(",%?#")
+"""What gRPC takes for more than a letter of a path."""
 
 
 class SocketPath:
-    """A spelling of `path` that fits into a socket address, valid until `close`.
+    """A spelling of `path` that fits into a socket address and a gRPC target, valid until `close`.
 
-    `short` is what to bind or dial. The directory of `path` must exist: raises FileNotFoundError otherwise, and
-    ValueError when the file name alone does not fit.
+    `short` is what to bind or dial. Where `path` itself will not do, its directory must exist: raises FileNotFoundError
+    otherwise, and ValueError when the file name alone will not do.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -30,8 +33,13 @@ class SocketPath:
         self.short = self._shorten()
 
     def _shorten(self) -> str:
-        if fits(self.path):
+        if fits(self.path) and _is_literal(self.path):
             return str(self.path)
+        if not _is_literal(self.path.name):
+            characters = " ".join(sorted(_URI_CHARACTERS))
+            raise ValueError(
+                f"the socket name {self.path.name!r} has one of {characters}, which gRPC cannot dial"
+            )
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"the directory of socket {self.path} does not exist")
         short = str(Path(self._directory_alias()) / self.path.name)
@@ -69,3 +77,7 @@ class SocketPath:
 def fits(path: str | os.PathLike[str]) -> bool:
     """Whether `path` can be a socket address as it is."""
     return len(os.fsencode(path)) <= MAX_PATH_BYTES
+
+
+def _is_literal(path: str | os.PathLike[str]) -> bool:
+    return _URI_CHARACTERS.isdisjoint(os.fspath(path))

@@ -95,6 +95,25 @@ def test_a_socket_name_that_cannot_be_shortened_is_refused(tmp_path: Path) -> No
         SocketPath(tmp_path / ("x" * 120))
 
 
+@pytest.mark.parametrize("directory", ["one,two", "100%20", "what?", "a#b", "a b"])
+async def test_a_directory_may_have_any_name(tmp_path: Path, directory: str) -> None:
+    path = tmp_path / directory / "reg.sock"
+    path.parent.mkdir()
+    server = UnixServer(path, [registration()])
+    await server.start()
+    assert path.is_socket()
+    channel = UnixChannel(path)
+    assert (await channel.stub(REGISTRATION, "Registration").call("GetInfo", timeout=5)).name
+    await channel.close()
+    await server.stop()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_socket_name_that_grpc_cannot_spell_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"'a,b\.sock' has one of"):
+        SocketPath(tmp_path / "a,b.sock")
+
+
 def test_a_long_path_needs_its_directory(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="does not exist"):
         SocketPath(tmp_path.joinpath(*["a" * 40] * 4, "x.sock"))
