@@ -9,7 +9,14 @@ import time
 
 import click
 
-from dray.cluster.layout import AlreadyRunning, ClusterError, ClusterSpec, Layout, default_root
+from dray.cluster.layout import (
+    AlreadyRunning,
+    ClusterError,
+    ClusterSpec,
+    Layout,
+    cannot_write,
+    default_root,
+)
 
 DETACH_TIMEOUT_SECONDS = 30.0
 
@@ -30,7 +37,10 @@ DETACH_TIMEOUT_SECONDS = 30.0
     help="Where the cluster lives; ~/.local/share/dray/NAME.",
 )
 @click.option(
-    "--detach", "-d", is_flag=True, help="Return when the cluster is ready; stop it with dray down."
+    "--detach/--foreground",
+    "-d",
+    default=False,
+    help="Return when the cluster is ready; stop it with dray down. Or run until Ctrl-C, as by default.",
 )
 @click.option(
     "--kubeconfig",
@@ -60,6 +70,8 @@ def command(
     layout = Layout(data_dir or default_root(name))
     if (pid := layout.running_pid()) is not None:
         raise AlreadyRunning(name, pid)
+    layout.create()
+    spec = _spec(layout, name, nodes, port)
     if detach:
         _start_detached(layout, name)
         return
@@ -67,8 +79,6 @@ def command(
     from dray.client.config import default_kubeconfig_path
 
     set_up_logging(logging_format, verbosity)
-    layout.create()
-    spec = _spec(layout, name, nodes, port)
     asyncio.run(_run(layout, spec, kubeconfig or default_kubeconfig_path(), switch))
 
 
@@ -123,13 +133,14 @@ def _say_ready(spec: ClusterSpec, seconds: float, context: str, kubeconfig: path
 
 def _start_detached(layout: Layout, name: str) -> None:
     """Run the same command again in a session of its own, and wait until it says it is ready."""
-    layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    arguments = [argument for argument in sys.argv[1:] if argument not in ("--detach", "-d")]
-    log = os.open(layout.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        log = os.open(layout.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise cannot_write(layout, error) from error
     try:
         pid = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-m", "dray.cli.main", *arguments],
+            [sys.executable, "-m", "dray.cli.main", *sys.argv[1:], "--foreground"],
             os.environ,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -152,9 +163,19 @@ def _wait_ready(layout: Layout, name: str, pid: int) -> None:
             click.echo(f"It runs as process {pid}; stop it with: dray down --name {name}")
             return
         if os.waitpid(pid, os.WNOHANG)[0] == pid:
-            last = text.strip().splitlines()[-1:] or [f"it ended without a word; see {layout.log}"]
-            raise ClusterError(last[0].removeprefix("dray: "))
+            raise ClusterError(_last_words(layout, text))
         time.sleep(0.05)
     raise ClusterError(
         f"cluster {name!r} was not ready after {DETACH_TIMEOUT_SECONDS:.0f} s; see {layout.log}"
     )
+
+
+def _last_words(layout: Layout, text: str) -> str:
+    """Why a detached cluster has ended. A full disk takes its words too, but can be asked again."""
+    if lines := text.strip().splitlines():
+        return lines[-1].removeprefix("dray: ")
+    try:
+        layout.log.write_text("\n")
+    except OSError as error:
+        return str(cannot_write(layout, error))
+    return f"cluster ended without a word; see {layout.log}"

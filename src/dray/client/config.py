@@ -15,12 +15,24 @@ import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 SERVICE_ACCOUNT = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
 EXEC_TIMEOUT_SECONDS = 60
+
+
+_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BaseLoader):  # type: ignore[misc]
+    """Without timestamps: what looks like one is text, which is written again as it was read."""
+
+    yaml_implicit_resolvers: ClassVar[Any] = {
+        first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in _BaseLoader.yaml_implicit_resolvers.items()
+    }
 
 
 class ConfigError(Exception):
@@ -169,11 +181,11 @@ def _credentials(user: Mapping[str, Any], path: pathlib.Path) -> tuple[bytes | N
 def read_kubeconfig(path: pathlib.Path) -> dict[str, Any]:
     """The parsed file. Raises ConfigError naming the file when it cannot be read or is no kubeconfig."""
     try:
-        document = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
         raise ConfigError(f"cannot read kubeconfig {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if document is None:
         return {}
     if not isinstance(document, dict):

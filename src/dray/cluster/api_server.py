@@ -22,7 +22,7 @@ from dray.apiserver.runtime_config import RuntimeConfigError, parse_runtime_conf
 from dray.apiserver.server import ApiServer
 from dray.cluster.certificates import Authority, CertificateError, service_account_key
 from dray.cluster.kubeconfig import kubeconfig_for, write_kubeconfig
-from dray.cluster.layout import ClusterError, Layout
+from dray.cluster.layout import ClusterError, Layout, cannot_write
 from dray.kits.clock import Clock, SystemClock
 from dray.store.errors import StoreError
 from dray.store.sqlite import SqliteStore
@@ -67,8 +67,10 @@ class ApiServerRole:
     async def __aenter__(self) -> "ApiServerRole":
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
             await self._exit.aclose()
+            if isinstance(error, OSError):
+                raise cannot_write(self.layout, error) from error
             raise
         return self
 

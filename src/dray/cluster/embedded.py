@@ -16,7 +16,7 @@ from dray.apiserver.authentication.chain import service_account_groups
 from dray.apiserver.registry.kind import User
 from dray.client.protocol import Client
 from dray.cluster.api_server import ApiServerRole, ApiServerSettings
-from dray.cluster.layout import ClusterError, ClusterSpec, Layout
+from dray.cluster.layout import ClusterError, ClusterSpec, Layout, cannot_write
 from dray.controllers.manager import ControllerManager
 from dray.kits.clock import SystemClock
 from dray.kits.tasks import TaskSet
@@ -56,6 +56,8 @@ class EmbeddedCluster:
                 raise ClusterError(
                     f"the cluster was not ready after {READY_TIMEOUT_SECONDS:.0f} s"
                 ) from error
+            if isinstance(error, OSError):
+                raise cannot_write(self.layout, error) from error
             raise
         return self
 

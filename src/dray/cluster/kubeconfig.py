@@ -2,9 +2,11 @@
 
 import base64
 import contextlib
+import copy
 import fcntl
 import os
 import pathlib
+import stat
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ import yaml
 
 from dray.client.config import ConfigError, read_kubeconfig
 from dray.cluster.certificates import KeyPair
+from dray.cluster.layout import ClusterError
 
 
 def context_name(cluster: str) -> str:
@@ -42,32 +45,46 @@ def kubeconfig_for(cluster: str, server: str, ca_pem: bytes, user: KeyPair) -> d
 
 
 def write_kubeconfig(path: pathlib.Path, config: dict[str, Any]) -> None:
-    """Replace the file as a whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        yaml.safe_dump(config, file, sort_keys=False)
-    temporary.rename(path)
+    """Replace the file as a whole, or not at all; a symbolic link stays one, and permissions stay. Raises ClusterError."""
+    target = pathlib.Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if target.exists():
+                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+            yaml.safe_dump(config, file, sort_keys=False, allow_unicode=True)
+        temporary.rename(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise _refused(path, error) from error
 
 
 def merge_kubeconfig(path: pathlib.Path, added: dict[str, Any], *, switch: bool) -> None:
     """Put the entries of `added` into the file at `path`, keeping everything else.
 
-    The current context is set only when `switch` asks for it, or when the file had none at all.
-    Raises ConfigError when the present file is no kubeconfig: it is then left as it is.
+    The current context is set only when `switch` asks for it, or when the file had no contexts to choose from. A file
+    that has it all already is not written. Raises ConfigError when the present file is no kubeconfig, and ClusterError
+    when it cannot be written: it is then left as it is.
     """
     with _locked(path):
-        config = read_kubeconfig(path) if path.exists() else {}
+        present = read_kubeconfig(path) if path.exists() else {}
+        config = copy.deepcopy(present)
+        has_contexts = bool(config.get("contexts"))
         config.setdefault("apiVersion", "v1")
         config.setdefault("kind", "Config")
         for section in ("clusters", "users", "contexts"):
+            entries = _entries(config, section, path)
+            if all(entry in entries for entry in added[section]):
+                continue
             names = {entry["name"] for entry in added[section]}
-            kept = [entry for entry in _entries(config, section, path) if entry.get("name") not in names]
-            config[section] = kept + added[section]
-        if switch or not config.get("current-context"):
+            config[section] = [entry for entry in entries if entry.get("name") not in names] + added[section]
+        if switch or not (has_contexts or config.get("current-context")):
             config["current-context"] = added["current-context"]
-        write_kubeconfig(path, config)
+        if config != present:
+            write_kubeconfig(path, config)
 
 
 def remove_from_kubeconfig(path: pathlib.Path, cluster: str) -> bool:
@@ -80,8 +97,10 @@ def remove_from_kubeconfig(path: pathlib.Path, cluster: str) -> bool:
         found = False
         for section in ("clusters", "users", "contexts"):
             entries = _entries(config, section, path)
-            config[section] = [entry for entry in entries if entry.get("name") != name]
-            found = found or len(config[section]) < len(entries)
+            kept = [entry for entry in entries if entry.get("name") != name]
+            if len(kept) < len(entries):
+                config[section] = kept
+                found = True
         if config.get("current-context") == name:
             config["current-context"] = ""
         if found:
@@ -98,15 +117,36 @@ def _entries(config: dict[str, Any], section: str, path: pathlib.Path) -> list[d
 
 @contextlib.contextmanager
 def _locked(path: pathlib.Path) -> Iterator[None]:
-    """One writer at a time among dray's own commands."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f".{path.name}.dray-lock")
-    with open(lock, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    """One writer at a time among dray's own commands. Raises ClusterError where no file can be made."""
+    target = pathlib.Path(os.path.realpath(path))
+    lock = target.with_name(f".{target.name}.dray-lock")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _lock_file(lock)
+    except OSError as error:
+        raise _refused(path, error) from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock_file(lock: pathlib.Path) -> int:
+    """The descriptor of the locked file. Who had it before removes it, so what was waited for may be no file any more."""
+    while True:
+        descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                return descriptor
+        os.close(descriptor)
+
+
+def _refused(path: pathlib.Path, error: OSError) -> ClusterError:
+    return ClusterError(
+        f"cannot write the kubeconfig {path}: {error.strerror or error}; choose another with --kubeconfig"
+    )
 
 
 def _b64(data: bytes) -> str:

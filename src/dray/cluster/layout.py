@@ -22,6 +22,8 @@ from typing import Any
 
 NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
 MAX_NODES = 100
+FREE_BYTES_MIN = 4 * 2**20
+"""Less holds no cluster: said at once, as a server that cannot write would only try again and again."""
 
 
 class ClusterError(Exception):
@@ -82,17 +84,26 @@ class Layout:
         return self.root / "nodes" / node
 
     def create(self) -> None:
-        """Raises ClusterError when the directory cannot be made or is somebody else's."""
+        """Raises ClusterError when the directory cannot be made or is somebody else's, or its disk is full."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            present = {path.name for path in self.root.iterdir()}
         except OSError as error:
-            raise ClusterError(f"cannot use {self.root} as data directory: {_cause(error)}") from error
-        present = {path.name for path in self.root.iterdir()}
-        # A first start that was cut short leaves its log, its lock or its keys; that is still ours.
-        if present and self.spec_file.name not in present and not present & {"log", "lock", "pki"}:
+            raise ClusterError(f"cannot use {self.root} as data directory: {disk_cause(error)}") from error
+        if not self._is_ours(present):
             raise ClusterError(
                 f"{self.root} is not empty and is no data directory of dray; choose another --data-dir"
             )
+        usage = shutil.disk_usage(self.root)
+        if usage.total and usage.free < FREE_BYTES_MIN:
+            raise ClusterError(
+                f"the disk of {self.root} is full: {usage.free // 1024} KiB are free, a cluster needs "
+                f"{FREE_BYTES_MIN // 2**20} MiB to start; free some, or choose another --data-dir"
+            )
+
+    def _is_ours(self, present: set[str]) -> bool:
+        """Or empty. A first start that was cut short leaves its lock or its keys, or no more than its log."""
+        return present <= {self.log.name} or bool(present & {self.spec_file.name, "lock", self.pki.name})
 
     @property
     def spec_file(self) -> pathlib.Path:
@@ -131,7 +142,13 @@ class Layout:
             os.close(descriptor)
 
     def delete(self) -> None:
-        shutil.rmtree(self.root)
+        """Raises ClusterError when something cannot be removed; the rest may be gone then."""
+        try:
+            shutil.rmtree(self.root)
+        except OSError as error:
+            raise ClusterError(
+                f"cannot delete {error.filename or self.root}: {error.strerror or error}"
+            ) from error
 
 
 class Lock:
@@ -141,7 +158,7 @@ class Lock:
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise ClusterError(f"cannot write {path}: {_cause(error)}") from error
+            raise ClusterError(f"cannot write {path}: {disk_cause(error)}") from error
         if not _try_lock(self._descriptor):
             pid = _read_pid(self._descriptor) or 0
             os.close(self._descriptor)
@@ -174,8 +191,14 @@ def default_root(name: str) -> pathlib.Path:
     return (pathlib.Path(base) if base else pathlib.Path.home() / ".local" / "share") / "dray" / name
 
 
-def _cause(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
+def cannot_write(layout: Layout, error: OSError) -> ClusterError:
+    """The failure of a cluster whose directory refuses a file."""
+    return ClusterError(f"cannot write {error.filename or f'in {layout.root}'}: {disk_cause(error)}")
+
+
+def disk_cause(error: OSError) -> str:
+    """Why a data directory cannot be used, and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "no space left on the device; free some, or choose another --data-dir"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{error.strerror}; choose another --data-dir"

@@ -122,7 +122,10 @@ class PluginWatcher:
                 await asyncio.sleep(delay)
 
     async def _register(self, path: Path) -> None:
-        channel = UnixChannel(path)
+        try:
+            channel = UnixChannel(path)
+        except (ValueError, FileNotFoundError) as error:
+            raise RegistrationFailure(f"dial failed at socket {path}, err: {error}") from error
         try:
             try:
                 await channel.connected(CONNECT_SECONDS)
@@ -152,7 +155,7 @@ class PluginWatcher:
                 return self._drivers.register(
                     info.name, info.endpoint or str(path), tuple(info.supported_versions)
                 )
-            except RegistrationRefused as refusal:
+            except (RegistrationRefused, ValueError, FileNotFoundError) as refusal:
                 error = f"plugin validation failed with err: {refusal}"
         await _notify(stub, path, error)
         raise RegistrationFailure(error)
