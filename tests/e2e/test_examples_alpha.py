@@ -22,9 +22,6 @@ from dray.api.features import FeatureGates
 GATES: Final = ("DRADeviceTaintRules", "DRANodeAllocatableResources")
 DEMOS: Final[Mapping[str, Demo]] = {demo.name: demo for demo in recorded("examples-alpha")}
 NOT_SERVED: Final = {"podgroup-resourceclaimtemplate"}
-NO_EVICTION: Final = pytest.mark.xfail(
-    strict=True, reason="no controller evicts pods from devices with a taint"
-)
 NOT_COUNTED: Final = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
@@ -94,7 +91,6 @@ async def test_a_claim_that_tolerates_a_taint_gets_the_device(cluster: DemoClust
     await clean_up(cluster, demo)
 
 
-@NO_EVICTION
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("name", "evicted"),

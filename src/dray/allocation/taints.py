@@ -79,7 +79,7 @@ class TaintRules:
             selector = rule["spec"].get("deviceSelector")
             # The API says that a rule without selector selects nothing; upstream's scheduler takes it for all
             # devices, its eviction controller for none.
-            if selector is not None and _selects(selector, entry, device.name):
+            if selector is not None and selects(selector, (*entry.pool, device.name)):
                 taints.append(rule["spec"]["taint"])
         return taints
 
@@ -105,6 +105,7 @@ def rule_reaches(rule: Object, entry: Slice) -> bool:
     return selector.get("driver") in (None, entry.driver) and selector.get("pool") in (None, entry.pool.name)
 
 
-def _selects(selector: Object, entry: Slice, device: str) -> bool:
+def selects(selector: Object, device: tuple[str, str, str]) -> bool:
+    """Whether the selector of a rule is for the device (driver, pool, name); what it does not name is any."""
     asked = (selector.get("driver"), selector.get("pool"), selector.get("device"))
-    return all(want is None or want == have for want, have in zip(asked, (*entry.pool, device), strict=True))
+    return all(want is None or want == have for want, have in zip(asked, device, strict=True))

@@ -50,6 +50,8 @@ class Controller:
     name: ClassVar[str]
     component: ClassVar[str] = ""
     """Event source, where it is not the name."""
+    gate: ClassVar[str] = ""
+    """The feature without which the controller does not run, if there is one."""
     workers: ClassVar[int] = 5
 
     def __init__(self, context: Context) -> None:

@@ -13,6 +13,7 @@ from dray.controllers.claim_templates import ClaimTemplates
 from dray.controllers.cluster_roles import ClusterRoleAggregation
 from dray.controllers.daemon_sets import DaemonSets
 from dray.controllers.deployments import Deployments
+from dray.controllers.device_taint_eviction import DeviceTaintEviction
 from dray.controllers.garbage import GarbageCollector
 from dray.controllers.jobs import Jobs
 from dray.controllers.namespaces import Namespaces
@@ -28,6 +29,7 @@ log = logging.getLogger("dray.controllers")
 CONTROLLERS: tuple[type[Controller], ...] = (
     ClaimTemplates,
     ClaimReservations,
+    DeviceTaintEviction,
     DaemonSets,
     ReplicaSets,
     Deployments,
@@ -43,7 +45,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
 
 
 class ControllerManager:
-    """Runs all controllers against one API server.
+    """Runs all controllers whose features are on against one API server.
 
     `client_for(name)` gives the API as a controller of that name sees it; by default all share `client`.
     `root_ca_pem` is published to every namespace; without it that one controller does not run.
@@ -61,7 +63,11 @@ class ControllerManager:
         self.ready = asyncio.Event()
         self._informers = SharedInformers(client)
         context = Context(self._informers, clock, features, client_for or (lambda name: client))
-        self.controllers: list[Controller] = [controller(context) for controller in CONTROLLERS]
+        self.controllers: list[Controller] = [
+            controller(context)
+            for controller in CONTROLLERS
+            if not controller.gate or features.enabled(controller.gate)
+        ]
         if root_ca_pem:
             self.controllers.append(RootCertificates(context, root_ca_pem))
 

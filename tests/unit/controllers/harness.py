@@ -13,9 +13,11 @@ from dray.testing.memory_client import MemoryClient
 
 
 @contextlib.asynccontextmanager
-async def controllers(client: MemoryClient, *kinds: Callable[[Context], Controller]) -> AsyncIterator[None]:
+async def controllers(
+    client: MemoryClient, *kinds: Callable[[Context], Controller], features: FeatureGates | None = None
+) -> AsyncIterator[None]:
     informers = SharedInformers(client)
-    context = Context(informers, LoopClock(), FeatureGates(), lambda name: client)
+    context = Context(informers, LoopClock(), features or FeatureGates(), lambda name: client)
     running = [kind(context) for kind in kinds]
     await informers.start()
     tasks = [asyncio.create_task(each.run()) for each in running]
