@@ -56,6 +56,8 @@ class NodeLifecycle(Controller):
         self.leases = self.context.informers.of(LEASES, Selection(NODE_LEASES))
         self._seen: dict[str, tuple[Any, float]] = {}
         """Node -> its latest sign of life, and when this loop first saw that sign, on its own clock."""
+        self._registered: set[str] = set()
+        """UIDs of the nodes that were told of; anew after each start, as upstream."""
 
     def background(self, tasks: TaskSet) -> None:
         tasks.start(self._check_for_ever(), "heartbeats")
@@ -71,9 +73,16 @@ class NodeLifecycle(Controller):
         if node is None:
             self._seen.pop(key.name, None)
             return
+        self._register(node)
         if self._silent_seconds(node) > GRACE_SECONDS and condition_status(node, "Ready") != "Unknown":
             node = await self._mark_unknown(node)
         await self._sync_taints(node)
+
+    def _register(self, node: Object) -> None:
+        if uid_of(node) not in self._registered:
+            self._registered.add(uid_of(node))
+            text = f"Node {name_of(node)} event: Registered Node {name_of(node)} in Controller"
+            self.recorder.event(node, "Normal", "RegisteredNode", text)
 
     def _silent_seconds(self, node: Object) -> float:
         lease = self.leases.cache.find(name_of(node), NODE_LEASES)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from dray.api.meta import Object
-from dray.api.resources import CONFIG_MAPS, NAMESPACES, NODES, PODS, RESOURCE_SLICES, SERVICE_ACCOUNTS
+from dray.api.resources import CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, RESOURCE_SLICES, SERVICE_ACCOUNTS
 from dray.controllers.garbage import GarbageCollector
 from dray.controllers.namespaces import Namespaces
 from dray.controllers.nodes import NodeLifecycle, TaintEviction
@@ -141,6 +141,14 @@ def test_a_node_without_heartbeat_becomes_unknown_and_is_tainted() -> None:
         ("node.kubernetes.io/unreachable", "NoSchedule"),
         ("node.kubernetes.io/unreachable", "NoExecute"),
     }
+
+
+def test_a_node_is_told_of_once_when_the_controller_first_sees_it() -> None:
+    client = MemoryClient(ready_node("n"))
+    play(client, [NodeLifecycle], seconds=20)
+    (event,) = [each for each in client.all(EVENTS) if each["reason"] == "RegisteredNode"]
+    assert event["message"] == "Node n event: Registered Node n in Controller"
+    assert event["source"] == {"component": "node-controller"}
 
 
 def test_taints_of_a_bad_time_are_taken_away_when_the_node_is_well() -> None:

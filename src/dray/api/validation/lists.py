@@ -30,18 +30,13 @@ def each_unique(
     shown: Callable[[Any], Any] | None = None,
     most: int | None = None,
 ) -> list[FieldError]:
-    """As `each`, and a Duplicate on every item whose `key` came before; `shown` is the value printed, else the key."""
+    """As `each`, then a Duplicate on every item whose `key` came before; `shown` is the value printed, else the key."""
     if most is not None and len(items) > most:
         return [too_many(path, len(items), most)]
-    seen: set[Hashable] = set()
-    errors: list[FieldError] = []
-    for index, item in enumerate(items):
-        at = path.index(index)
-        errors += check(item, at)
-        item_key = key(item)
-        if item_key in seen:
-            errors.append(duplicate(at, item_key if shown is None else shown(item)))
-        seen.add(item_key)
+    errors = each(items, path, check)
+    keys = [key(item) for item in items]
+    for index in repeated(keys):
+        errors.append(duplicate(path.index(index), keys[index] if shown is None else shown(items[index])))
     return errors
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 CACHE_LIMIT = 1000
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
+"""Extra of a user: which of its credentials was shown."""
 _BOUND_RESOURCES = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
 
 
@@ -128,9 +130,7 @@ def service_account_groups(namespace: str) -> tuple[str, str]:
 
 
 def _account_user(claims: TokenClaims) -> User:
-    extra: dict[str, tuple[str, ...]] = {
-        "authentication.kubernetes.io/credential-id": (f"JTI={claims.token_id}",)
-    }
+    extra: dict[str, tuple[str, ...]] = {CREDENTIAL_ID: (f"JTI={claims.token_id}",)}
     if claims.node is not None:
         extra["authentication.kubernetes.io/node-name"] = (claims.node.name,)
         extra["authentication.kubernetes.io/node-uid"] = (claims.node.uid,)
@@ -147,6 +147,7 @@ def _certificate_user(request: "web.BaseRequest") -> User | None:
     certificate = ssl_object.getpeercert() if ssl_object is not None else None
     if not certificate:
         return None
+    digest = hashlib.sha256(ssl_object.getpeercert(binary_form=True)).hexdigest()
     names: dict[str, list[str]] = {}
     for part in certificate.get("subject", ()):
         for key, value in part:
@@ -154,7 +155,8 @@ def _certificate_user(request: "web.BaseRequest") -> User | None:
     common_names = names.get("commonName")
     if not common_names:
         return None
-    return User(common_names[0], tuple(names.get("organizationName", ())))
+    extra = {CREDENTIAL_ID: (f"X509SHA256={digest}",)}
+    return User(common_names[0], tuple(names.get("organizationName", ())), extra=extra)
 
 
 def _digest(token: str) -> bytes:

@@ -62,7 +62,7 @@ _ADMIN = (
 _SCHEDULER = (
     EVENTS,
     "coordination.k8s.io | leases | create",
-    "coordination.k8s.io | leases | get list update watch",
+    "coordination.k8s.io | leases | get list update watch | kube-scheduler",
     "coordination.k8s.io | leasecandidates | create delete deletecollection get list patch update watch",
     f"core | nodes | {READ}",
     "core | pods | delete get list watch",
@@ -88,7 +88,14 @@ _SCHEDULER = (
     "resource.k8s.io | resourceclaims | create delete",
     "resource.k8s.io | resourceclaims/binding | patch update",
 )
-_TAINT_RULES = (f"resource.k8s.io | devicetaintrules | {READ}",)
+_TAINT_RULES: dict[str, tuple[str, ...]] = {
+    "system:kube-scheduler": (f"resource.k8s.io | devicetaintrules | {READ}",),
+    "system:controller:device-taint-eviction-controller": (
+        f"resource.k8s.io | devicetaintrules | {READ}",
+        "resource.k8s.io | devicetaintrules/status | patch update",
+    ),
+}
+"""What roles may do besides where taint rules are on."""
 _NODE = (
     "authentication.k8s.io | tokenreviews | create",
     "authorization.k8s.io | localsubjectaccessreviews subjectaccessreviews | create",
@@ -148,8 +155,6 @@ _CONTROLLERS: dict[str, tuple[str, ...]] = {
         f"resource.k8s.io | resourceclaims | {READ}",
         f"resource.k8s.io | resourceslices | {READ}",
         f"resource.k8s.io | deviceclasses | {READ}",
-        f"resource.k8s.io | devicetaintrules | {READ}",
-        "resource.k8s.io | devicetaintrules/status | patch update",
         EVENTS,
     ),
     "daemon-set-controller": (
@@ -215,10 +220,24 @@ _CONTROLLERS: dict[str, tuple[str, ...]] = {
     "clusterrole-aggregation-controller": (f"{GROUP} | clusterroles | escalate get list patch update watch",),
 }
 
+_POOL_STATUS = {
+    "resourcepoolstatusrequest-controller": (
+        "resource.k8s.io | resourcepoolstatusrequests | delete get list watch",
+        "resource.k8s.io | resourcepoolstatusrequests/status | patch update",
+        f"resource.k8s.io | resourceslices | {READ}",
+        f"resource.k8s.io | resourceclaims | {READ}",
+    ),
+}
+
+
+def _controllers(features: FeatureGates) -> dict[str, tuple[str, ...]]:
+    return {**_CONTROLLERS, **(_POOL_STATUS if features.enabled("DRAResourcePoolStatus") else {})}
+
 
 def bootstrap_policy(features: FeatureGates | None = None) -> list[Object]:
     """Every ClusterRole, Role and binding a new cluster holds, roles first; some features bring rules with them."""
-    return [*_cluster_roles(features or FeatureGates()), *_cluster_bindings(), *_roles(), *_role_bindings()]
+    features = features or FeatureGates()
+    return [*_cluster_roles(features), *_cluster_bindings(features), *_roles(), *_role_bindings()]
 
 
 def node_rules() -> list[Object]:
@@ -227,12 +246,14 @@ def node_rules() -> list[Object]:
 
 
 def parse_rule(text: str) -> Object:
-    groups, resources, verbs = (part.split() for part in text.split("|"))
-    return {
+    """From `groups | resources | verbs`, and `| names` where only objects of some names are meant."""
+    groups, resources, verbs, *names = (part.split() for part in text.split("|"))
+    rule: Object = {
         "apiGroups": ["" if group == "core" else group for group in groups],
         "resources": resources,
         "verbs": verbs,
     }
+    return {**rule, "resourceNames": names[0]} if names else rule
 
 
 def _url_rule(verbs: str, *urls: str) -> Object:
@@ -267,9 +288,15 @@ def _aggregated(name: str, into: str) -> Object:
 
 
 def _cluster_roles(features: FeatureGates) -> list[Object]:
-    reads_rules = features.enabled("DRADeviceTaintRules")
+    more = _TAINT_RULES if features.enabled("DRADeviceTaintRules") else {}
+
+    def component(name: str, rules: tuple[str, ...]) -> Object:
+        return _role(name, (*rules, *more.get(name, ())))
+
     everything = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, _url_rule("*", "*")]
     discovery = (
+        "/.well-known",
+        "/.well-known/*",
         "/api",
         "/api/*",
         "/apis",
@@ -317,7 +344,7 @@ def _cluster_roles(features: FeatureGates) -> list[Object]:
                 )
             ],
         ),
-        _role("system:kube-scheduler", (*_SCHEDULER, *_TAINT_RULES) if reads_rules else _SCHEDULER),
+        component("system:kube-scheduler", _SCHEDULER),
         _role("system:kube-controller-manager", _CONTROLLER_MANAGER),
         _role("system:node", _NODE),
         _role(
@@ -327,7 +354,7 @@ def _cluster_roles(features: FeatureGates) -> list[Object]:
                 "core | nodes/log nodes/metrics nodes/proxy nodes/stats | *",
             ),
         ),
-        *(_role(f"system:controller:{name}", rules) for name, rules in _CONTROLLERS.items()),
+        *(component(f"system:controller:{name}", rules) for name, rules in _controllers(features).items()),
     ]
 
 
@@ -355,7 +382,7 @@ def _account(name: str) -> Object:
     return {"kind": "ServiceAccount", "name": name, "namespace": "kube-system"}
 
 
-def _cluster_bindings() -> list[Object]:
+def _cluster_bindings(features: FeatureGates) -> list[Object]:
     everyone = (_group("system:authenticated"), _group("system:unauthenticated"))
     return [
         _binding("cluster-admin", "cluster-admin", _group("system:masters")),
@@ -372,7 +399,7 @@ def _cluster_bindings() -> list[Object]:
         _binding("system:node", "system:node"),
         *(
             _binding(f"system:controller:{name}", f"system:controller:{name}", _account(name))
-            for name in _CONTROLLERS
+            for name in _controllers(features)
         ),
     ]
 

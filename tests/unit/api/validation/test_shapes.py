@@ -34,6 +34,13 @@ def test_duplicates_are_named_where_they_come_again():
     assert repeated([1, 2, 1, 1]) == [2, 3]
 
 
+def test_what_is_wrong_with_any_item_is_told_before_what_comes_twice():
+    found = each_unique(
+        ["a", "a", "B"], AT, lambda item, at: [invalid(at, item, "no")] if item == "B" else []
+    )
+    assert texts(found) == ['x[2]: Invalid value: "B": no', 'x[1]: Duplicate value: "a"']
+
+
 @pytest.mark.parametrize(
     ("left", "right", "equal"),
     [
