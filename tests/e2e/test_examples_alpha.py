@@ -5,7 +5,6 @@ Recorded from Kubernetes 1.36.2 with all alpha gates on. Where dray differs, and
   Here it can, and waits.
 - device-taint-pod-toleration: the recorded scheduler placed the pod without a toleration all the same, and the eviction
   controller marked it for deletion; here it waits, since the scheduler heeds rules as it heeds taints in slices.
-- resourcepoolstatusrequest: no controller answers such requests, so there is nothing to compare.
 - podgroup-resourceclaimtemplate: dray serves no PodGroup (scheduling.k8s.io/v1alpha2).
 """
 
@@ -15,11 +14,12 @@ from typing import Any, Final
 import pytest
 import pytest_asyncio
 from demo_results import comparable
-from demos import BY_KIND, EXAMPLES, Demo, DemoCluster, objects_in, recorded, running
+from demos import BY_KIND, EXAMPLES, Demo, DemoCluster, objects_in, recorded, running, until
 
 from dray.api.features import FeatureGates
+from dray.api.resources import RESOURCE_POOL_STATUS_REQUESTS, RESOURCE_SLICES
 
-GATES: Final = ("DRADeviceTaintRules", "DRANodeAllocatableResources")
+GATES: Final = ("DRADeviceTaintRules", "DRANodeAllocatableResources", "DRAResourcePoolStatus")
 DEMOS: Final[Mapping[str, Demo]] = {demo.name: demo for demo in recorded("examples-alpha")}
 NOT_SERVED: Final = {"podgroup-resourceclaimtemplate"}
 NOT_COUNTED: Final = pytest.mark.xfail(
@@ -111,6 +111,45 @@ async def test_pods_are_evicted_from_tainted_devices(cluster: DemoCluster, name:
         await cluster.lost(name, evicted, seconds=5)
     finally:
         await clean_up(cluster, demo)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_question_about_the_pools_of_a_driver_is_answered(cluster: DemoCluster) -> None:
+    await cluster.configure_driver(DEMOS["device-taint-pod-noexecute"])
+    driver = "gpu.example.com"
+    request = {"metadata": {"name": "r1"}, "spec": {"driver": driver}}
+    await cluster.client.create(RESOURCE_POOL_STATUS_REQUESTS, request)
+
+    async def status() -> Any:
+        return (await cluster.client.get(RESOURCE_POOL_STATUS_REQUESTS, "r1")).get("status")
+
+    async def answered() -> bool:
+        return await status() is not None
+
+    await until("the question is answered", answered, 15)
+    found = await status()
+    published = await cluster.client.list(RESOURCE_SLICES)
+    generations = {
+        each["spec"]["pool"]["name"]: each["spec"]["pool"]["generation"] for each in published.items
+    }
+    assert found["pools"] == [
+        {
+            "driver": driver,
+            "poolName": node,
+            "nodeName": node,
+            "generation": generations[node],
+            "resourceSliceCount": 1,
+            "totalDevices": 9,
+            "allocatedDevices": 0,
+            "availableDevices": 9,
+            "unavailableDevices": 0,
+        }
+        for node in sorted(generations)
+    ]
+    assert found["poolCount"] == len(generations)
+    (condition,) = found["conditions"]
+    assert (condition["type"], condition["status"]) == ("Complete", "True")
+    assert condition["message"] == f"Calculated status for {len(generations)} pools"
 
 
 @NOT_COUNTED

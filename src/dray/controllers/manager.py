@@ -19,6 +19,7 @@ from dray.controllers.jobs import Jobs
 from dray.controllers.namespaces import Namespaces
 from dray.controllers.nodes import NodeLifecycle, TaintEviction
 from dray.controllers.pod_gc import PodGarbageCollector
+from dray.controllers.pool_status import PoolStatusRequests
 from dray.controllers.replica_sets import ReplicaSets
 from dray.controllers.service_accounts import RootCertificates, ServiceAccounts
 from dray.kits.clock import Clock
@@ -30,6 +31,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     ClaimTemplates,
     ClaimReservations,
     DeviceTaintEviction,
+    PoolStatusRequests,
     DaemonSets,
     ReplicaSets,
     Deployments,
