@@ -11,7 +11,6 @@ from transcripts import Difference, Step, known_differences, steps, unexplained
 pytestmark = [
     pytest.mark.kubectl,
     pytest.mark.skipif(not has_kubectl(), reason="needs the real kubectl on PATH"),
-    pytest.mark.xdist_group("transcripts"),
 ]
 KNOWN = known_differences()
 REPLACED = {
