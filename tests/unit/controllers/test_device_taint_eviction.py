@@ -74,7 +74,7 @@ def rule(effect: str = "NoExecute", selector: Object | None = None, name: str = 
     spec: Object = {"taint": taint(effect)}
     if selector is not None:
         spec["deviceSelector"] = selector
-    meta = {"generation": 1}
+    meta = {"generation": 1, "uid": f"uid-of-{name}"}
     return obj(
         "DeviceTaintRule", name, api_version="resource.k8s.io/v1beta2", metadata=meta, spec=spec, status={}
     )
@@ -96,6 +96,14 @@ def play(
                 await settle(seconds)
 
     run(scenario())
+
+
+def play_cancellation(client: MemoryClient, change: Step) -> None:
+    """The pod was to go after 30 s; with the change, after 12 s, that is called off at once and for good."""
+    seen: list[object] = []
+    play(client, change, lambda: seen.append(messages(client)), seconds=12, features=RULES_ON)
+    assert seen == [["Cancelling deletion"]]
+    assert not is_evicted(client)
 
 
 def is_evicted(client: MemoryClient, name: str = "p") -> bool:
@@ -173,13 +181,16 @@ def test_a_pod_that_is_going_already_is_left_alone() -> None:
     assert client.writes == []
 
 
-def test_a_pod_replaced_behind_the_back_of_the_cache_is_left_alone() -> None:
+@pytest.mark.parametrize(
+    "meta", [{"uid": "another"}, {"uid": "uid-of-p", "deletionTimestamp": START}], ids=["replaced", "going"]
+)
+def test_what_happened_to_a_pod_behind_the_back_of_the_cache_counts(meta: Object) -> None:
     client = MemoryClient(slice_of(taint()), claim(), pod())
 
-    async def another(*arguments: object, **options: object) -> Object:
-        return {**pod(), "metadata": {"name": "p", "namespace": "ns", "uid": "another"}}
+    async def live(*arguments: object, **options: object) -> Object:
+        return {**pod(), "metadata": {"name": "p", "namespace": "ns", **meta}}
 
-    client.get = another  # type: ignore[method-assign,assignment]
+    client.get = live  # type: ignore[method-assign]
     play(client)
     assert client.writes == []
 
@@ -294,9 +305,7 @@ def _remove_slice(client: MemoryClient) -> None:
 )
 def test_what_takes_the_taint_away_cancels_the_eviction(change: Callable[[MemoryClient], object]) -> None:
     client = MemoryClient(slice_of(taint()), claim("c", toleration(30)), pod())
-    play(client, lambda: change(client), seconds=20)
-    assert not is_evicted(client)
-    assert messages(client) == ["Cancelling deletion"]
+    play_cancellation(client, lambda: change(client))
 
 
 # --- rules ---
@@ -381,9 +390,32 @@ def test_a_rule_that_is_removed_cancels_its_evictions() -> None:
     def remove() -> None:
         client._remove(DEVICE_TAINT_RULES, client.all(DEVICE_TAINT_RULES)[0])
 
-    play(client, remove, seconds=20, features=RULES_ON)
-    assert not is_evicted(client)
-    assert messages(client) == ["Cancelling deletion"]
+    play_cancellation(client, remove)
+
+
+def test_a_rule_that_turns_to_other_devices_cancels_its_evictions() -> None:
+    client = MemoryClient(slice_of(), claim("c", toleration(30)), pod(), rule(selector={}))
+    play_cancellation(client, lambda: client.put(rule(selector={"pool": "other"})))
+
+
+def test_a_rule_made_anew_counts_anew() -> None:
+    client = MemoryClient(slice_of(), claim(), pod(), rule(selector={}))
+
+    def recreate() -> None:
+        client._remove(DEVICE_TAINT_RULES, client.all(DEVICE_TAINT_RULES)[0])
+        client.put(rule(selector={}))
+
+    play(client, recreate, seconds=11, features=RULES_ON)
+    assert progress(client) == ("False", "NotStarted", "")
+
+
+def test_what_a_rule_without_effect_told_before_a_restart_stands() -> None:
+    told = {"type": "EvictionInProgress", "status": "False", "reason": "NoEffect", "message": "Long ago."}
+    there = rule("None", {})
+    there["status"] = {"conditions": [{**told, "observedGeneration": 1}]}
+    client = MemoryClient(slice_of(), claim(), pod(), there)
+    play(client, features=RULES_ON)
+    assert client.writes == []
 
 
 def test_progress_counts_pods_and_namespaces() -> None:
