@@ -51,12 +51,15 @@ def find_cluster(name: str, data_dir: pathlib.Path | None) -> ClusterState:
 
 
 def stop(state: ClusterState) -> bool:
-    """Ask the cluster to stop and wait until it has; False when it did not run. Raises ClusterError if it will not."""
+    """Ask the cluster to stop and wait until its process has ended; False when it did not run.
+
+    Raises ClusterError if it will not.
+    """
     if state.pid is None:
         return False
     _signal(state.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
-    while state.layout.running_pid() == state.pid:
+    while state.layout.running_pid() == state.pid or _is_alive(state.pid):
         if time.monotonic() > deadline:
             raise ClusterError(
                 f"cluster {state.spec.name!r} (pid {state.pid}) has not stopped after {STOP_TIMEOUT_SECONDS:.0f} s"
@@ -72,6 +75,15 @@ def _signal(pid: int, number: int) -> None:
         return
     except PermissionError as error:
         raise ClusterError(f"process {pid} belongs to another user") from error
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether the process still does anything: one that has ended may wait for its parent to notice."""
+    try:
+        os.kill(pid, 0)
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
 
 
 def resident_bytes(pid: int) -> int:
