@@ -17,18 +17,23 @@ find_python() {
     return 1
 }
 
-# What the environment was made from; another value means it must be brought up to date.
+# fingerprint EXTRAS: what the environment was made from; another value means it must be brought up to date.
 fingerprint() {
     { printf '%s\n' "$1"; cat "$root/pyproject.toml"; } | cksum | tr -d ' \n'
+}
+
+# is_ready EXTRAS: these were installed, and pyproject.toml is still the same.
+is_ready() {
+    [ -f "$venv/.ready$1" ] && [ "$(cat "$venv/.ready$1")" = "$(fingerprint "$1")" ]
 }
 
 # ensure_environment EXTRAS: EXTRAS is empty or ".[dev]"-style brackets, e.g. "[dev]".
 ensure_environment() {
     extras=$1
     venv=$root/.venv
-    stamp=$venv/.ready$extras
-    wanted=$(fingerprint "$extras")
-    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ] && return 0
+    is_ready "$extras" && return 0
+    # All that ./dray needs comes with the developer's tools too.
+    [ -z "$extras" ] && is_ready "[dev]" && return 0
     python=$(find_python) || fail "needs Python 3.11 or newer; found $(python3 --version 2>/dev/null || echo none). Install one (Debian 12: apt install python3 python3-venv) or set DRAY_PYTHON"
     log=$root/.venv-setup.log
     printf 'Setting up .venv (first use or changed dependencies) ...\n' >&2
@@ -38,7 +43,7 @@ ensure_environment() {
         make_with_pip
     fi
     rm -f "$log"
-    printf '%s' "$wanted" >"$stamp"
+    fingerprint "$extras" >"$venv/.ready$extras"
 }
 
 make_with_uv() {
