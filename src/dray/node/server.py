@@ -183,7 +183,12 @@ def _caller(request: web.Request) -> Caller:
     for part in (certificate or {}).get("subject", ()):
         for key, value in part:
             names.setdefault(key, []).append(value)
-    return Caller(next(iter(names.get("commonName", ())), ""), tuple(names.get("organizationName", ())))
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return Caller(
+        next(iter(names.get("commonName", ())), ""),
+        tuple(names.get("organizationName", ())),
+        token.strip() if scheme.lower() == "bearer" else "",
+    )
 
 
 async def _healthz(request: web.Request) -> web.Response:

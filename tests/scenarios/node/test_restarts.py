@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from node_story import NAMESPACE, NodeStory, eventually, processes_with, shell, state_of
-from test_devices import LAMPS, Lamps, lamp_pod
+from test_node_devices import LAMPS, Lamps, lamp_pod
 
 from dray.api.resources import PODS
 
