@@ -782,6 +782,9 @@ async def test_two_instances_run_side_by_side_and_share_their_claims(stage: Stag
         slices = stage.client.all(RESOURCE_SLICES)
         assert [obj["spec"]["pool"]["generation"] for obj in slices] == [1]
         assert new.publisher.writes["update"] == old.publisher.writes["update"] == 0
+        async with asyncio.timeout(10):
+            while len(stage.kubelet.instances(NAME)) > 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         assert await (await stage.kubelet.plugin(NAME)).unprepare(b) == {"uid-b"}
 
 
