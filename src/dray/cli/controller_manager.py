@@ -26,6 +26,8 @@ def command(flags: RoleFlags, root_ca_file: pathlib.Path | None) -> None:
         from dray.kits.clock import SystemClock
 
         root_ca = root_ca_file.read_text() if root_ca_file else ""
-        return ControllerManager(client, clock=SystemClock(), features=flags.features, root_ca_pem=root_ca)
+        return ControllerManager(
+            client, clock=SystemClock(), features=flags.features, root_ca_pem=root_ca, registry=metrics
+        )
 
     run_role(flags, "kube-controller-manager", make)

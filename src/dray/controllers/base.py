@@ -145,7 +145,7 @@ def _controller_uid(obj: Object) -> tuple[str, ...]:
     return (owner["uid"],) if owner else ()
 
 
-async def ignore_missing(request: Awaitable[Object]) -> None:
-    """Await a deletion whose object may be gone already."""
+async def ignore_missing(request: Awaitable[object]) -> None:
+    """Await a write to an object that may be gone already."""
     with contextlib.suppress(errors.NotFound):
         await request

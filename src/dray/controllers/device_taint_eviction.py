@@ -37,6 +37,7 @@ from dray.controllers.device_taints import (
     pools_of_claim,
     results_of,
 )
+from dray.controllers.disruption import mark_disrupted
 
 STATUS_SECONDS = 10.0
 
@@ -168,7 +169,8 @@ class DeviceTaintEviction(Controller):
             if uid_of(live) != uid or is_deleting(live):
                 return
             self._tell(pod, "Marking for deletion")
-            await self._mark_disrupted(pod)
+            message = "Device Taint manager: deleting due to NoExecute taint"
+            await mark_disrupted(self.client, pod, "DeletionByDeviceTaintManager", message, self.clock.now())
             deleted = await self.client.delete(PODS, name, namespace, uid=uid)
         except errors.NotFound:
             return
@@ -181,23 +183,6 @@ class DeviceTaintEviction(Controller):
         # Without the version, as upstream: what is told is about the pod, not about one state of it.
         reference = {key: value for key, value in object_reference(pod).items() if key != "resourceVersion"}
         self.recorder.event_about(reference, "Normal", "DeviceTaintManagerEviction", message)
-
-    async def _mark_disrupted(self, pod: Object) -> None:
-        condition = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "DeletionByDeviceTaintManager",
-            "message": "Device Taint manager: deleting due to NoExecute taint",
-            "lastTransitionTime": format_time(self.clock.now()),
-        }
-        await self.client.patch(
-            PODS,
-            name_of(pod),
-            {"metadata": {"uid": uid_of(pod)}, "status": {"conditions": [condition]}},
-            namespace_of(pod),
-            patch_type=PatchType.STRATEGIC,
-            subresource="status",
-        )
 
     # --- rules ---
 

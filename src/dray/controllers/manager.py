@@ -23,6 +23,7 @@ from dray.controllers.pool_status import PoolStatusRequests
 from dray.controllers.replica_sets import ReplicaSets
 from dray.controllers.service_accounts import RootCertificates, ServiceAccounts
 from dray.kits.clock import Clock
+from dray.kits.metrics import Registry
 from dray.kits.tasks import TaskSet
 
 log = logging.getLogger("dray.controllers")
@@ -61,6 +62,7 @@ class ControllerManager:
         features: FeatureGates,
         root_ca_pem: str = "",
         client_for: Callable[[str], Client] | None = None,
+        registry: Registry | None = None,
     ) -> None:
         self.ready = asyncio.Event()
         self._informers = SharedInformers(client)
@@ -72,6 +74,13 @@ class ControllerManager:
         ]
         if root_ca_pem:
             self.controllers.append(RootCertificates(context, root_ca_pem))
+        if registry is not None:
+            registry.gauge(
+                "workqueue_depth",
+                "Current depth of workqueue",
+                ("name",),
+                collect=lambda: {(each.name,): float(len(each.queue)) for each in self.controllers},
+            )
 
     async def run(self) -> None:
         """Work until cancelled."""

@@ -17,7 +17,6 @@ from dray.api.meta import (
     format_time,
     is_deleting,
     name_of,
-    namespace_of,
     parse_time,
     replace_at,
     uid_of,
@@ -25,8 +24,9 @@ from dray.api.meta import (
 from dray.api.placement import tolerates
 from dray.api.pods import condition_status
 from dray.api.resources import LEASES, NODES, PODS
-from dray.client.protocol import PatchType, Selection
-from dray.controllers.base import Context, Controller
+from dray.client.protocol import Selection
+from dray.controllers.base import Context, Controller, ignore_missing
+from dray.controllers.disruption import mark_disrupted
 from dray.kits.tasks import TaskSet
 
 GRACE_SECONDS = 50.0
@@ -191,7 +191,10 @@ class TaintEviction(Controller):
         self.recorder.event(
             pod, "Normal", "TaintManagerEviction", f"Marking for deletion Pod {key.namespace}/{key.name}"
         )
-        await self._mark_disrupted(pod)
+        message = "Taint manager: deleting due to NoExecute taint"
+        await ignore_missing(
+            mark_disrupted(self.client, pod, "DeletionByTaintManager", message, self.clock.now())
+        )
         with contextlib.suppress(errors.NotFound):
             deleted = await self.client.delete(PODS, key.name, key.namespace, uid=uid_of(pod))
             await self.pods.wait_seen(deleted)
@@ -210,27 +213,6 @@ class TaintEviction(Controller):
                 added = parse_time(taint["timeAdded"]) if taint.get("timeAdded") else self.clock.now()
                 due.append(max(0.0, min(limits) - (self.clock.now() - added).total_seconds()))
         return min(due, default=None)
-
-    async def _mark_disrupted(self, pod: Object) -> None:
-        condition = {
-            "type": "DisruptionTarget",
-            "status": "True",
-            "reason": "DeletionByTaintManager",
-            "message": "Taint manager: deleting due to NoExecute taint",
-            "lastTransitionTime": format_time(self.clock.now()),
-        }
-        patch = {"metadata": {"uid": uid_of(pod)}, "status": {"conditions": [condition]}}
-        try:
-            await self.client.patch(
-                PODS,
-                name_of(pod),
-                patch,
-                namespace_of(pod),
-                patch_type=PatchType.STRATEGIC,
-                subresource="status",
-            )
-        except errors.NotFound:
-            return
 
 
 def _no_execute(node: Object) -> list[Object]:

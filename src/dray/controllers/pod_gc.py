@@ -8,11 +8,11 @@ import asyncio
 from typing import ClassVar
 
 from dray.api import errors
-from dray.api.meta import Object, ObjectKey, format_time, is_deleting, name_of, namespace_of, uid_of
+from dray.api.meta import Object, ObjectKey, is_deleting, name_of, namespace_of, uid_of
 from dray.api.pods import is_terminal
 from dray.api.resources import NODES, PODS
-from dray.client.protocol import PatchType
 from dray.controllers.base import Context, Controller, ignore_missing
+from dray.controllers.disruption import mark_disrupted
 from dray.kits.tasks import TaskSet
 
 PERIOD_SECONDS = 20.0
@@ -77,26 +77,9 @@ class PodGarbageCollector(Controller):
 
     async def _give_up(self, pod: Object) -> None:
         if not is_terminal(pod):
-            condition = {
-                "type": "DisruptionTarget",
-                "status": "True",
-                "reason": "DeletionByPodGC",
-                "message": "PodGC: node no longer exists",
-                "lastTransitionTime": format_time(self.clock.now()),
-            }
-            patch = {
-                "metadata": {"uid": uid_of(pod)},
-                "status": {"phase": "Failed", "conditions": [condition]},
-            }
+            message = "PodGC: node no longer exists"
             await ignore_missing(
-                self.client.patch(
-                    PODS,
-                    name_of(pod),
-                    patch,
-                    namespace_of(pod),
-                    patch_type=PatchType.STRATEGIC,
-                    subresource="status",
-                )
+                mark_disrupted(self.client, pod, "DeletionByPodGC", message, self.clock.now(), phase="Failed")
             )
         await self._remove(pod)
 
