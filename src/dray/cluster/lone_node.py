@@ -6,51 +6,54 @@ bearer tokens by a TokenReview, and each request is put to a SubjectAccessReview
 
 import datetime as dt
 import pathlib
-import urllib.parse
+import ssl
+from typing import NamedTuple
 
 from dray.api import errors
 from dray.api.meta import Object
 from dray.api.resources import SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS
+from dray.apiserver.access import AUTHENTICATED
 from dray.client.protocol import Client, Unreachable
 from dray.cluster.certificates import Authority, CertificateError
 from dray.cluster.layout import ClusterError
-from dray.node.config import Authorizer, Caller, NodeConfig
+from dray.node.config import Authorizer, Caller
 
 
-def lone_node_config(
-    client: Client,
-    *,
+class ServingFiles(NamedTuple):
+    """The pair that the node's server presents; made by an authority of the node's own where there is none."""
+
+    certificate: pathlib.Path
+    key: pathlib.Path
+
+
+def serving_context(
     name: str,
-    root: pathlib.Path,
-    pki: pathlib.Path,
     address: str,
-    port: int,
-    pod_cidr: str,
-    server: str,
+    *,
+    files: ServingFiles | None,
+    own: pathlib.Path,
+    client_ca: bytes | None,
     now: dt.datetime,
-) -> NodeConfig:
-    """`pki`: a directory with the cluster's `ca.crt` and `ca.key`, or one where a certificate authority may be made.
+) -> ssl.SSLContext:
+    """TLS for the node's server. `client_ca`: PEM of those whose client certificates are known; none are without it.
 
-    `server`: the API server's URL, which pods get as well. Raises ClusterError.
+    Without `files` the pair is kept in `own` and trusted by nobody, as a kubelet's self-signed one: an API server that
+    checks kubelets needs a pair that its authority signed. Raises ClusterError.
     """
     try:
-        authority = Authority(pki, now)
-        authority.server(f"kubelet-{name}", [name, "localhost", address])
-    except (CertificateError, OSError) as error:
-        raise ClusterError(f"cannot make the node's certificate in {pki}: {error}") from error
-    url = urllib.parse.urlsplit(server)
-    return NodeConfig(
-        name=name,
-        root=root,
-        pod_cidr=pod_cidr,
-        address=address,
-        bind_address=address,
-        port=port,
-        server_ssl=authority.server_context(f"kubelet-{name}"),
-        authorize=webhook_authorizer(client, name),
-        api_host=url.hostname or "127.0.0.1",
-        api_port=url.port or 443,
-    )
+        if files is None:
+            authority = Authority(own, now)
+            authority.server("kubelet", [name, "localhost", address])
+            files = ServingFiles(own / "kubelet.crt", own / "kubelet.key")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(files.certificate, files.key)
+        if client_ca is not None:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(cadata=client_ca.decode())
+    except (CertificateError, OSError, ValueError) as error:
+        raise ClusterError(f"cannot serve with the node's certificates: {error}") from error
+    return context
 
 
 def webhook_authorizer(client: Client, node: str) -> Authorizer:
@@ -71,7 +74,7 @@ async def _user(client: Client, caller: Caller) -> Object | None:
         review = await client.create(TOKEN_REVIEWS, {"spec": {"token": caller.token}})
         status = review.get("status") or {}
         return status.get("user") if status.get("authenticated") else None
-    return {"username": caller.name, "groups": list(caller.groups)} if caller.name else None
+    return {"username": caller.name, "groups": [*caller.groups, AUTHENTICATED]} if caller.name else None
 
 
 async def _may(client: Client, user: Object, node: str, verb: str, subresource: str) -> bool:

@@ -14,6 +14,7 @@ from dray.client.events import EventRecorder
 from dray.client.informer import Informer
 from dray.client.protocol import Client, Selection
 from dray.kits.clock import Clock
+from dray.kits.metrics import Registry
 from dray.kits.tasks import TaskSet
 from dray.node import machine
 from dray.node.config import NodeConfig
@@ -48,13 +49,14 @@ class NodeAgent:
         clock: Clock,
         features: FeatureGates,
         runtime: Runtime | None = None,
+        registry: Registry | None = None,
     ) -> None:
         self.config = config
         self.features = features
         self.ready = asyncio.Event()
         paths = config.paths
         paths.create()
-        self.metrics = NodeMetrics()
+        self.metrics = NodeMetrics(registry)
         self.drivers = Drivers(paths, self.metrics)
         self.runtime: Runtime = runtime or ProcessRuntime(
             paths.runtime,

@@ -12,8 +12,8 @@ _SECONDS: Final = tuple(round(0.1 * (40 / 0.1) ** (step / 14), 6) for step in ra
 
 
 class NodeMetrics:
-    def __init__(self) -> None:
-        self.registry = Registry()
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.registry = registry or Registry()
         self.plugin_sockets: dict[str, bool] = {}
         """Socket path -> registered."""
         self.claims_in_use: Callable[[], Mapping[str, int]] = dict

@@ -1,6 +1,6 @@
 """The node's own HTTPS server: logs of containers, programs run in them, its pods, its metrics.
 
-Who may ask is decided by the configuration's authorizer, from the client certificate. Which attempt of a container a
+Who may ask is decided by the configuration's authorizer, from the client certificate or the bearer token. Which attempt of a container a
 log is of is decided here; how it is read is `logs`, and how streams go over the wire is `streams`.
 """
 
