@@ -19,9 +19,9 @@ from dray.api.resources import (
 from dray.cli.insight.options import Source, questions
 from dray.cli.insight.output import age, heading, show_data, table, wrapped
 from dray.insight.evidence import NodeEvidence, RequestEvidence
-from dray.insight.remedies import charge_text
 from dray.insight.snapshot import Snapshot
 from dray.insight.why import Answer, Help, why_claim, why_pod
+from dray.insight.wording import charge_text
 
 NEEDED = (
     NODES, PODS, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES,

@@ -3,7 +3,7 @@
 The allocator looks at what is free first, since that is cheap; people ask first whether a device would suit at all. So
 devices in use that would not suit either are charged to the selector here, and "taken" means: it would have done.
 
-Refuses to know: what to do about it (`remedies`); words of the command line.
+Refuses to know: what to do about it (`suggestions`, `remedies`); words of the command line.
 """
 
 import dataclasses

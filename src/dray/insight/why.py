@@ -14,9 +14,10 @@ from dray.insight.choice import DeviceChoice, explain_choices
 from dray.insight.claim_state import Blocker, PodClaims, gates_of, no_devices_at_all, read_claims
 from dray.insight.evidence import Examiner, NodeEvidence, RequestEvidence, grouped
 from dray.insight.node_fit import NodeFit, extended_claim, extended_classes, unchecked_rules
-from dray.insight.remedies import Doctor, Step, charge_text
+from dray.insight.remedies import Doctor, Step
 from dray.insight.running import Progress, progress_of
 from dray.insight.snapshot import Snapshot
+from dray.insight.wording import charge_text
 from dray.insight.world import Broken, Outcome, World
 
 GROUPS_TRIED = 4

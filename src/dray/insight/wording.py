@@ -1,0 +1,38 @@
+"""Obstacles in words, the same in every answer."""
+
+from collections.abc import Sequence
+
+from dray.insight.evidence import Charge, one_line
+
+
+def charge_text(charge: Charge, class_name: str) -> str:
+    """One obstacle in words."""
+    term = one_line(charge.subject)
+    words = charge.words()
+    match charge.rule:
+        case "class selector":
+            return f"{charge.count} not of class {class_name}: {words or term}"
+        case "selector":
+            return f"{charge.count} not selected: {words or term}"
+        case "taken":
+            return f"{charge.count} taken by {holders_text(charge)}"
+        case "taint":
+            return f"{charge.count} tainted {', '.join(charge.values) or charge.subject}"
+        case "capacity" | "counters":
+            by = f" (held by {holders_text(charge)})" if charge.holders else ""
+            return f"{charge.count} without enough {charge.rule}: {words}{by}"
+        case _:
+            return f"{charge.count} {charge.rule}" + (f": {words}" if words else "")
+
+
+def holders_text(charge: Charge) -> str:
+    shown = [holder_text(holder.claim, holder.pods) for holder in charge.holders[:3]]
+    if len(charge.holders) > 3:
+        shown.append(f"{len(charge.holders) - 3} more claims")
+    return ", ".join(shown) or "nobody who is known"
+
+
+def holder_text(claim: str, pods: Sequence[str]) -> str:
+    return f"claim {claim}" + (
+        f" (pod {', '.join(pods[:2])}{', …' if len(pods) > 2 else ''})" if pods else ""
+    )
