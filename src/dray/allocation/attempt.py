@@ -6,11 +6,10 @@ from dray.allocation.bounds import is_hopeless
 from dray.allocation.explanation import explain
 from dray.allocation.model import Allocated, InvalidInput, Unsatisfiable
 from dray.allocation.nodes import NodeOrder, NodeTable
-from dray.allocation.problem import Choice, Problem, Setting, pose
+from dray.allocation.problem import Problem, Setting, pose
 from dray.allocation.prospects import Prospects, Refusals, wants_of
 from dray.allocation.requests import ClaimPlan, Want
 from dray.allocation.result import build_results
-from dray.allocation.search import State
 from dray.allocation.solving import Verdict, solve
 from dray.api.meta import Object, name_of
 
@@ -85,14 +84,13 @@ class Attempt:
     ) -> Allocated | Unsatisfiable:
         """Search on a node that nothing is known about."""
         problem, verdict = self._solve(node, should_stop, max_steps)
-        if verdict.state is None:
+        if verdict.picked is None:
             refusal = Unsatisfiable(name_of(node), verdict.steps, lambda: explain(problem))
             if any(pool.invalid for pool in problem.pools):
                 raise InvalidInput("invalid resource pools were encountered", unsatisfiable=refusal)
             refusals.add(number)
             return refusal
-        picked = _by_claim(verdict.state, len(self.claims))
-        return Allocated(build_results(problem, picked), name_of(node), verdict.steps)
+        return Allocated(build_results(problem, verdict.picked), name_of(node), verdict.steps)
 
     def _solve(
         self, node: Object, should_stop: Callable[[], bool] | None, max_steps: int | None
@@ -170,15 +168,3 @@ class Attempt:
             if isinstance(outcome, Allocated):
                 return outcome
         return None
-
-
-def _by_claim(state: State, claims: int) -> list[list[tuple[Choice, int]]]:
-    picked: list[list[tuple[Choice, int]]] = [[] for _ in range(claims)]
-    last = state.last
-    while last is not None:
-        before, choice, position = last
-        picked[choice.claim].append((choice, position))
-        last = before
-    for devices in picked:
-        devices.reverse()
-    return picked

@@ -66,8 +66,10 @@ class NodeOrder:
     def among(self, wanted: int, start: int = 0) -> Iterator[tuple[int, Object]]:
         """The nodes of the set `wanted` with their numbers, from place `start` to the end and round to it."""
         if self._ascending and len(self.nodes) == self.mask.bit_length():
-            yield from self._by_bit(wanted, start)
-            return
+            return self._by_bit(wanted, start)
+        return self._by_place(wanted, start)
+
+    def _by_place(self, wanted: int, start: int) -> Iterator[tuple[int, Object]]:
         places = [*range(start, len(self.nodes)), *range(start)]
         for place in places:
             number = self._numbers[place]

@@ -121,7 +121,7 @@ class Search:
     ) -> None:
         self.steps = steps
         self.solution: State | None = None
-        self._problem = problem
+        self.problem = problem
         self._bounds = bounds
         self._should_stop = should_stop
         self._max_steps = max_steps
@@ -136,8 +136,8 @@ class Search:
     def run(self) -> int:
         """`SOLVED`, `DEAD`, `RESTART` or `LEARNED`. Raises: InvalidInput, SearchAborted."""
         state = State()
-        if self._problem.tables:
-            state.left = self._problem.counters()
+        if self.problem.tables:
+            state.left = self.problem.counters()
         if self._questions:
             state = self._open_claim(state, self._questions[0].claim)
         signal = self._enter(0, state)
@@ -173,7 +173,7 @@ class Search:
     def _open_claim(self, state: State, claim: int) -> State:
         """Make `state`, which nobody else has, the start of a claim."""
         state.mine = state.results = 0
-        state.filters = self._problem.claims[claim].open
+        state.filters = self.problem.claims[claim].open
         if state.filters:
             state.values = (None,) * len(state.filters)
         return state
@@ -249,7 +249,7 @@ class Search:
             low = frame.last = frame.open & -frame.open
             frame.open ^= low
             if low & choice.failing:
-                self._problem.settle(choice, low.bit_length() - 1)
+                self.problem.settle(choice, low.bit_length() - 1)
                 return LEARNED
             self._count(1)
             child = self._take(choice, low, state)
@@ -323,34 +323,34 @@ class Search:
         return child
 
     def _record(self, child: State, choice: Choice, low: int, position: int) -> None:
-        if not low & self._problem.multi:
+        if not low & self.problem.multi:
             child.picked |= low
             child.mine |= low
-        if self._groups and low & self._problem.counted:
+        if self._groups and low & self.problem.counted:
             child.barred |= self._conflicts(position)
         child.results += 1
         child.last = (child.last, choice, position)
 
     def _drawn(self, state: State, low: int, position: int) -> list[int] | None:
         """What is left of the counters after a device; None where it is not enough."""
-        if low & self._problem.drawing and position not in state.shared:
-            return draw(state.left, self._problem.draw_of(position))
+        if low & self.problem.drawing and position not in state.shared:
+            return draw(state.left, self.problem.draw_of(position))
         return state.left
 
     def _weighed(self, state: State, choice: Choice, low: int, position: int) -> Shared | None:
         """What is taken of shared devices after one more use of this one; None where its capacity is not enough."""
         taken = state.shared.get(position, _NOTHING)
-        if not self._problem.fits(choice.option, position, taken):
+        if not self.problem.fits(choice.option, position, taken):
             return None
-        portion = self._problem.portion(choice.option, position)
-        if not low & self._problem.multi or isinstance(portion, NotOffered):
+        portion = self.problem.portion(choice.option, position)
+        if not low & self.problem.multi or isinstance(portion, NotOffered):
             return state.shared
         total = {share.name: share.amount.nanos + taken.get(share.name, 0) for share in portion}
         return {**state.shared, position: total}
 
     def _constrain(self, child: State, choice: Choice, position: int) -> None:
         """Let the constraints know of a device that they let in."""
-        claim = self._problem.claims[choice.claim]
+        claim = self.problem.claims[choice.claim]
         filters, values = list(child.filters), list(child.values)
         for number in choice.option.constraints:
             index, known = claim.indexes[number], values[number]
@@ -391,9 +391,9 @@ class Search:
         return state
 
     def _forbidden(self, choice: Choice, position: int) -> InvalidInput:
-        claim = claim_text(self._problem.objects[choice.claim])
+        claim = claim_text(self.problem.objects[choice.claim])
         shown = choice.option.name.rpartition("/")[2]
-        device = self._problem.view.devices[position].id
+        device = self.problem.view.devices[position].id
         return InvalidInput(
             f"{claim}, request {shown}: cannot add device {device} "
             "because a claim constraint would not be satisfied"
@@ -401,10 +401,10 @@ class Search:
 
     def _conflicts(self, position: int) -> int:
         """Devices of the same pool that may not be used together with this one."""
-        devices = self._problem.view.devices
+        devices = self.problem.view.devices
         mine = devices[position]
         found = 0
-        for other in positions(self._problem.counted):
+        for other in positions(self.problem.counted):
             device = devices[other]
             if device.slice.pool == mine.slice.pool and not may_coexist(mine, device):
                 found |= 1 << other

@@ -1,6 +1,7 @@
 """How a problem is attacked: straight ahead first, then with arithmetic, then by looking for a part that cannot work.
 
-    1. a search that knows nothing; most problems end here, at the first devices tried
+    0. the first devices of each request, where nothing but being free decides; most problems end here
+    1. a search that knows nothing
     2. at its first dead branch, the same search with `bounds`
     3. where that takes long, smaller questions: if some of the requests cannot be satisfied even without the others,
        nothing that is tried for those others helps (a solution of all is one of every part, since constraints,
@@ -13,11 +14,11 @@ Steps 2 and 3 prove at most that there is no solution; the one found is always t
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from dray.allocation.bounds import Bounds, first_hazard
-from dray.allocation.model import AbortReason, SearchAborted
-from dray.allocation.problem import Problem, Question
+from dray.allocation.model import RESULTS_MAX, AbortReason, SearchAborted
+from dray.allocation.problem import Choice, Problem, Question
 from dray.allocation.search import LEARNED, RESTART, Search, State
 
 _LONG = 1000
@@ -30,10 +31,14 @@ _PAIRS_UP_TO = 12
 """Requests of which all pairs are asked about."""
 
 
-class Verdict(NamedTuple):
-    """How a search ended: `state` is the solution, if there is one."""
+Picked: TypeAlias = list[list[tuple[Choice, int]]]
+"""Per claim the devices picked: option and position, in the order of the requests."""
 
-    state: State | None
+
+class Verdict(NamedTuple):
+    """How a search ended: `picked` is the solution, if there is one."""
+
+    picked: Picked | None
     steps: int
     learned: bool
     """A selector was asked about a device: pose the problem anew and solve that."""
@@ -50,14 +55,65 @@ def solve(
 
     Raises: InvalidInput, SearchAborted.
     """
+    picked = _first_devices(problem)
+    if picked is not None:
+        taken = steps + sum(map(len, picked))
+        if max_steps is None or taken <= max_steps:
+            if should_stop is not None and should_stop():
+                raise SearchAborted(AbortReason.CANCELLED, steps)
+            return Verdict(picked, taken, False)
     search = Search(problem, None, should_stop, max_steps, steps)
     signal = search.run()
     if signal != RESTART:
-        return Verdict(search.solution, search.steps, signal == LEARNED)
+        return _verdict(search, signal)
     bounds = Bounds(problem)
     if bounds.hopeless:
         return Verdict(None, search.steps, learned=False)
     return _Bounded(problem, bounds, should_stop, max_steps).solve(search.steps)
+
+
+def _first_devices(problem: Problem) -> Picked | None:
+    """The first candidates of each request, if no device but those taken is kept from any: then that is the solution."""
+    special = problem.drawing | problem.multi
+    picked: Picked = [[] for _ in problem.plans]
+    taken = 0
+    for question in problem.questions:
+        choice = question.choices[0]
+        option = choice.option
+        if question.request.has_alternatives or option.all_devices or option.admin or option.constraints:
+            return None
+        candidates = choice.candidates & ~taken
+        if (candidates & (special | choice.weighed)) | choice.failing:
+            return None
+        devices = picked[choice.claim]
+        if len(devices) + choice.count > RESULTS_MAX:
+            return None
+        for _ in range(choice.count):
+            low = candidates & -candidates
+            if not low:
+                return None
+            candidates ^= low
+            taken |= low
+            devices.append((choice, low.bit_length() - 1))
+    return picked
+
+
+def _verdict(search: Search, signal: int) -> Verdict:
+    solution = search.solution
+    picked = None if solution is None else _by_claim(solution, len(search.problem.plans))
+    return Verdict(picked, search.steps, signal == LEARNED)
+
+
+def _by_claim(state: State, claims: int) -> Picked:
+    picked: Picked = [[] for _ in range(claims)]
+    last = state.last
+    while last is not None:
+        before, choice, position = last
+        picked[choice.claim].append((choice, position))
+        last = before
+    for devices in picked:
+        devices.reverse()
+    return picked
 
 
 class _Bounded:
@@ -88,10 +144,10 @@ class _Bounded:
                     return Verdict(None, search.steps, learned=False)
                 steps = search.steps
             else:
-                return Verdict(search.solution, search.steps, signal == LEARNED)
+                return _verdict(search, signal)
         search = Search(self._problem, self._bounds, self._should_stop, self._max_steps, steps)
         signal = search.run()
-        return Verdict(search.solution, search.steps, signal == LEARNED)
+        return _verdict(search, signal)
 
     def _some_part_is_impossible(self) -> bool:
         questions = self._problem.questions
