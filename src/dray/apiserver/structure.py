@@ -200,7 +200,8 @@ def _check_type(body: Body, wanted: TypeName) -> None:
         )
     why = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
     if given.schema is not None:
-        why = f"{given.schema.go_type} is not a {wanted.kind}"
+        package = wanted.api_version.rpartition("/")[0].partition(".")[0] or "core"
+        why = f"converting ({given.schema.go_type}) to ({package}.{wanted.kind}): unknown conversion"
     raise errors.BadRequest(_cannot_handle(kind, given, why, expected=wanted.kind))
 
 

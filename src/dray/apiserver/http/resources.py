@@ -11,7 +11,7 @@ from dray.apiserver.access import Attributes
 from dray.apiserver.call import Call, WriteOptions
 from dray.apiserver.core import Core
 from dray.apiserver.http import body as bodies
-from dray.apiserver.http.encoding import View
+from dray.apiserver.http.encoding import View, error_line
 from dray.apiserver.http.kubelet import Kubelets
 from dray.apiserver.http.negotiation import PLAIN, Representation, representation
 from dray.apiserver.http.request_info import RequestInfo
@@ -224,7 +224,10 @@ async def _watch(wanted: ResourceRequest) -> web.StreamResponse:
     if wanted.info.name:
         query["fieldSelector"] = [f"metadata.name={wanted.info.name}"]
     options = list_options({**query, "watch": ["true"]})
-    watch = await open_watch(wanted.call, options)
+    try:
+        watch = await open_watch(wanted.call, options)
+    except errors.Expired as error:  # told as a watch's first and last event, since the request was granted
+        return wanted.send(error_line(error.status), view.content_type)
     stream = WatchStream(wanted.request, view, watch, options)
     return await stream.serve([warning_header(text) for text in wanted.call.warnings])
 
