@@ -61,6 +61,28 @@ def with_request(claim: Object, name: str, **fields: object) -> Object:
     return with_devices(claim, requests=requests)
 
 
+def without_term(
+    world: World, claim: Object, request: str, selector: str, term: str, of_class: str
+) -> Change:
+    """The selector with `true` in place of the term; all of it goes where the term cannot be cut out."""
+    rest = selector.replace(term, "true", 1) if term != selector and term in selector else "true"
+    if of_class:
+        return Change(classes=[with_class_selector(world.device_class(of_class) or {}, selector, rest)])
+    raw = find_request(claim, request)
+    changed = [
+        {"cel": {"expression": rest}} if (item.get("cel") or {}).get("expression") == selector else item
+        for item in raw.get("selectors") or ()
+    ]
+    return asking(with_request(claim, request, selectors=changed))
+
+
+def without_capacity(claim: Object, request: str, name: str) -> Object:
+    """The claim with no wish for one capacity in a request."""
+    wishes = (find_request(claim, request).get("capacity") or {}).get("requests") or {}
+    kept = {key: value for key, value in wishes.items() if key != name}
+    return with_request(claim, request, capacity={"requests": kept} if kept else None)
+
+
 def with_toleration(claim: Object, request: str, taint: str) -> Object:
     tolerations = [
         *(find_request(claim, request).get("tolerations") or ()),

@@ -199,9 +199,12 @@ class Examiner:
         return None
 
     def _ask(self, selector: str, device: Device) -> "Verdict":
-        key = (selector, id(device.raw))
+        seen = self._world.as_selected(device.raw)
+        if seen is not device.raw:
+            return ask_selector(selector, device.slice.driver, seen)
+        key = (selector, id(seen))
         if key not in self._selected:
-            self._selected[key] = (device.raw, ask_selector(selector, device.slice.driver, device.raw))
+            self._selected[key] = (seen, ask_selector(selector, device.slice.driver, seen))
         return self._selected[key][1]
 
     def _holders_of(self, identity: DeviceID, rejection: Rejection) -> tuple[Holder, ...]:
@@ -320,10 +323,10 @@ def grouped(evidence: Sequence[NodeEvidence]) -> list[NodeEvidence]:
     for each in evidence:
         groups.setdefault(_likeness(each), []).append(each)
     merged = [_merge(group) for group in groups.values()]
-    return sorted(merged, key=_nearness)
+    return sorted(merged, key=nearness)
 
 
-def _nearness(evidence: NodeEvidence) -> tuple[bool, bool, int, int]:
+def nearness(evidence: NodeEvidence) -> tuple[bool, bool, int, int]:
     nothing = any(not request.seen for request in evidence.requests)
     return bool(evidence.error), nothing, evidence.missing, -len(evidence.nodes)
 

@@ -5,13 +5,15 @@ what the allocator answers with the change made; `way_out` goes on from obstacle
 that a first obstacle which hides a second is not sold as the solution.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from dray.allocation import Allocated, Unsatisfiable
 from dray.api.meta import Object, name_of
-from dray.insight.evidence import Examiner, NodeEvidence
-from dray.insight.suggestions import Remedy, Suggestions
+from dray.insight.evidence import Examiner, NodeEvidence, nearness
+from dray.insight.remedy import Remedy
+from dray.insight.suggestions import Suggestions
 from dray.insight.world import Broken, Outcome, Undecided, World
 
 MAX_STEPS = 12
@@ -48,26 +50,74 @@ class Doctor:
         return found
 
     def way_out(self) -> list[Step]:
-        """Remedies that together make the claims fit, each with what stood in the way after it.
+        """Remedies that together make the claims fit, each with what stands in the way after it.
 
-        The last step fits, or is the last that can be named.
+        None of them can be left out. The last step fits, or is the last that can be named.
         """
-        return self._follow(frozenset(), MAX_STEPS)
+        found, fits = self._follow()
+        return self._told(self._needed(found) if fits else found)
 
-    def _follow(self, seen: frozenset[tuple[str, ...]], steps_left: int) -> list[Step]:
-        outcome = self._ask()
-        if isinstance(outcome, Allocated) or not steps_left:
-            return []
-        remedies = [r for r in self._suggestions.of(self._evidence(outcome)) if r.key not in seen]
+    def _follow(self) -> tuple[list[Remedy], bool]:
+        """From obstacle to obstacle, each time by the remedy that comes nearest to a fit; whether it fits in the end."""
+        found: list[Remedy] = []
+        with contextlib.ExitStack() as changes:
+            while len(found) < MAX_STEPS:
+                outcome = self._ask()
+                if isinstance(outcome, Allocated):
+                    return found, True
+                seen = {remedy.key for remedy in found}
+                remedy = self._best([r for r in self._suggested(outcome) if r.key not in seen])
+                if remedy is None:
+                    return found, False
+                found.append(remedy)
+                changes.enter_context(self._world.changed(remedy.change))
+            return found, isinstance(self._ask(), Allocated)
+
+    def _best(self, remedies: Sequence[Remedy]) -> Remedy | None:
+        """The first that suffices; else the first of those that leave least to do."""
+        best: tuple[tuple[bool, bool, int, int], Remedy] | None = None
         for remedy in remedies:
             with self._world.changed(remedy.change):
+                outcome = self._ask()
+                if isinstance(outcome, Allocated):
+                    return remedy
+                left = nearness(self._evidence(outcome))
+            if best is None or left < best[0]:
+                best = left, remedy
+        return best[1] if best else None
+
+    def _needed(self, found: Sequence[Remedy]) -> list[Remedy]:
+        """Those of remedies that fit together without which they would not; the early ones are doubted first."""
+        needed = list(found)
+        for remedy in found[:-1]:
+            rest = [each for each in needed if each is not remedy]
+            with self._all_of(rest):
                 if isinstance(self._ask(), Allocated):
-                    return [Step(remedy, True)]
-        for remedy in remedies[:1]:
-            with self._world.changed(remedy.change):
-                then = self._headline(self._ask(), seen | {remedy.key})
-                return [Step(remedy, False, then), *self._follow(seen | {remedy.key}, steps_left - 1)]
-        return []
+                    needed = rest
+        return needed
+
+    def _told(self, remedies: Sequence[Remedy]) -> list[Step]:
+        """Each remedy with what the allocator says after it and those before it."""
+        steps: list[Step] = []
+        seen: set[tuple[str, ...]] = set()
+        with contextlib.ExitStack() as changes:
+            for remedy in remedies:
+                seen.add(remedy.key)
+                changes.enter_context(self._world.changed(remedy.change))
+                outcome = self._ask()
+                fits = isinstance(outcome, Allocated)
+                steps.append(Step(remedy, fits, "" if fits else self._headline(outcome, seen)))
+        return steps
+
+    @contextlib.contextmanager
+    def _all_of(self, remedies: Sequence[Remedy]) -> Iterator[None]:
+        with contextlib.ExitStack() as changes:
+            for remedy in remedies:
+                changes.enter_context(self._world.changed(remedy.change))
+            yield
+
+    def _suggested(self, outcome: Outcome) -> Iterator[Remedy]:
+        return self._suggestions.of(self._evidence(outcome))
 
     def _ask(self) -> Outcome:
         return self._world.ask(self._claims, self._node)
@@ -80,8 +130,8 @@ class Doctor:
         text = outcome.text if isinstance(outcome, (Broken, Undecided)) else ""
         return NodeEvidence((name_of(self._node),), (), (), text)
 
-    def _headline(self, outcome: Outcome, seen: frozenset[tuple[str, ...]]) -> str:
-        for remedy in self._suggestions.of(self._evidence(outcome)):
+    def _headline(self, outcome: Outcome, seen: Set[tuple[str, ...]]) -> str:
+        for remedy in self._suggested(outcome):
             if remedy.key not in seen:
                 return remedy.obstacle
         return outcome.text if isinstance(outcome, (Broken, Undecided)) else "no combination of devices fits"

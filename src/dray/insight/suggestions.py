@@ -1,7 +1,5 @@
 """What an obstacle suggests: changes that may remove it, those that promise most first. Whether one does is tried in `remedies`."""
 
-import dataclasses
-import re
 from collections.abc import Iterator, Sequence
 
 from dray.allocation.rejections import Rule
@@ -12,12 +10,12 @@ from dray.insight.alterations import (
     constraints_without,
     made_valid,
     request_names,
-    selectors_of,
-    with_class_selector,
     with_devices,
     with_request,
     with_slice_count,
     with_toleration,
+    without_capacity,
+    without_term,
 )
 from dray.insight.evidence import (
     CLASS_SELECTOR,
@@ -32,23 +30,13 @@ from dray.insight.evidence import (
     find_request,
     one_line,
 )
+from dray.insight.gates import with_gate
+from dray.insight.invalid_input import InvalidInputs, pool_in
+from dray.insight.remedy import Remedy
 from dray.insight.wording import charge_text, holder_text
 from dray.insight.world import Change, World
 
 _MAX_CLONES = 64
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Remedy:
-    """One change and the obstacle that it removes."""
-
-    obstacle: str
-    """What is in the way, in words."""
-    advice: str
-    """What to do."""
-    change: Change = dataclasses.field(repr=False)
-    key: tuple[str, ...] = dataclasses.field(repr=False, default=())
-    """Equal for the same obstacle in another refusal."""
 
 
 class Suggestions:
@@ -67,7 +55,9 @@ class Suggestions:
     def of(self, evidence: NodeEvidence) -> Iterator[Remedy]:
         """Those that promise most first."""
         if evidence.error:
-            yield from self._of_error(evidence.error)
+            yield from InvalidInputs(self._world, self.current()).of(evidence.error)
+            if pool := pool_in(evidence.error):
+                yield from self._of_pool(pool, evidence.error)
         for obstacle in evidence.obstacles:
             yield from self._of_obstacle(obstacle)
         short = [request for request in evidence.requests if request.missing]
@@ -75,31 +65,11 @@ class Suggestions:
             for charge in _by_promise(request):
                 yield from self._of_charge(request, charge)
             yield from self._fewer(request)
-            yield from self._more_devices(request, evidence)
+            yield from self._not_all(request)
+            yield from self._more_devices(request)
         if not short:
             for request in evidence.requests:
-                yield from self._more_devices(request, evidence)
-
-    def _of_error(self, text: str) -> Iterator[Remedy]:
-        """A selector that fails is left out; "all devices" of a pool in bad state become as many as there are."""
-        for claim in self.current():
-            for request, where, number, expression in selectors_of(self._world, claim):
-                named = (
-                    f"class {where}: selector #{number}"
-                    if where
-                    else f"claim {key_of(claim)}: selector #{number}"
-                )
-                if named not in text:
-                    continue
-                yield Remedy(
-                    text,
-                    f"guard the selector, for example with has(...) or .?name.orValue(...): {one_line(expression)}",
-                    self._without_term(claim, request, expression, expression, where),
-                    ("error", str(key_of(claim)), request, where, expression),
-                )
-        match = re.search(r"resource pool (\S+) is currently", text)
-        if match:
-            yield from self._of_pool(match.group(1), text)
+                yield from self._more_devices(request)
 
     def _of_obstacle(self, obstacle: Obstacle) -> Iterator[Remedy]:
         if obstacle.pool is not None:
@@ -168,25 +138,31 @@ class Suggestions:
                 advice = f"remove taint {charge.subject} from the devices, or tolerate it in request {request.request}"
                 yield Remedy(text, advice, change, key)
             case "capacity":
-                changed = with_request(claim, request.request, capacity=None)
-                asks = find_request(claim, request.request).get("capacity")
-                if asks:
-                    yield Remedy(
-                        text,
-                        f"ask for less {charge.subject} in request {request.request}",
-                        asking(changed),
-                        key,
-                    )
+                if find_request(claim, request.request).get("capacity"):
+                    changed = without_capacity(claim, request.request, charge.subject)
+                    advice = f"ask for less {charge.subject} in request {request.request}"
+                    yield Remedy(text, advice, asking(changed), key)
                 yield from self._free(text, charge.holders, (*key, "free"))
             case "counters":
                 yield from self._free(text, charge.holders, (*key, "free"))
+            case Rule.PARTITIONS.value:
+                yield from self._turn_on("DRAPartitionableDevices", text)
+            case Rule.CONDITIONS.value:
+                yield from self._turn_on("DRADeviceBindingConditions", text)
+
+    def _turn_on(self, gate: str, text: str) -> Iterator[Remedy]:
+        change = Change(features=with_gate(self._world.features, gate))
+        advice = f"turn on feature gate {gate} in kube-apiserver and kube-scheduler"
+        yield Remedy(text, advice, change, ("gate", gate))
 
     def _of_selector(
         self, claim: Object, request: RequestEvidence, charge: Charge, text: str, key: tuple[str, ...]
     ) -> Iterator[Remedy]:
+        if "allowMultipleAllocations" in charge.subject and self._world.is_blind_to_sharing:
+            yield from self._turn_on("DRAConsumableCapacity", text)
         of_class = charge.rule == CLASS_SELECTOR
         where = request.class_name if of_class else ""
-        change = self._without_term(claim, request.request, charge.selector, charge.subject, where)
+        change = without_term(self._world, claim, request.request, charge.selector, charge.subject, where)
         term = one_line(charge.subject)
         advice = (
             f"use another DeviceClass than {where} for request {request.request} (its selector wants {term})"
@@ -195,22 +171,7 @@ class Suggestions:
         )
         yield Remedy(text, advice, change, (*key, charge.selector))
 
-    def _without_term(self, claim: Object, request: str, selector: str, term: str, of_class: str) -> Change:
-        """The selector with `true` in place of the term; all of it goes where the term cannot be cut out."""
-        rest = selector.replace(term, "true", 1) if term != selector and term in selector else "true"
-        if of_class:
-            return Change(
-                classes=[with_class_selector(self._world.device_class(of_class) or {}, selector, rest)]
-            )
-        raw = find_request(claim, request)
-        changed = [
-            {"cel": {"expression": rest}} if (item.get("cel") or {}).get("expression") == selector else item
-            for item in raw.get("selectors") or ()
-        ]
-        return asking(with_request(claim, request, selectors=changed))
-
-    def _free(self, text: str, holders: Sequence[object], key: tuple[str, ...]) -> Iterator[Remedy]:
-        known = [holder for holder in holders if isinstance(holder, Holder)]
+    def _free(self, text: str, known: Sequence[Holder], key: tuple[str, ...]) -> Iterator[Remedy]:
         if known:
             shown = [holder_text(holder.claim, holder.pods) for holder in known[:3]]
             if len(known) > 3:
@@ -263,8 +224,21 @@ class Suggestions:
             advice = f"move request {raw['name']} to a claim of another pod"
             yield Remedy(obstacle.text, advice, change, ("request", str(key_of(claim)), raw["name"]))
 
-    def _more_devices(self, request: RequestEvidence, evidence: NodeEvidence) -> Iterator[Remedy]:
+    def _not_all(self, request: RequestEvidence) -> Iterator[Remedy]:
+        if not request.all_devices or not request.left:
+            return
+        claim = next(c for c in self.current() if str(key_of(c)) == request.claim)
+        text = f"claim {request.claim}, request {request.request}: all devices wanted, {request.left} of {request.seen} can be had"
+        changed = with_request(claim, request.request, allocationMode="ExactCount", count=request.left)
+        advice = (
+            f"ask for a number of devices instead of all in request {request.request}, at most {request.left}"
+        )
+        yield Remedy(text, advice, asking(changed), ("all", request.claim, request.request))
+
+    def _more_devices(self, request: RequestEvidence) -> Iterator[Remedy]:
         """Free copies of a device of the node in a pool of their own: what one more of its kind would bring."""
+        if request.all_devices and request.seen:
+            return  # More devices are more that it wants.
         view = self._world.index.inventory.view(self._node)
         text = (
             f"claim {request.claim}, request {request.request}: {request.wanted or 1} of class {request.class_name} "

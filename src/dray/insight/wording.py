@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dray.allocation.rejections import Rule
 from dray.insight.evidence import Charge, one_line
 
 
@@ -21,6 +22,10 @@ def charge_text(charge: Charge, class_name: str) -> str:
         case "capacity" | "counters":
             by = f" (held by {holders_text(charge)})" if charge.holders else ""
             return f"{charge.count} without enough {charge.rule}: {words}{by}"
+        case Rule.PARTITIONS.value:
+            return f"{charge.count} are partitions, which DRAPartitionableDevices (off here) is for"
+        case Rule.CONDITIONS.value:
+            return f"{charge.count} wait for binding conditions, which DRADeviceBindingConditions (off here) is for"
         case _:
             return f"{charge.count} {charge.rule}" + (f": {words}" if words else "")
 

@@ -1,24 +1,27 @@
-"""The named obstacle, once removed, makes a case allocatable, or the next obstacle is named.
+"""What is named as being in the way, once removed, makes a case allocatable, or the next obstacle is named.
 
-The cases: 200 that the real allocator refused, drawn with seed 20 from its recordings.
+The cases are recordings of the real allocator: 200 that it refused, drawn with seed 20, and inputs over which it gave
+up with an error, a few of each kind of error.
 """
 
+import contextlib
 import datetime as dt
 import pathlib
+from collections.abc import Sequence
 
 import pytest
 
 from dray.allocation import Allocated, Unsatisfiable
 from dray.api.meta import Object
 from dray.insight.evidence import Examiner
-from dray.insight.remedies import Doctor
+from dray.insight.remedies import Doctor, Step
 from dray.insight.snapshot import Snapshot
-from dray.insight.world import World
+from dray.insight.world import Broken, World
 from dray.testing.corpus_alloc import features_of, read_cases
 
-CASES = list(read_cases(pathlib.Path(__file__).parents[2] / "corpus" / "insight" / "refused.jsonl.gz"))
-TOO_DEEP = {"A-06499", "A-01486", "A-04538"}
-"""Cases of many requests at odds with each other: every obstacle is named, but not the last within the bound."""
+CORPUS = pathlib.Path(__file__).parents[2] / "corpus" / "insight"
+CASES = list(read_cases(CORPUS / "refused.jsonl.gz"))
+INVALID = list(read_cases(CORPUS / "invalid.jsonl.gz"))
 
 
 def holder(number: int, held: Object) -> Object:
@@ -41,16 +44,43 @@ def test_there_are_two_hundred_cases() -> None:
     assert len(CASES) == 200
 
 
+def way_out(world: World, case: Object) -> list[Step]:
+    return Doctor(world, Examiner(world), case["claims"], case["node"]).way_out()
+
+
+def fits_with(case: Object, steps: Sequence[Step]) -> bool:
+    """Asked of a fresh world."""
+    world = world_of(case)
+    with contextlib.ExitStack() as changes:
+        for step in steps:
+            changes.enter_context(world.changed(step.remedy.change))
+        return isinstance(world.ask(case["claims"], case["node"]), Allocated)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-def test_removing_what_is_named_allocates_or_names_the_next(case: Object) -> None:
+def test_removing_all_that_is_named_allocates_and_each_step_names_the_next(case: Object) -> None:
     world = world_of(case)
     assert isinstance(world.ask(case["claims"], case["node"]), Unsatisfiable)
-    steps = Doctor(world, Examiner(world), case["claims"], case["node"]).way_out()
-    assert steps
-    for step, following in zip(steps, [*steps[1:], None], strict=True):
-        assert step.remedy.obstacle
-        assert step.fits is (following is None and case["id"] not in TOO_DEEP)
-        assert step.fits or step.then
+    steps = way_out(world, case)
+    assert [step.fits for step in steps] == [False] * (len(steps) - 1) + [True]
+    assert all(step.remedy.obstacle and (step.fits or step.then) for step in steps)
+    assert fits_with(case, steps)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_no_step_can_be_left_out(case: Object) -> None:
+    steps = way_out(world_of(case), case)
+    for i in range(len(steps)):
+        assert not fits_with(case, [*steps[:i], *steps[i + 1 :]])
+
+
+@pytest.mark.parametrize("case", INVALID, ids=lambda case: case["id"])
+def test_an_invalid_input_gets_a_remedy_that_ends_allocatable(case: Object) -> None:
+    world = world_of(case)
+    assert isinstance(world.ask(case["claims"], case["node"]), Broken)
+    steps = way_out(world, case)
+    assert steps[-1].fits
+    assert fits_with(case, steps)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])

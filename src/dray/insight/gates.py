@@ -1,0 +1,56 @@
+"""Feature gates as far as a snapshot shows them: which are on, which are off, which nobody may know.
+
+The facts come from `kubernetes_feature_enabled` of the API server's metrics. Where those could not be read nothing is
+assumed of any gate: the allocator then reckons with everything on that the newest release has on.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+from dray.allocation import Features
+from dray.api.features import Stage, known_gates
+from dray.insight.snapshot import Snapshot
+
+_FEATURES = {
+    "DRAAdminAccess": ("admin_access",),
+    "DRAConsumableCapacity": ("consumable_capacity",),
+    "DRADeviceBindingConditions": ("device_binding_and_status",),
+    "DRAResourceClaimDeviceStatus": ("device_binding_and_status",),
+    "DRADeviceTaints": ("device_taints",),
+    "DRAPartitionableDevices": ("partitionable_devices",),
+    "DRAPrioritizedList": ("prioritized_list",),
+}
+"""What the allocator loses where a gate is off."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gates:
+    """`reported`: what the server itself says, by name; None where it could not be asked."""
+
+    reported: Mapping[str, bool] | None
+
+    def is_off(self, name: str) -> bool:
+        """Known to be off. A gate that the server does not list is one that it does not know yet, unless it was let go as settled."""
+        if self.reported is None:
+            return False
+        if name in self.reported:
+            return not self.reported[name]
+        gate = known_gates().get(name)
+        return gate is None or gate.stage is not Stage.GA
+
+    def off(self) -> Iterator[str]:
+        """Of the gates that allocation depends on, those known to be off."""
+        return (name for name in _FEATURES if self.is_off(name))
+
+    def features(self) -> Features:
+        lost = {feature for name in self.off() for feature in _FEATURES[name]}
+        return dataclasses.replace(Features(), **dict.fromkeys(lost, False))
+
+
+def gates_of(snapshot: Snapshot) -> Gates:
+    return Gates(snapshot.server.get("gates"))
+
+
+def with_gate(features: Features, name: str) -> Features:
+    """The features as they would be with one gate turned on."""
+    return dataclasses.replace(features, **dict.fromkeys(_FEATURES[name], True))
