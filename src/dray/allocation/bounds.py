@@ -8,6 +8,7 @@ whether there is a solution nor which one comes first:
     values       no common value of a matchAttribute lets all its requests find enough (`values`)
     variety      fewer distinct values are left than a distinctAttribute asks for
     counters     the counters left do not carry as many devices (`tally`)
+    capacities   the devices that can be shared do not carry as many uses (`packing`)
     twins        a device fares exactly like another one that has failed (`symmetry`)
     memory       a state is like one that has failed (`symmetry`)
 
@@ -22,6 +23,7 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from dray.allocation.crowding import Demand, is_crowded
+from dray.allocation.packing import Packing
 from dray.allocation.problem import Choice, Problem, Question, positions
 from dray.allocation.symmetry import Symmetry
 from dray.allocation.tally import Tally
@@ -75,6 +77,7 @@ class Bounds:
             choice.option.admin for question in self._questions for choice in question.choices
         )
         self.tally = Tally(problem, self._static) if problem.tables else None
+        self._packing = Packing(problem, self._static) if problem.multi else None
         banks = self.tally.banks if self.tally else ()
         self._symmetry = Symmetry(problem, self._static, banks)
         self._values = [self._settle(number) for number in range(len(problem.claims))]
@@ -172,6 +175,8 @@ class Bounds:
             wanted = [(choice, need) for choice, need, _ in firm]
             if self.tally.overspends(wanted, state.left):
                 return False
+        if self._packing is not None and self._packing.overflows(firm, state.shared):
+            return False
         return self._has_variety(firm, claim)
 
     def _has_variety(self, firm: Sequence[tuple[Choice, int, int]], claim: int) -> bool:
@@ -194,10 +199,12 @@ class Bounds:
                 return False
         return True
 
-    def twins(self, choice: Choice, device: int) -> int:
-        """The devices that need not be tried for an option because `device` has failed."""
+    def twins(self, choice: Choice, device: int, state: "State") -> int:
+        """The devices that need not be tried for an option in `state` because `device` has failed."""
         # What an administrator's request sees as free may differ for twins: others of the attempt have them or not.
-        return device if choice.option.admin else self._symmetry.twins(device.bit_length() - 1)
+        if choice.option.admin:
+            return device
+        return self._symmetry.twins(device.bit_length() - 1, state.shared)
 
     def key(self, number: int, choice: Choice, taken: int, devices: int, state: "State") -> Hashable:
         """A name for the state of the search, equal where what follows must be the same."""
@@ -207,7 +214,6 @@ class Bounds:
                 later |= option.candidates | option.failing
         later &= ~(state.picked | state.barred)
         relevant = devices | later
-        shared = frozenset((position, tuple(amounts.items())) for position, amounts in state.shared.items())
         return (
             number,
             self._questions[number].choices.index(choice),
@@ -215,9 +221,8 @@ class Bounds:
             state.results,
             tuple(devices & relevant for devices in state.filters),
             state.values if self._problem.features.list_type_attributes else None,
-            shared,
             (state.picked, state.mine) if self._has_admin else None,
-            self._symmetry.name(devices, later, state.left),
+            self._symmetry.name(devices, later, state.left, state.shared),
         )
 
     def bury(self, key: Hashable) -> None:

@@ -111,9 +111,14 @@ def load_index(case: Mapping[str, Any], features: Features | None = None) -> Dev
         index.put_class(device_class)
     for resource_slice in case["slices"]:
         index.put_slice(resource_slice)
-    for number, held in enumerate(case["allocated"]):
-        index.put_claim(_holder(number, held))
+    for holder in holders_of(case):
+        index.put_claim(holder)
     return index
+
+
+def holders_of(case: Mapping[str, Any]) -> list[Object]:
+    """The claims that hold devices before a case begins."""
+    return [_holder(number, held) for number, held in enumerate(case["allocated"])]
 
 
 def _holder(number: int, held: Object) -> Object:

@@ -115,6 +115,45 @@ def cases(draw: st.DrawFn) -> tuple[brute_force.World, list[dict[str, Any]]]:
     return draw(worlds()), [draw(claims(i)) for i in range(draw(st.integers(1, 2)))]
 
 
+@st.composite
+def sharing_cases(draw: st.DrawFn) -> tuple[brute_force.World, list[dict[str, Any]]]:
+    """Few kinds of devices, all shared in two capacities, and requests that fill them: packing, with many twins."""
+    sizes = draw(st.lists(st.tuples(st.integers(2, 6), st.integers(2, 6)), min_size=1, max_size=2))
+    found = []
+    for i in range(draw(st.integers(2, 4))):
+        memory, cores = draw(st.sampled_from(sizes))
+        device: dict[str, Any] = {
+            "name": f"d{i}",
+            "attributes": {"kind": {"string": "x"}, "a": {"int": draw(st.integers(0, 1))}, "b": {"int": 0}},
+            "allowMultipleAllocations": draw(st.integers(0, 5)) > 0,
+            "capacity": {"memory": {"value": str(memory)}, "cores": {"value": str(cores)}},
+        }
+        found.append(device)
+    held: dict[str, list[dict[str, Any]]] = {}
+    if found[0]["allowMultipleAllocations"] and draw(st.booleans()):
+        share = {
+            "shareID": "00000000-0000-4000-8000-000000000000",
+            "consumedCapacity": {"memory": "1", "cores": "1"},
+        }
+        held["d0"] = [{"request": "r", "driver": DRIVER, "pool": "p", "device": "d0"} | share]
+    portions = draw(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=2))
+    requests = []
+    for i in range(draw(st.integers(2, 5))):
+        memory, cores = draw(st.sampled_from(portions))
+        spec = {
+            "deviceClassName": "c",
+            "allocationMode": "ExactCount",
+            "count": draw(st.sampled_from((1, 1, 2))),
+        }
+        spec["capacity"] = {"requests": {"memory": str(memory), "cores": str(cores)}}
+        requests.append({"name": f"r{i}", "exactly": spec})
+    body: dict[str, Any] = {"requests": requests}
+    if draw(st.integers(0, 3)) == 0:
+        body["constraints"] = [draw(constraints(len(requests)))]
+    metadata = {"name": "claim-0", "namespace": "ns", "uid": "uid-0"}
+    return brute_force.World(found, {}, held), [{"metadata": metadata, "spec": {"devices": body}}]
+
+
 def slices_of(world: brute_force.World) -> list[dict[str, Any]]:
     pool = {"name": "p", "generation": 1, "resourceSliceCount": 2 if world.counters else 1}
     base = {"driver": DRIVER, "pool": pool, "nodeName": "n"}
@@ -159,7 +198,7 @@ def devices_in(outcome: Allocated | Unsatisfiable) -> list[tuple[str, str]] | No
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(cases())
+@given(st.one_of(cases(), sharing_cases()))
 def test_the_first_solution_is_found_exactly_where_there_is_one(
     case: tuple[brute_force.World, list[dict[str, Any]]],
 ) -> None:
@@ -193,7 +232,7 @@ def test_looking_at_parts_of_the_requests_refuses_nothing_that_works(
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(cases())
+@given(st.one_of(cases(), sharing_cases()))
 def test_what_was_given_out_breaks_no_invariant(
     case: tuple[brute_force.World, list[dict[str, Any]]],
 ) -> None:

@@ -20,7 +20,7 @@ def device(number: int, **attributes: int) -> dict[str, Any]:
 
 
 def index_of(devices: list[dict[str, Any]], counters: dict[str, str] | None = None) -> DeviceIndex:
-    index = DeviceIndex()
+    index = DeviceIndex(new_share_id=lambda: "00000000-0000-4000-8000-000000000000")
     index.put_class({"metadata": {"name": "c"}, "spec": {}})
     pool = {"name": "p", "generation": 1, "resourceSliceCount": 2 if counters else 1}
     base = {"driver": DRIVER, "pool": pool, "nodeName": "n"}
@@ -78,6 +78,35 @@ def test_counters_that_carry_one_device_less_are_refused_at_once(size: int) -> N
         item["consumesCounters"] = [{"counterSet": "s", "counters": {"memory": {"value": "3"}}}]
     index = index_of(devices, {"memory": str(3 * wanted - 1)})
     outcome = index.prepare([claim(requests(wanted))]).on_node(NODE)
+    assert isinstance(outcome, Unsatisfiable)
+    assert outcome.steps < FEW
+
+
+def shared(number: int, **capacities: int) -> dict[str, Any]:
+    amounts = {name: {"value": str(value)} for name, value in capacities.items()}
+    return {**device(number, own=number), "allowMultipleAllocations": True, "capacity": amounts}
+
+
+def portions(*amounts: dict[str, int]) -> list[dict[str, Any]]:
+    asked = [{name: str(value) for name, value in amount.items()} for amount in amounts]
+    return [
+        {"name": f"r{i}", "exactly": {**exactly(1), "capacity": {"requests": each}}}
+        for i, each in enumerate(asked)
+    ]
+
+
+@pytest.mark.parametrize("size", [4, 8, 16, 31])
+def test_portions_of_which_a_shared_device_holds_one_are_too_many_by_one(size: int) -> None:
+    index = index_of([shared(number, memory=80) for number in range(size)])
+    outcome = index.prepare([claim(portions(*[{"memory": 41}] * (size + 1)))]).on_node(NODE)
+    assert isinstance(outcome, Unsatisfiable)
+    assert outcome.steps < FEW
+
+
+def test_portions_of_several_capacities_are_refused_by_the_scarcest() -> None:
+    index = index_of([shared(number, memory=80, cores=8) for number in range(8)])
+    wanted = portions(*({"memory": 30 + number % 3 * 10, "cores": 3 + number % 2} for number in range(17)))
+    outcome = index.prepare([claim(wanted)]).on_node(NODE)
     assert isinstance(outcome, Unsatisfiable)
     assert outcome.steps < FEW
 
