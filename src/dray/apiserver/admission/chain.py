@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dray.apiserver.access import Admission, AdmissionRequest
+from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pods import PodDefaults
@@ -44,6 +45,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
             "clusterroles": (escalation,),
             "rolebindings": (escalation,),
             "clusterrolebindings": (escalation,),
+            "certificatesigningrequests": (CertificateRequests(rbac),),
             "*": extra,
         }
     )

@@ -4,7 +4,10 @@ from dray.apiserver.registry.admission_policy import (
     VALIDATING_ADMISSION_POLICY,
     VALIDATING_ADMISSION_POLICY_BINDING,
 )
+from dray.apiserver.registry.autoscaler import HORIZONTAL_POD_AUTOSCALER
+from dray.apiserver.registry.certificate_request import CERTIFICATE_SIGNING_REQUEST
 from dray.apiserver.registry.config_map import CONFIG_MAP, SECRET
+from dray.apiserver.registry.csi import CSI_DRIVER, CSI_NODE, CSI_STORAGE_CAPACITY
 from dray.apiserver.registry.daemon_set import DAEMON_SET
 from dray.apiserver.registry.deployment import DEPLOYMENT
 from dray.apiserver.registry.device_class import DEVICE_CLASS
@@ -12,10 +15,12 @@ from dray.apiserver.registry.device_taint_rule import DEVICE_TAINT_RULE
 from dray.apiserver.registry.disruption_budget import POD_DISRUPTION_BUDGET
 from dray.apiserver.registry.endpoints import ENDPOINT_SLICE, ENDPOINTS_KIND
 from dray.apiserver.registry.event import EVENT, EVENT_V1
+from dray.apiserver.registry.ingress import INGRESS, INGRESS_CLASS
 from dray.apiserver.registry.job import CRON_JOB, JOB
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.registry.lease import LEASE
 from dray.apiserver.registry.namespace import NAMESPACE
+from dray.apiserver.registry.network_policy import NETWORK_POLICY
 from dray.apiserver.registry.node import NODE
 from dray.apiserver.registry.pod import POD
 from dray.apiserver.registry.pod_template import POD_TEMPLATE
@@ -28,26 +33,35 @@ from dray.apiserver.registry.resource_claim_template import RESOURCE_CLAIM_TEMPL
 from dray.apiserver.registry.resource_pool_status_request import RESOURCE_POOL_STATUS_REQUEST
 from dray.apiserver.registry.resource_slice import RESOURCE_SLICE
 from dray.apiserver.registry.reviews import REVIEWS
+from dray.apiserver.registry.runtime_class import RUNTIME_CLASS
 from dray.apiserver.registry.service import SERVICE
 from dray.apiserver.registry.service_account import SERVICE_ACCOUNT
+from dray.apiserver.registry.service_address import IP_ADDRESS, SERVICE_CIDR
 from dray.apiserver.registry.stateful_set import CONTROLLER_REVISION, STATEFUL_SET
 from dray.apiserver.registry.storage import (
-    CSI_NODE,
     PERSISTENT_VOLUME,
     PERSISTENT_VOLUME_CLAIM,
     STORAGE_CLASS,
+    VOLUME_ATTRIBUTES_CLASS,
 )
+from dray.apiserver.registry.volume_attachment import VOLUME_ATTACHMENT
 
 _CORE = (
     CONFIG_MAP, ENDPOINTS_KIND, EVENT, LIMIT_RANGE, NAMESPACE, NODE, PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, POD,
     POD_TEMPLATE, REPLICATION_CONTROLLER, RESOURCE_QUOTA, SECRET, SERVICE_ACCOUNT, SERVICE,
 )  # fmt: skip
-_WORKLOADS = (CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, CRON_JOB, JOB)
+_WORKLOADS = (
+    CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, HORIZONTAL_POD_AUTOSCALER, CRON_JOB, JOB,
+)  # fmt: skip
 _POLICIES = (
     CLUSTER_ROLE_BINDING, CLUSTER_ROLE, ROLE_BINDING, ROLE, PRIORITY_CLASS, POD_DISRUPTION_BUDGET,
     VALIDATING_ADMISSION_POLICY, VALIDATING_ADMISSION_POLICY_BINDING,
 )  # fmt: skip
-_CLUSTER = (LEASE, EVENT_V1, ENDPOINT_SLICE, CSI_NODE, STORAGE_CLASS)
+_CLUSTER = (
+    LEASE, EVENT_V1, ENDPOINT_SLICE, CERTIFICATE_SIGNING_REQUEST, RUNTIME_CLASS, INGRESS_CLASS, INGRESS, IP_ADDRESS,
+    NETWORK_POLICY, SERVICE_CIDR, CSI_DRIVER, CSI_NODE, CSI_STORAGE_CAPACITY, STORAGE_CLASS, VOLUME_ATTACHMENT,
+    VOLUME_ATTRIBUTES_CLASS,
+)  # fmt: skip
 _DEVICES = (
     DEVICE_CLASS, DEVICE_TAINT_RULE, RESOURCE_CLAIM, RESOURCE_CLAIM_TEMPLATE, RESOURCE_POOL_STATUS_REQUEST,
     RESOURCE_SLICE,

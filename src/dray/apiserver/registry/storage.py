@@ -1,16 +1,19 @@
-"""PersistentVolume, PersistentVolumeClaim, StorageClass, CSINode: kept and shown, but nothing here binds volumes."""
+"""PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeAttributesClass: kept and shown; nothing here binds."""
 
 import datetime as dt
 
-from dray.api.fields import FieldError, Path, required
+from dray.api.fields import FieldError, Path, forbidden, required
 from dray.api.meta import Object
-from dray.api.resources import CSI_NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, Resource
+from dray.api.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, Resource
 from dray.apiserver.registry.columns import AGE, NAME, Cell, at, find, wide
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.volume_defaults import default_volume_claim_spec
-from dray.apiserver.registry.writes import forget_empty, keep_spec, keep_status
+from dray.apiserver.registry.writes import keep_spec, keep_status, old_of
 
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False)
+VOLUME_ATTRIBUTES_CLASSES = Resource(
+    "storage.k8s.io", "v1", "volumeattributesclasses", "VolumeAttributesClass", False
+)
 UNSET = "<unset>"
 
 _SHORT_MODES = {
@@ -183,24 +186,25 @@ STORAGE_CLASS = Kind(
 )
 
 
-def _prepare_csi_node(context: WriteContext, obj: Object) -> None:
-    forget_empty(obj.get("spec"), "drivers")
+def _validate_attributes_class(context: WriteContext, obj: Object) -> list[FieldError]:
+    return [required(Path(field)) for field in ("driverName", "parameters") if not obj.get(field)]
 
 
-CSI_NODE = Kind(
-    CSI_NODES,
-    singular="csinode",
-    prepare_create=_prepare_csi_node,
-    prepare_update=_prepare_csi_node,
-    columns=(
-        NAME,
-        Column(
-            "Drivers",
-            lambda obj, now: len(find(obj, "spec", "drivers", default=())),
-            type="integer",
-            description="Storage drivers on the node.",
-        ),
-        AGE,
-    ),
-    unconditional_update=False,
+def _validate_attributes_class_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    old = old_of(context)
+    return [
+        forbidden(Path(field), f"updates to {field} are forbidden.")
+        for field in ("driverName", "parameters")
+        if obj.get(field) != old.get(field)
+    ]
+
+
+VOLUME_ATTRIBUTES_CLASS = Kind(
+    VOLUME_ATTRIBUTES_CLASSES,
+    singular="volumeattributesclass",
+    short_names=("vac",),
+    columns=(NAME, Column("DriverName", at("driverName"), description="Who changes the volumes."), AGE),
+    validate_create=_validate_attributes_class,
+    validate_update=_validate_attributes_class_update,
+    returns_deleted=True,
 )

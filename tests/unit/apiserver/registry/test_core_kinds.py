@@ -31,7 +31,7 @@ def cells(kind, obj):
 def test_catalog_names_every_resource_once():
     names = [kind.resource.qualified for kind in catalog()]
     assert len(names) == len(set(names))
-    assert {kind.resource.version for kind in catalog()} <= {"v1", "v1beta2", "v1alpha3"}
+    assert {kind.resource.version for kind in catalog()} <= {"v1", "v2", "v1beta2", "v1alpha3"}
     assert all(kind.resource.version in kind.versions for kind in catalog())
 
 
