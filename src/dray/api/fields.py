@@ -100,7 +100,13 @@ def show(value: Any) -> str:
         return quote(value)
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     # Go's encoder escapes what could end a script element.
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return (
+        text.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
 
 
 def quote(text: str) -> str:

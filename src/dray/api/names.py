@@ -27,6 +27,7 @@ _CONDITION_REASON = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
 
 _LABEL_RE = re.compile(_LABEL)
 _SUBDOMAIN_RE = re.compile(_SUBDOMAIN)
+_SUBDOMAIN_ANY_CASE_RE = re.compile(_SUBDOMAIN, re.IGNORECASE | re.ASCII)
 _LABEL_1035_RE = re.compile(_LABEL_1035)
 _QUALIFIED_RE = re.compile(_QUALIFIED)
 _LABEL_VALUE_RE = re.compile(_LABEL_VALUE)
@@ -67,6 +68,12 @@ _SUBDOMAIN_TEXT = _regex_text(
     "and end with an alphanumeric character",
     _SUBDOMAIN,
     "example.com",
+)
+_SUBDOMAIN_ANY_CASE_TEXT = _regex_text(
+    "an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', and must start and end with an "
+    "alphanumeric character",
+    _SUBDOMAIN,
+    "Example.com",
 )
 _LABEL_1035_TEXT = _regex_text(
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
@@ -139,6 +146,22 @@ def dns_subdomain(text: str) -> list[str]:
 def dns_subdomain_caseless(text: str) -> list[str]:
     """A subdomain that may be written with upper case letters."""
     return dns_subdomain(text.lower())
+
+
+def long_name(text: str) -> list[str]:
+    """A subdomain, in the words of declarative validation, which counts bytes."""
+    errors = [too_long(SUBDOMAIN_MAX, "bytes")] if byte_length(text) > SUBDOMAIN_MAX else []
+    if not _SUBDOMAIN_RE.fullmatch(text):
+        errors.append(_SUBDOMAIN_TEXT)
+    return errors
+
+
+def long_name_any_case(text: str) -> list[str]:
+    """The same, with upper case letters."""
+    errors = [too_long(SUBDOMAIN_MAX, "bytes")] if byte_length(text) > SUBDOMAIN_MAX else []
+    if not _SUBDOMAIN_ANY_CASE_RE.fullmatch(text):
+        errors.append(_SUBDOMAIN_ANY_CASE_TEXT)
+    return errors
 
 
 def dns_1035_label(text: str) -> list[str]:

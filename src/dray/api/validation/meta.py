@@ -27,12 +27,20 @@ _FIXED_FIELDS = (
 
 
 def validate_meta_create(
-    meta: Object, *, namespaced: bool, name_rule: NameRule = names.dns_subdomain, path: Path = METADATA
+    meta: Object,
+    *,
+    namespaced: bool,
+    name_rule: NameRule = names.dns_subdomain,
+    reads_generate_name: bool = True,
+    path: Path = METADATA,
 ) -> list[FieldError]:
-    """Findings on the metadata of an object about to be created, its namespace and name already filled in."""
+    """Findings on the metadata of an object about to be created, its namespace and name already filled in.
+
+    Newer kinds of Kubernetes look only at the name, not at the generateName it was made of (`reads_generate_name`).
+    """
     errors: list[FieldError] = []
     generate_name, name = meta.get("generateName") or "", meta.get("name") or ""
-    if generate_name:
+    if generate_name and reads_generate_name:
         at = path.child("generateName")
         errors += [invalid(at, generate_name, text) for text in names.prefix_of(generate_name, name_rule)]
     if not name:
@@ -49,16 +57,13 @@ def validate_meta_create(
 
 
 def validate_meta_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
-    """Findings on replacing the metadata `old` by `new`.
-
-    Each comes twice, since Kubernetes looks at metadata both for every kind and for the kind at hand, and its causes
-    list what either finds.
-    """
+    """Findings on replacing the metadata `old` by `new`, as the kind at hand looks at it."""
     finalizers = _validate_standard_finalizers(new.get("finalizers") or (), path.child("finalizers"))
-    return 2 * _validate_change(new, old, path) + finalizers
+    return validate_change(new, old, path) + finalizers
 
 
-def _validate_change(new: Object, old: Object, path: Path) -> list[FieldError]:
+def validate_change(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
+    """Findings on replacing metadata that hold for every kind."""
     errors: list[FieldError] = []
     if old.get("deletionTimestamp"):
         added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))

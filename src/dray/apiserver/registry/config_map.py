@@ -60,6 +60,7 @@ CONFIG_MAP = Kind(
     columns=(NAME, _DATA, AGE),
     validate_create=_validate_config_map,
     validate_update=_validate_config_map_update,
+    metadata_checks=("change", "whole"),
 )
 
 SECRET = Kind(
@@ -70,5 +71,6 @@ SECRET = Kind(
     to_hub=_take_string_data,
     validate_create=_validate_secret,
     validate_update=_validate_secret_update,
+    metadata_checks=("change", "whole"),
     field_labels={"type": lambda obj: obj.get("type") or ""},
 )

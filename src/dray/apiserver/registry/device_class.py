@@ -1,5 +1,6 @@
 """DeviceClass: named selectors and configuration that claims refer to."""
 
+from dray.api import names
 from dray.api.conversion.resource import same_from_hub, same_to_hub
 from dray.api.fields import FieldError
 from dray.api.meta import Object
@@ -49,5 +50,8 @@ DEVICE_CLASS = Kind(
     prepare_update=_prepare_update,
     validate_create=_validate_create,
     validate_update=_validate_update,
+    metadata_checks=("whole", "change"),
+    name_rule=names.long_name,
+    reads_generate_name=False,
     has_generation=True,
 )

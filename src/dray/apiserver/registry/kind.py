@@ -15,7 +15,7 @@ Everything else receives shared objects and must not.
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from dray.api.features import FeatureGates
 from dray.api.fields import FieldError
@@ -23,6 +23,10 @@ from dray.api.meta import Object
 from dray.api.resources import Resource
 
 GENERIC_UNKNOWN_FIELD = '"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+
+
+MetadataCheck: TypeAlias = Literal["whole", "change"]
+"""How a kind looks at metadata on update: as on create, or beside what is stored."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class StatusStrategy:
 
     prepare_update: Callable[[WriteContext, Object], None] = _nothing
     validate_update: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
+    metadata_checks: tuple[MetadataCheck, ...] = ("change",)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -142,6 +147,8 @@ class Kind:
     validate_create: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
     validate_update: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
     """Kind's own rules only; the verbs validate ObjectMeta for every kind (`api.validation.meta`)."""
+    metadata_checks: tuple[MetadataCheck, ...] = ("change",)
+    """How an update looks at metadata, beyond what it finds for every kind; each finding is told each time."""
     warnings: Callable[[WriteContext, Object], Sequence[str]] = lambda context, obj: ()
     status: StatusStrategy | None = None
     subresources: tuple[str, ...] = ()
@@ -175,6 +182,8 @@ class Kind:
     """What a selector on another field is told; `{field}` and `{version}` are filled in."""
     name_rule: Callable[[str], list[str]] | None = None
     """Texts for a bad metadata.name; None: a DNS subdomain."""
+    reads_generate_name: bool = True
+    """metadata.generateName is held to the rule of names too."""
     virtual: bool = False
     """Never stored: reviews such as TokenReview. `verbs/virtual.py` answers them."""
     stored_as: Resource | None = None

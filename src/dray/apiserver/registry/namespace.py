@@ -83,6 +83,7 @@ NAMESPACE = Kind(
     prepare_update=_prepare_update,
     validate_create=_validate,
     validate_update=_validate,
+    metadata_checks=("whole", "change"),
     status=StatusStrategy(keep_spec, _validate_status),
     subresources=("finalize",),
     updatable={"finalize": StatusStrategy(_keep_all_but_finalizers, _validate)},

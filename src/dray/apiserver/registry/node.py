@@ -96,6 +96,7 @@ NODE = Kind(
     prepare_update=keep_status,
     validate_create=_validate_create,
     validate_update=_validate_update,
+    metadata_checks=("whole", "change"),
     status=StatusStrategy(keep_spec, _validate_update),
     field_labels={"spec.unschedulable": lambda obj: str(bool(find(obj, "spec", "unschedulable"))).lower()},
     unknown_field_text=FIELD_LABEL_TEXT,

@@ -111,6 +111,7 @@ POD = Kind(
     prepare_update=_prepare_update,
     validate_create=_validate_create,
     validate_update=_validate_update,
+    metadata_checks=("change", "whole"),
     status=StatusStrategy(_prepare_status, _validate_status),
     updatable={"ephemeralcontainers": StatusStrategy(_prepare_ephemeral, _validate_ephemeral)},
     subresources=(

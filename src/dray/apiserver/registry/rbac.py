@@ -14,7 +14,7 @@ from dray.api.validation.core.rbac import (
     validate_role,
 )
 from dray.apiserver.registry.columns import AGE, CREATED_AT, NAME, Cell, find, wide
-from dray.apiserver.registry.kind import Column, Kind, WriteContext
+from dray.apiserver.registry.kind import Column, Kind, MetadataCheck, WriteContext
 from dray.apiserver.registry.writes import forget_empty, old_of
 
 
@@ -27,6 +27,9 @@ def _default_binding(obj: Object, version: str) -> None:
             subject["apiGroup"] = GROUP
 
 
+_CHECKS: tuple[MetadataCheck, ...] = ("whole", "whole", "change")
+
+
 def _prepare_role(context: WriteContext, obj: Object) -> None:
     forget_empty(obj, "rules")
 
@@ -35,8 +38,17 @@ def _validate_role(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_role(obj)
 
 
+def _validate_role_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    """Kubernetes checks the whole object twice here, and tells what is wrong twice."""
+    return 2 * validate_role(obj)
+
+
 def _validate_cluster_role(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_cluster_role(obj)
+
+
+def _validate_cluster_role_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    return 2 * validate_cluster_role(obj)
 
 
 def _validate_role_binding(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -88,7 +100,8 @@ ROLE = Kind(
     prepare_create=_prepare_role,
     prepare_update=_prepare_role,
     validate_create=_validate_role,
-    validate_update=_validate_role,
+    validate_update=_validate_role_update,
+    metadata_checks=_CHECKS,
     create_on_update=True,
     name_rule=path_segment,
 )
@@ -99,7 +112,8 @@ CLUSTER_ROLE = Kind(
     prepare_create=_prepare_role,
     prepare_update=_prepare_role,
     validate_create=_validate_cluster_role,
-    validate_update=_validate_cluster_role,
+    validate_update=_validate_cluster_role_update,
+    metadata_checks=_CHECKS,
     create_on_update=True,
     name_rule=path_segment,
 )
@@ -110,6 +124,7 @@ ROLE_BINDING = Kind(
     default=_default_binding,
     validate_create=_validate_role_binding,
     validate_update=_validate_role_binding_update,
+    metadata_checks=_CHECKS,
     create_on_update=True,
     name_rule=path_segment,
 )
@@ -120,6 +135,7 @@ CLUSTER_ROLE_BINDING = Kind(
     default=_default_binding,
     validate_create=_validate_cluster_binding,
     validate_update=_validate_cluster_binding_update,
+    metadata_checks=_CHECKS,
     create_on_update=True,
     name_rule=path_segment,
 )

@@ -44,6 +44,7 @@ REPLICA_SET = Kind(
     prepare_create=clear_status,
     prepare_update=keep_status,
     validate_create=checks(validate_replica_set),
+    metadata_checks=("whole", "change"),
     validate_update=checks_update(
         lambda new, old: validate_replica_set(new) + validate_selector_unchanged(new, old)
     ),

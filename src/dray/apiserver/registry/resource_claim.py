@@ -142,5 +142,6 @@ RESOURCE_CLAIM = Kind(
     prepare_update=_prepare_update,
     validate_create=_validate_create,
     validate_update=_validate_update,
+    metadata_checks=("whole", "change"),
     status=StatusStrategy(_prepare_status, _validate_status),
 )

@@ -58,4 +58,5 @@ RESOURCE_CLAIM_TEMPLATE = Kind(
     prepare_update=_prepare_update,
     validate_create=_validate_create,
     validate_update=_validate_update,
+    metadata_checks=("whole", "change"),
 )

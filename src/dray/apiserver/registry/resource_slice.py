@@ -8,7 +8,7 @@ from dray.api.fields import FieldError
 from dray.api.meta import Object, format_time
 from dray.api.resources import RESOURCE_SLICES
 from dray.api.validation.lists import items_of
-from dray.api.validation.resource.slice import SliceRules, validate_slice_spec, validate_slice_update
+from dray.api.validation.resource.slice import SliceRules, validate_slice_spec
 from dray.apiserver.registry.columns import AGE, NAME, at, find
 from dray.apiserver.registry.dra import DEPRECATED, VERSIONS
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
@@ -67,7 +67,7 @@ def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
     spec, old = obj.get("spec") or {}, old_of(context).get("spec") or {}
-    return validate_slice_spec(spec, old, _rules(context)) + validate_slice_update(spec, old)
+    return validate_slice_spec(spec, old, _rules(context))
 
 
 def _warnings(context: WriteContext, obj: Object) -> Sequence[str]:

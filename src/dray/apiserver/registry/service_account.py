@@ -9,6 +9,7 @@ SERVICE_ACCOUNT = Kind(
     singular="serviceaccount",
     short_names=("sa",),
     columns=(NAME, AGE),
+    metadata_checks=("change", "whole"),
     subresources=("token",),
     returns_deleted=True,
 )

@@ -77,6 +77,7 @@ STATEFUL_SET = Kind(
     prepare_create=clear_status,
     prepare_update=keep_status,
     validate_create=checks(validate_stateful_set),
+    metadata_checks=("whole", "change"),
     validate_update=checks_update(
         lambda new, old: validate_stateful_set(new) + validate_selector_unchanged(new, old)
     ),

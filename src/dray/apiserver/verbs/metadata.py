@@ -2,13 +2,15 @@
 
 import secrets
 import uuid
+from collections.abc import Sequence
 from typing import Final
 
 from dray.api import errors, names
 from dray.api.fields import FieldError
 from dray.api.meta import Object, format_time
-from dray.api.validation.meta import validate_meta_create, validate_meta_update
+from dray.api.validation.meta import validate_change, validate_meta_create, validate_meta_update
 from dray.apiserver.call import Call
+from dray.apiserver.registry.kind import MetadataCheck
 
 ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 """No vowels and no look-alikes: made-up names spell nothing."""
@@ -95,8 +97,15 @@ def create_errors(call: Call, meta: Object) -> list[FieldError]:
         meta,
         namespaced=call.kind.resource.namespaced,
         name_rule=call.kind.name_rule or names.dns_subdomain,
+        reads_generate_name=call.kind.reads_generate_name,
     )
 
 
-def update_errors(meta: Object, before: Object) -> list[FieldError]:
-    return validate_meta_update(meta, before)
+def update_errors(
+    call: Call, meta: Object, before: Object, checks: Sequence[MetadataCheck]
+) -> list[FieldError]:
+    """Kubernetes looks at metadata once for every kind and then as the kind at hand does, and lists what each finds."""
+    errors = validate_change(meta, before)
+    for check in checks:
+        errors += create_errors(call, meta) if check == "whole" else validate_meta_update(meta, before)
+    return errors

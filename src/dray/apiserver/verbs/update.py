@@ -158,7 +158,9 @@ def _apply_strategy(call: Call, strategy: StatusStrategy | None, obj: Object, ol
     validate = kind.validate_update if strategy is None else strategy.validate_update
     prepare(call, obj)
     metadata.count_generation(call, obj, old)
-    raise_invalid(call, obj, metadata.update_errors(obj["metadata"], old["metadata"]) + validate(call, obj))
+    checks = kind.metadata_checks if strategy is None else strategy.metadata_checks
+    errors = metadata.update_errors(call, obj["metadata"], old["metadata"], checks)
+    raise_invalid(call, obj, errors + validate(call, obj))
     if strategy is None:
         call.warnings += kind.warnings(call, obj)
 

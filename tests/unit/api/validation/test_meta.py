@@ -98,9 +98,3 @@ def test_deleted_object_takes_no_new_finalizers():
         "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, "
         'found new finalizers []string{"c/d", "z/z"}'
     }
-
-
-def test_findings_of_an_update_come_twice_as_kubernetes_lists_its_causes():
-    found = validate_meta_update({**STORED, "labels": {"a": "-"}}, STORED, METADATA)
-    assert len(found) == 2
-    assert found[0] == found[1]

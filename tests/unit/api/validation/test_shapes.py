@@ -193,4 +193,4 @@ def test_every_part_of_a_pool_name_is_judged():
 
 def test_key_too_long_to_be_right_is_cut_in_the_middle():
     assert shown_key("a" * 96) == "a" * 96
-    assert shown_key("a" * 50 + "b" * 50) == "a" * 46 + "..." + "b" * 46
+    assert shown_key("a" * 50 + "b" * 50) == "a" * 47 + "..." + "b" * 46

@@ -101,7 +101,9 @@ def _validate_reservations(claim: Object, status: Object, before: Object) -> lis
     if status.get("allocation") is None:
         return [forbidden(at, "may not be specified when `allocated` is not set")]
     earlier = items_of(before.get("reservedFor"))
-    if claim["metadata"].get("deletionTimestamp") and any(new not in earlier for new in consumers):
+    if claim["metadata"].get("deletionTimestamp") and any(
+        not any(same(new, known) for known in earlier) for new in consumers
+    ):
         text = "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"
         return [forbidden(at, text)]
     return []

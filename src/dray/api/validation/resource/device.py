@@ -50,7 +50,7 @@ def uses_small_slice_feature(device: Object) -> bool:
     if device.get("taints") or device.get("consumesCounters"):
         return True
     attributes = (device.get("attributes") or {}).values()
-    return any((value or {}).get(kind) for value in attributes for kind in LIST_TYPES)
+    return any((value or {}).get(kind) is not None for value in attributes for kind in LIST_TYPES)
 
 
 def validate_device(device: Object, old: Object | None, path: Path, rules: DeviceRules) -> list[FieldError]:

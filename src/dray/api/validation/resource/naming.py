@@ -73,10 +73,12 @@ def _validate_id(identifier: str, path: Path) -> list[FieldError]:
 
 def shown_key(key: str, limit: int = _SHOWN_KEY_MAX) -> str:
     """A map key as it stands in a path: cut in the middle where it is too long to be a right one."""
-    if len(key) <= limit:
+    text = key.encode("utf-8", "surrogatepass")
+    if len(text) <= limit:
         return key
-    half = (limit - 3) // 2
-    return f"{key[:half]}...{key[-half:]}"
+    kept = limit - 3
+    head, tail = text[: (kept + 1) // 2], text[-(kept // 2) :]
+    return f"{head.decode(errors='replace')}...{tail.decode(errors='replace')}"
 
 
 def validate_uid(uid: str, path: Path) -> list[FieldError]:

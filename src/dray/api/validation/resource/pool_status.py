@@ -59,21 +59,21 @@ def _validate_pool(pool: Object, path: Path) -> list[FieldError]:
         if (count := pool.get(field)) is not None:
             errors += _validate_bounds(count, path.child(field), low=0)
     if (node := pool.get("nodeName")) is not None:
-        errors += check_name(node, path.child("nodeName"), names.dns_subdomain)
+        errors += check_name(node, path.child("nodeName"), names.long_name)
     if names.byte_length(pool.get("validationError") or "") > VALIDATION_ERROR_MAX:
         errors.append(too_long(path.child("validationError"), VALIDATION_ERROR_MAX))
     return errors
 
 
 def _validate_driver(driver: str, path: Path) -> list[FieldError]:
-    return check_name(driver, path, names.dns_subdomain_caseless) if driver else [required(path)]
+    return check_name(driver, path, names.long_name_any_case) if driver else [required(path)]
 
 
 def _validate_pool_name(pool: str, path: Path) -> list[FieldError]:
     """The declarative rule, which numbers the parts between slashes."""
-    errors = [too_long(path, POOL_MAX, "characters")] if len(pool) > POOL_MAX else []
+    errors = [too_long(path, POOL_MAX)] if names.byte_length(pool) > POOL_MAX else []
     for index, part in enumerate(pool.split("/")):
-        texts = names.dns_subdomain(part) if part else ["must not be empty"]
+        texts = names.long_name(part) if part else ["must not be empty"]
         errors += [invalid(path, pool, f"segment {index}: {text}") for text in texts]
     return errors
 

@@ -33,6 +33,8 @@ class SliceRules:
 def validate_slice_spec(spec: Object, old: Object | None, rules: SliceRules) -> list[FieldError]:
     """`old` is the stored spec on update."""
     errors = _validate_driver_and_pool(spec)
+    if old is not None:
+        errors += _validate_identity(spec, old)
     errors += _validate_nodes(spec, rules)
     if spec.get("devices") is not None and spec.get("sharedCounters") is not None:
         errors.append(invalid(SPEC, "", "only one of `sharedCounters` or `devices` is allowed"))
@@ -47,7 +49,7 @@ def validate_slice_spec(spec: Object, old: Object | None, rules: SliceRules) -> 
     return errors
 
 
-def validate_slice_update(new: Object, old: Object) -> list[FieldError]:
+def _validate_identity(new: Object, old: Object) -> list[FieldError]:
     """The identity of a slice: what it is of, and where. Other ways of naming nodes may change."""
     new_pool, old_pool = new.get("pool") or {}, old.get("pool") or {}
     at = SPEC.child("pool", "name")

@@ -1,7 +1,7 @@
 """DeviceTaintRule: which devices, and the taint they get."""
 
 from dray.api import names
-from dray.api.fields import FieldError, Path
+from dray.api.fields import FieldError, Path, too_many
 from dray.api.meta import Object
 from dray.api.validation.conditions import validate_conditions
 from dray.api.validation.resource.naming import check_name, validate_driver, validate_pool
@@ -27,4 +27,9 @@ def validate_taint_rule_spec(spec: Object, old: Object | None) -> list[FieldErro
 
 
 def validate_taint_rule_status(status: Object) -> list[FieldError]:
-    return validate_conditions(status.get("conditions"), Path("status.conditions"), most=CONDITIONS_MAX)
+    """What is wrong with a condition is told before that there are too many."""
+    conditions, at = status.get("conditions") or [], Path("status.conditions")
+    errors = validate_conditions(conditions, at)
+    if len(conditions) > CONDITIONS_MAX:
+        errors.append(too_many(at, len(conditions), CONDITIONS_MAX))
+    return errors

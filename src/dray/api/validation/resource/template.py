@@ -1,5 +1,7 @@
 """ResourceClaimTemplate: the claim it makes, and the little metadata that claim may be given."""
 
+from typing import Any
+
 from dray.api.fields import FieldError, Path, forbidden, invalid
 from dray.api.meta import Object
 from dray.api.validation.meta import IMMUTABLE, validate_annotations, validate_labels
@@ -25,9 +27,14 @@ def validate_template_spec(spec: Object, rules: ClaimRules) -> list[FieldError]:
     errors += [
         forbidden(at.child(_SHOWN_FIELDS.get(field, field)), "cannot be set")
         for field in _OTHER_FIELDS
-        if meta.get(field)
+        if _is_set(field, meta.get(field))
     ]
     return errors + validate_claim_spec(spec.get("spec") or {}, SPEC.child("spec"), rules)
+
+
+def _is_set(field: str, value: Any) -> bool:
+    """Whether the field differs from Go's zero value, as an empty list does."""
+    return value is not None and value != "" and (field, value) != ("generation", 0)
 
 
 def validate_template_update(new: Object, old: Object, rules: ClaimRules) -> list[FieldError]:
