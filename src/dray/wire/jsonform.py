@@ -1,18 +1,21 @@
 """Where the JSON form of a Kubernetes message differs from its protobuf fields.
 
 Decides three things the field table alone cannot say: which messages are written as one JSON value (times,
-quantities, ...), which member messages are flattened into their parent (Go's embedded structs), and which zero
-values mean "not set". The protobuf form of Kubernetes always carries fields that are not Go pointers, even when they
-are empty; the JSON form leaves them out, and defaulting and validation rely on that.
+quantities, ...), which member messages are flattened into their parent (Go's embedded structs), and, from the kinds'
+schemas, which zero values mean "not set". The protobuf form of Kubernetes always carries fields that are not Go
+pointers, even when they are empty; the JSON form leaves them out, and defaulting and validation rely on that.
 
 The flattened and renamed members were found by comparing every message with the published OpenAPI of Kubernetes 1.37.
 """
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
+
+from dray.api.schema.registry import PACKAGES, types_of
 
 META: Final = "k8s.io.apimachinery.pkg.apis.meta.v1."
 _EXTENSIONS: Final = "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions."
@@ -63,64 +66,45 @@ RENAMED: Final[Mapping[tuple[str, str], str]] = {
 }
 """(message, protobuf member) -> JSON key, where the two differ by more than the usual rule."""
 
-_MEANINGFUL_EMPTY: Final = frozenset(
-    {
-        # Go pointers to strings: "" is a value of its own ("no class", "the core group", an empty attribute).
-        ("PersistentVolumeClaimSpec", "storageClassName"),
-        ("PersistentVolumeClaimSpec", "volumeAttributesClassName"),
-        ("DeviceAttribute", "string"),
-        ("DeviceAttribute", "version"),
-        # Plain strings that JSON always writes.
-        ("Taint", "value"),
-    }
-)
-
-_ZERO_IS_UNSET: Final = frozenset(
-    {
-        "generation", "observedGeneration", "hostPort", "nodePort", "healthCheckNodePort", "minReadySeconds",
-        "initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold",
-        "retryAfterSeconds", "signal", "count", "partition",
-        "readyReplicas", "availableReplicas", "updatedReplicas", "unavailableReplicas", "fullyLabeledReplicas",
-        "currentReplicas", "active", "succeeded", "failed", "updatedNumberScheduled", "numberAvailable",
-        "numberUnavailable", "remainingItemCount",
-    }
-)  # fmt: skip
-"""Optional integers that are plain in Go: a zero there is what an absent JSON key means."""
-
-_POINTER_INTEGERS: Final = frozenset(
-    {
-        ("JobStatus", "ready"),
-        ("RollingUpdateStatefulSetStrategy", "partition"),
-        ("ServerStorageVersion", "generation"),
-        ("WebhookClientConfig", "timeoutSeconds"),
-        ("ValidatingWebhook", "timeoutSeconds"),
-        ("MutatingWebhook", "timeoutSeconds"),
-        ("ClientIPConfig", "timeoutSeconds"),
-        ("ResourcePool", "generation"),
-    }
-)
-
-_FALSE_IS_UNSET: Final = frozenset(
-    {
-        "hostNetwork", "hostPID", "hostIPC", "stdin", "stdinOnce", "tty", "readOnly", "publishNotReadyAddresses",
-        "unschedulable", "globalDefault", "paused", "denied", "reinvocationNeeded", "orphan", "watch",
-        "allowWatchBookmarks", "incomplete",
-    }
-)  # fmt: skip
-"""Optional booleans that are plain in Go."""
+_WITHOUT_OWN_TYPE: Final[Mapping[str, str]] = {
+    "EphemeralContainerCommon": "EphemeralContainer",
+    "Rule": "RuleWithOperations",
+}
+"""Messages whose members JSON knows only in the type that they are written into."""
 
 
 def is_unset(message: str, member: str, value: Any) -> bool:
-    """Whether a scalar of value zero is one that the JSON form leaves out. `message` is without its package."""
-    if value == "":
-        return (message, member) not in _MEANINGFUL_EMPTY
-    if value is False:
-        return member in _FALSE_IS_UNSET
-    if value == 0:
-        if (message, member) == ("DeploymentStatus", "replicas"):
-            return True
-        return member in _ZERO_IS_UNSET and (message, member) not in _POINTER_INTEGERS
-    return False
+    """Whether an empty `value` is one that the JSON form leaves out. `message` is the full name.
+
+    Behind a Go pointer a zero is a value of its own ("no class", "the core group"); a plain one is what an absent key
+    means, unless JSON always writes the key; structs are written even when empty. Of types that nothing here serves, only empty texts are left out.
+    """
+    if isinstance(value, dict | list):
+        return False
+    kept = _kept_zeros(message)
+    return value == "" if kept is None else member not in kept
+
+
+@functools.cache
+def _kept_zeros(message: str) -> frozenset[str] | None:
+    flags = flags_of(message)
+    if flags is None:
+        return None
+    return frozenset(name for name, said in flags.items() if "p" in said or "k" in said)
+
+
+@functools.cache
+def flags_of(message: str) -> Mapping[str, str] | None:
+    """Of each field what its schema says, as the flags "r" (required), "p" (pointer), "k" (always written).
+
+    None for a type that has no schema.
+    """
+    path, _, name = message.rpartition(".")
+    package = "/".join(path.split(".")[-2:])
+    if package not in PACKAGES.values():
+        return None
+    definition = types_of(package).get(_WITHOUT_OWN_TYPE.get(name, name))
+    return None if definition is None else {row[0]: row[2] for row in definition["fields"]}
 
 
 _EPOCH: Final = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by definition of the message; printed with "Z"

@@ -68,7 +68,7 @@ def _table() -> Mapping[str, Mapping[str, tuple[str, str, str]]]:
 
 
 @functools.cache
-def _fields(message: str) -> dict[int, Field]:
+def fields_of(message: str) -> dict[int, Field]:
     short = message.rpartition(".")[2]
     fields = {}
     for number, (name, label, type_) in _table()[message].items():
@@ -138,8 +138,7 @@ class _Decoder:
     def _members(self, message: str, data: bytes, depth: int, *, raw_bytes: bool = False) -> dict[str, Any]:
         if depth > MAX_DEPTH:
             raise ProtobufError(f"the object nests deeper than {MAX_DEPTH} levels")
-        fields = _fields(message)
-        short = message.rpartition(".")[2]
+        fields = fields_of(message)
         members: dict[str, Any] = {}
         for number, wire_type, value in _records(data):
             field = fields.get(number)
@@ -151,7 +150,7 @@ class _Decoder:
                 members.setdefault(field.key, []).extend(self._elements(field, wire_type, value, depth))
             else:
                 one = self._value(field.type, wire_type, value, depth, raw_bytes)
-                _set_member(members, field, short, one)
+                _set_member(members, field, message, one)
         return members
 
     def _value(self, type_: str, wire_type: int, value: Any, depth: int, raw_bytes: bool = False) -> Any:
