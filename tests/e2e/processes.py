@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 DRAY = (sys.executable, "-m", "dray.cli.main")
+IMPATIENT = (sys.executable, str(pathlib.Path(__file__).with_name("impatient.py")))
 READY_LINE = "config use-context"
 """In the last line that `dray up` says when it is ready."""
 
@@ -16,12 +17,19 @@ READY_LINE = "config use-context"
 class ClusterProcess:
     """One run of `dray up`. Its files lie in `home`: the data directory, and the kubeconfig of a user."""
 
-    def __init__(self, home: pathlib.Path, *, name: str = "kind", arguments: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        home: pathlib.Path,
+        *,
+        name: str = "kind",
+        arguments: tuple[str, ...] = (),
+        program: tuple[str, ...] = DRAY,
+    ) -> None:
         self.data = home / "cluster"
         self.kubeconfig = home / "kubeconfig"
         self.context = f"dray-{name}"
         self.environment = environment(home) | {"KUBECONFIG": str(self.data / "kubeconfig")}
-        command = [*DRAY, "up", "--name", name, "--data-dir", str(self.data)]
+        command = [*program, "up", "--name", name, "--data-dir", str(self.data)]
         self.process = subprocess.Popen(
             [*command, "--kubeconfig", str(self.kubeconfig), *arguments],
             stdin=subprocess.DEVNULL,
@@ -61,9 +69,13 @@ class ClusterProcess:
 
 @contextlib.contextmanager
 def running(
-    home: pathlib.Path, *, name: str = "kind", arguments: tuple[str, ...] = ()
+    home: pathlib.Path,
+    *,
+    name: str = "kind",
+    arguments: tuple[str, ...] = (),
+    program: tuple[str, ...] = DRAY,
 ) -> Iterator[ClusterProcess]:
-    cluster = ClusterProcess(home, name=name, arguments=arguments)
+    cluster = ClusterProcess(home, name=name, arguments=arguments, program=program)
     try:
         yield cluster
     finally:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
-from processes import running
+from processes import DRAY, IMPATIENT, running
 from replay import Replay, has_kubectl
 from transcripts import Difference, Step, known_differences, steps, unexplained
 
@@ -22,14 +22,10 @@ REPLACED = {
 """Asks with another kubectl, which is not there; what comes after needs the one thing it changes."""
 WHERE_P9_WAS = "kubernetes.io/hostname: kind-worker"
 """Either node would do for pod p9; what follows is about the one that it was recorded on."""
-LAST_WRONG = "35e-cleanup"
-"""What comes after it takes the driver away for minutes, or deletes what the rest needs."""
 
 
 def _steps() -> list[Step]:
-    wrong = steps("negative")
-    end = [step.step for step in wrong].index(LAST_WRONG) + 1
-    return steps("seed", "v1") + [_replaced(step) for step in wrong[:end]]
+    return steps("seed", "v1") + [_replaced(step) for step in steps("negative")]
 
 
 def _replaced(step: Step) -> Step:
@@ -47,9 +43,10 @@ USED: set[Difference] = set()
 @pytest.fixture(scope="module")
 def replay(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     home = tmp_path_factory.mktemp(request.param)
-    with running(home) as cluster:
+    is_wrong = request.param == "negative"
+    with running(home, program=IMPATIENT if is_wrong else DRAY) as cluster:
         replay = Replay(cluster, home / "place", KNOWN)
-        if request.param == "negative":
+        if is_wrong:
             replay.install_driver()
         yield replay
 

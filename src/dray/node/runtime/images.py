@@ -51,6 +51,17 @@ def repository_of(image: str) -> str:
     return match["name"] if match else image
 
 
+def full_name(image: str) -> str:
+    """`ubuntu:24.04` -> `docker.io/library/ubuntu:24.04`: how runtimes report what a pod names in short."""
+    host, slash, _ = image.partition("/")
+    if not slash:
+        image = f"docker.io/library/{image}"
+    elif host != "localhost" and "." not in host and ":" not in host:
+        image = f"docker.io/{image}"
+    has_tag = ":" in image.rpartition("/")[2] or "@" in image
+    return image if has_tag else f"{image}:latest"
+
+
 def entrypoint_of(image: str) -> tuple[str, ...]:
     """The command of a container whose pod names none. Raises ImageFailure."""
     name = repository_of(image).rsplit("/", 1)[-1]

@@ -29,7 +29,7 @@ from dray.kits.clock import Clock
 from dray.node.runtime import records
 from dray.node.runtime.addresses import PodAddresses
 from dray.node.runtime.box import Box
-from dray.node.runtime.images import entrypoint_of
+from dray.node.runtime.images import entrypoint_of, full_name
 from dray.node.runtime.launch import Isolation, default_path, prepare_launch
 from dray.node.runtime.protocol import (
     Container,
@@ -193,7 +193,7 @@ class ProcessRuntime:
             pod=sandbox.pod,
             name=config.name,
             attempt=config.attempt,
-            image=config.image,
+            image=full_name(config.image),
             image_id=await self.resolve_image(config.image, config.command),
             state=ContainerState.CREATED,
             created=self._clock.now(),
