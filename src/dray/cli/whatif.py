@@ -1,116 +1,166 @@
-"""`dray whatif`: what would fit after a change, what would be evicted, what stays pending and why."""
+"""`dray whatif`: what would fit after changes, what would be evicted, what stays pending and why."""
+
+import dataclasses
 
 import click
 
-from dray.api.resources import PODS
-from dray.cli.insight.options import Source, questions
-from dray.cli.insight.output import heading, show_data, table, wrapped
-from dray.cli.why import NEEDED
-from dray.insight.snapshot import Snapshot
-from dray.insight.whatif import (
-    MAX_NODES_ADDED,
-    Forecast,
-    NotThere,
-    forecast,
-    min_nodes,
-    with_copies,
-    with_nodes_like,
-    without_device,
-    without_node,
+from dray.api.resources import (
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    JOBS,
+    NODES,
+    POD_TEMPLATES,
+    PODS,
+    REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
+    RESOURCE_CLAIM_TEMPLATES,
+    RESOURCE_CLAIMS,
+    RESOURCE_QUOTAS,
+    RESOURCE_SLICES,
+    STATEFUL_SETS,
+    Resource,
 )
+from dray.cli.insight.changes import Changes, asked_shapes, changed
+from dray.cli.insight.examples import examples
+from dray.cli.insight.forecast import forecast_lines, forecast_rows
+from dray.cli.insight.manifests import NotValid
+from dray.cli.insight.options import Source, questions
+from dray.cli.insight.output import show_data
+from dray.insight.whatif.devices import MAX_DEVICES_ADDED
+from dray.insight.whatif.forecast import forecast
+from dray.insight.whatif.nodes import MAX_NODES_ADDED
+from dray.insight.whatif.scenario import NotThere
+from dray.insight.whatif.workloads import SHORT
+
+STAYS_PENDING = 3
+NEEDED = (
+    NODES, PODS, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES,
+    RESOURCE_QUOTAS,
+)  # fmt: skip
+_WORKLOADS: dict[str, Resource] = {
+    "deployment": DEPLOYMENTS, "replicaset": REPLICA_SETS, "replicationcontroller": REPLICATION_CONTROLLERS,
+    "statefulset": STATEFUL_SETS, "job": JOBS, "daemonset": DAEMON_SETS, "podtemplate": POD_TEMPLATES,
+}  # fmt: skip
 
 
 @click.command(
-    epilog="Examples:  dray whatif --add-nodes 3 --like worker-1  |  dray whatif --drain worker-2  |  "
-    "dray whatif --scale pod/trainer --by 10 --like worker-1 --min-nodes  |  dray whatif --fail gpu.example.com/worker-1/gpu-0"
+    epilog=examples(
+        "dray whatif                                                   what is pending now, and why",
+        "dray whatif --drain worker-2                                  who finds another place?",
+        "dray whatif --scale deployment/trainer=20 --min-nodes         what would 20 of them need?",
+        "dray whatif --add-nodes 3 --like worker-1 --scale job/sweep=8",
+        "dray whatif --taint gpu.example.com/worker-1/gpu-0 hot:NoExecute",
+        "dray whatif --taint node/worker-1 repair=soon:NoSchedule --fail gpu.example.com/worker-2/gpu-3",
+        "dray whatif --set claim/big 'spec.devices.requests[gpu].exactly.count=2'",
+        "dray whatif --add-devices gpu.example.com/worker-1/gpu-0 4",
+        "dray whatif -f deployment.yaml -f template.yaml               would it fit, before I apply it?",
+        "dray whatif --min-nodes --like new-shape.yaml -o json         scale from zero: a Node and its slices",
+    )
 )
-@click.option("--add-nodes", type=click.IntRange(0, MAX_NODES_ADDED), default=0, help="So many more nodes.")
-@click.option("--like", default="", help="The node whose shape and devices added nodes have.")
-@click.option("--drain", multiple=True, help="Take this node away; its pods look for another place.")
-@click.option("--fail", multiple=True, help="Let this device fail: driver/pool/device.")
-@click.option("--scale", default="", help="More pods like pod/NAME, with claims like its own.")
 @click.option(
-    "--by", "copies", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many more."
+    "--file",
+    "-f",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="As if this manifest were applied: claims, templates, classes, slices, nodes, pods, workloads, taint rules.",
 )
 @click.option(
-    "--min-nodes", "minimum", is_flag=True, help="How many more nodes like --like let every pod fit."
+    "--set",
+    "sets",
+    multiple=True,
+    nargs=2,
+    metavar="KIND/NAME PATH=VALUE",
+    help="A field of a claim, template, class, pod, node or workload with another value.",
+)
+@click.option(
+    "--add-nodes", type=click.IntRange(0, MAX_NODES_ADDED), default=0, help="So many more nodes of --like."
+)
+@click.option(
+    "--like",
+    multiple=True,
+    metavar="NODE|FILE",
+    help="The shape of nodes to add: a node of the cluster, or a manifest with a Node and its ResourceSlices.",
+)
+@click.option("--remove-node", multiple=True, metavar="NODE", help="The node is gone, with its devices.")
+@click.option("--drain", multiple=True, metavar="NODE", help="The node is cordoned and its pods are evicted.")
+@click.option(
+    "--add-devices",
+    multiple=True,
+    nargs=2,
+    type=(str, click.IntRange(1, MAX_DEVICES_ADDED)),
+    metavar="DEVICE COUNT",
+    help="So many more devices like this one, beside it or --on another node.",
+)
+@click.option("--on", "on_node", default="", metavar="NODE", help="Where --add-devices adds them.")
+@click.option(
+    "--fail",
+    multiple=True,
+    metavar="DEVICE",
+    help="These devices fail. DEVICE is driver, driver/pool or driver/pool/device.",
+)
+@click.option(
+    "--taint",
+    "taints",
+    multiple=True,
+    nargs=2,
+    metavar="DEVICE|node/NAME KEY[=VALUE]:EFFECT",
+    help="These devices or this node are tainted, with NoSchedule or NoExecute.",
+)
+@click.option(
+    "--scale",
+    multiple=True,
+    metavar="KIND/NAME=COUNT",
+    help="A deployment, job, statefulset, replicaset, podtemplate or pod (and others like it) with so many pods.",
+)
+@click.option(
+    "--min-nodes",
+    "minimum",
+    is_flag=True,
+    help="For each workload that stays pending: would one more node help, and how many are enough? Of the shapes "
+    "--like, else of every shape there is.",
 )
 @questions
 def command(
-    source: Source, add_nodes: int, like: str, drain: tuple[str, ...], fail: tuple[str, ...], scale: str,
-    copies: int, minimum: bool,
+    source: Source, files: tuple[str, ...], sets: tuple[tuple[str, str], ...], add_nodes: int, like: tuple[str, ...],
+    remove_node: tuple[str, ...], drain: tuple[str, ...], add_devices: tuple[tuple[str, int], ...], on_node: str,
+    fail: tuple[str, ...], taints: tuple[tuple[str, str], ...], scale: tuple[str, ...], minimum: bool,
 ) -> None:  # fmt: skip
-    """Say which pods would get a place after a change, which would be evicted, and which stay pending and why.
+    """Say which pods would get a place after changes, which would be evicted, and which stay pending and why.
 
-    Without a change: the pods that are pending now. Nothing is changed in the cluster; needs the rights of dray why.
+    Changes combine, in the order in which they are listed below. Without any: the pods that are pending now. Nothing is
+    changed in the cluster.
+
+    Exit code 0: every pod that needs a place gets one; 3: some stay pending; 1: the question could not be answered.
+
+    Reads only: needs `list` on nodes, pods, resourcequotas and resource.k8s.io, and on the kind that is scaled.
     """
-    if (add_nodes or minimum) and not like:
-        raise click.UsageError("say with --like NODE what the added nodes look like")
+    if add_nodes and len(like) != 1:
+        raise click.UsageError("say with one --like NODE|FILE what the added nodes look like")
+    if on_node and not add_devices:
+        raise click.UsageError("--on says where --add-devices adds them; there is none")
     namespace = source.default_namespace()
-    snapshot = source.snapshot(NEEDED, namespace=namespace)
+    changes = Changes(
+        files, sets, add_nodes, like, remove_node, drain, add_devices, on_node, fail, taints, scale, minimum
+    )
+    snapshot = source.snapshot((*NEEDED, *_scaled(scale, sets)))
     try:
-        changed, evicted = _change(
-            snapshot, namespace, like if add_nodes else "", add_nodes, drain, fail, scale, copies
-        )
-        needed = min_nodes(changed, like) if minimum else None
-        answer = forecast(changed, evicted)
-    except NotThere as error:
+        scenario = changed(snapshot, changes, namespace)
+        answer = forecast(scenario, asked_shapes(scenario.snapshot, changes, namespace))
+    except (NotThere, NotValid) as error:
         raise click.ClickException(str(error)) from error
     if source.output != "text":
-        rows = [{"pod": pod, "node": node, "reason": ""} for pod, node in answer.placed]
-        rows += [{"pod": pod, "node": "", "reason": why} for pod, why in answer.pending]
-        data = {"placed": dict(answer.placed), "pending": dict(answer.pending), "evicted": answer.evicted}
-        show_data(source.output, {**data, "minNodes": needed} if minimum else data, rows)
-        return
-    _show(answer)
-    if minimum:
-        more = (
-            "no number of them lets all fit (see the pending ones)"
-            if needed is None
-            else f"{needed} more"
-            if needed
-            else "no more are needed"
-        )
-        click.echo(f"Nodes like {like} so that every pod fits: {more}.")
+        show_data(source.output, dataclasses.replace(answer), forecast_rows(answer))
+    else:
+        click.echo("\n".join(forecast_lines(answer, changes.names())))
+    if not answer.fits:
+        raise SystemExit(STAYS_PENDING)
 
 
-def _change(
-    snapshot: Snapshot, namespace: str, like: str, add_nodes: int, drain: tuple[str, ...], fail: tuple[str, ...],
-    scale: str, copies: int,
-) -> tuple[Snapshot, list[str]]:  # fmt: skip
-    evicted: list[str] = []
-    if like:
-        snapshot = with_nodes_like(snapshot, like, add_nodes)
-    for node in drain:
-        snapshot, pods = without_node(snapshot, node)
-        evicted += pods
-    for device in fail:
-        snapshot, pods = without_device(snapshot, device)
-        evicted += pods
-    if scale:
-        name = scale.removeprefix("pod/")
-        pod = snapshot.find(PODS, name, namespace)
-        if pod is None:
-            raise NotThere(f"there is no pod {name} in namespace {namespace}")
-        snapshot = with_copies(snapshot, pod, copies)
-    return snapshot, evicted
-
-
-def _show(answer: Forecast) -> None:
-    total = len(answer.placed) + len(answer.pending)
-    click.echo(heading(f"{len(answer.placed)} of {total} pods that need a place get one"))
-    if answer.evicted:
-        click.echo("\n".join(wrapped(f"evicted by the change: {', '.join(answer.evicted)}")))
-    click.echo("\n".join(table(("POD", "NODE"), answer.placed[:40], indent=2)))
-    if len(answer.placed) > 40:
-        click.echo(f"  … and {len(answer.placed) - 40} more")
-    reasons: dict[str, list[str]] = {}
-    for pod, why in answer.pending:
-        reasons.setdefault(why, []).append(pod)
-    for why, pods in reasons.items():
-        click.echo(
-            heading(
-                f"pending: {', '.join(pods[:3])}" + (f" and {len(pods) - 3} more" if len(pods) > 3 else "")
-            )
-        )
-        click.echo("\n".join(wrapped(why, indent=2)))
+def _scaled(scale: tuple[str, ...], sets: tuple[tuple[str, str], ...]) -> list[Resource]:
+    """The kinds of workloads that must be read."""
+    kinds = [text.partition("/")[0].lower() for text in (*scale, *(target for target, _ in sets))]
+    names = dict.fromkeys(SHORT.get(kind, kind) for kind in kinds)
+    return [_WORKLOADS[name] for name in names if name in _WORKLOADS]

@@ -12,9 +12,9 @@ from dray.api.placement import (
     matches_pod_node_rules,
     tolerates,
 )
-from dray.api.pod_requests import CPU, amount_of, parse_amounts, pod_requests
-from dray.api.pods import is_terminal
+from dray.api.pod_requests import CPU, pod_requests
 from dray.api.quantity import Quantity
+from dray.insight.node_room import NodeRoom
 from dray.insight.snapshot import Snapshot
 
 _UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -29,9 +29,9 @@ class NodeFit:
         pod: Object,
         allocated: Sequence[Object],
         by_devices: Mapping[str, str],
-        pods_by_node: Mapping[str, Sequence[Object]] | None = None,
+        rooms: NodeRoom | None = None,
     ) -> None:
-        self._pods_by_node = snapshot.pods_by_node if pods_by_node is None else pods_by_node
+        self._rooms = rooms or NodeRoom(snapshot.pods_by_node)
         self._pod = pod
         self._spec = pod["spec"]
         self._allocated = allocated
@@ -42,6 +42,11 @@ class NodeFit:
     def reasons(self, node: Object) -> list[str]:
         """All that is against the node; equal texts for nodes that are alike."""
         return [*self._placement(node), *self._room(node), *self._elsewhere(node)]
+
+    def allows(self, node: Object) -> bool:
+        """Whether nothing is against the node."""
+        checks = (self._placement, self._room, self._elsewhere)
+        return all(next(check(node), None) is None for check in checks)
 
     def _placement(self, node: Object) -> Iterator[str]:
         spec = node.get("spec") or {}
@@ -65,21 +70,17 @@ class NodeFit:
             yield "the pod's required node affinity does not match"
 
     def _room(self, node: Object) -> Iterator[str]:
-        allocatable = parse_amounts((node.get("status") or {}).get("allocatable"))
-        if not allocatable:
+        room = self._rooms.of(node)
+        offered = room.allocatable
+        if not offered:
             return
-        pods = [pod for pod in self._pods_by_node.get(name_of(node), ()) if not is_terminal(pod)]
-        if "pods" in allocatable and len(pods) >= allocatable["pods"]:
-            yield f"{len(pods)} pods run there, {allocatable['pods']} may"
-        used: dict[str, int] = {}
-        for pod in pods:
-            for name, amount in pod_requests(pod).items():
-                used[name] = used.get(name, 0) + amount
+        if "pods" in offered and room.pods >= offered["pods"]:
+            yield f"{room.pods} pods run there, {offered['pods']} may"
         for name, amount in self._requests.items():
-            free = allocatable.get(name, 0) - used.get(name, 0)
-            if amount > free and not (name in self._by_devices and not allocatable.get(name)):
-                offered = _shown(name, allocatable.get(name, 0))
-                yield f"{name}: the pod asks for {_shown(name, amount)}, {_shown(name, max(free, 0))} of {offered} free"
+            free = room.left(name)
+            if amount > free and not (name in self._by_devices and not offered.get(name)):
+                of_all = _shown(name, offered.get(name, 0))
+                yield f"{name}: the pod asks for {_shown(name, amount)}, {_shown(name, free)} of {of_all} free"
 
     def _elsewhere(self, node: Object) -> Iterator[str]:
         for claim in self._allocated:
@@ -128,22 +129,29 @@ def extended_classes(classes: Sequence[Object], pod: Object) -> dict[str, str]:
 
 
 def extended_claim(pod: Object, by_devices: Mapping[str, str]) -> Object | None:
-    """The claim that the scheduler would make for the extended resources of a pod, or None."""
+    """The claim that the scheduler would make for the extended resources of a pod, or None.
+
+    One request for each resource, of as many devices as the pod has at once: init containers are done before the
+    others begin, so what they use is used again.
+    """
+    total = pod_requests(pod)
     requests = []
-    containers = [*(pod["spec"].get("initContainers") or ()), *(pod["spec"].get("containers") or ())]
-    for i, container in enumerate(containers):
-        for j, (name, value) in enumerate(
-            sorted(((container.get("resources") or {}).get("requests") or {}).items())
-        ):
-            if name in by_devices and (count := amount_of(name, value)):
-                exactly = {
-                    "deviceClassName": by_devices[name],
-                    "allocationMode": "ExactCount",
-                    "count": count,
-                }
-                requests.append({"name": f"container-{i}-request-{j}", "exactly": exactly})
+    for name, position in _first_uses(pod).items():
+        if name in by_devices and (count := total.get(name, 0)):
+            exactly = {"deviceClassName": by_devices[name], "allocationMode": "ExactCount", "count": count}
+            requests.append({"name": position, "exactly": exactly})
     if not requests:
         return None
     namespace, name = key_of(pod)
     meta = {"name": f"{name} (extended resources)", "namespace": namespace}
     return {"kind": "ResourceClaim", "metadata": meta, "spec": {"devices": {"requests": requests}}}
+
+
+def _first_uses(pod: Object) -> dict[str, str]:
+    """Resource -> the name that the scheduler gives to its first request."""
+    uses: dict[str, str] = {}
+    containers = [*(pod["spec"].get("initContainers") or ()), *(pod["spec"].get("containers") or ())]
+    for i, container in enumerate(containers):
+        for j, name in enumerate(sorted((container.get("resources") or {}).get("requests") or {})):
+            uses.setdefault(name, f"container-{i}-request-{j}")
+    return uses

@@ -232,7 +232,7 @@ def test_one_more_node_is_found_to_help(ask: Any) -> None:
         "resourceclaims": [claim("a"), claim("b")],
     }
     assert "1 of 2 pods that need a place get one" in ask("whatif", **objects)
-    assert "every pod fits: 1 more" in ask("whatif", "--min-nodes", "--like", "n1", **objects)
+    assert "pod default/b 1 n1 1 of 1 fit 1" in ask("whatif", "--min-nodes", "--like", "n1", **objects)
 
 
 def test_a_snapshot_carries_no_environment(ask: Any) -> None:

@@ -1,0 +1,139 @@
+"""The answer of `dray whatif` as people and spreadsheets read it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from dray.cli.insight.output import heading, table, wrapped
+from dray.insight.whatif.forecast import Forecast
+from dray.insight.whatif.sizing import Need
+
+SHOWN = 20
+
+
+def forecast_lines(answer: Forecast, changes: Sequence[str]) -> Iterator[str]:
+    if changes:
+        yield from wrapped(f"If {'; '.join(changes)}:")
+    yield heading(_verdict(answer))
+    yield from _workloads(answer)
+    yield from _evicted(answer)
+    yield from _pending(answer)
+    yield from _needs(answer.needs)
+    yield from _places(answer)
+    for note in answer.notes:
+        yield from wrapped(f"note: {note}", hang=6)
+
+
+def _verdict(answer: Forecast) -> str:
+    placed, total = len(answer.placed), len(answer.placed) + len(answer.pending)
+    if not total:
+        return "Every pod has a place."
+    if answer.fits:
+        return (
+            f"All {total} pods that need a place get one."
+            if total > 1
+            else "The one pod that needs a place gets one."
+        )
+    return f"{placed} of {total} pods that need a place get one, {total - placed} stay pending."
+
+
+def _workloads(answer: Forecast) -> Iterator[str]:
+    rows = [(w.workload, w.pods, w.running, w.placed, w.pending) for w in answer.workloads]
+    if not rows or (len(answer.workloads) == len(answer.pending) + len(answer.placed) == 1):
+        return
+    yield ""
+    yield from table(
+        ("WORKLOAD", "PODS", "RUN ALREADY", "GET A PLACE", "STAY PENDING"), rows[:SHOWN], indent=2
+    )
+    yield from _more(len(rows))
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > SHOWN:
+        yield f"  … and {count - SHOWN} more (-o json has all)"
+
+
+def _evicted(answer: Forecast) -> Iterator[str]:
+    if not answer.evicted:
+        return
+    yield ""
+    yield heading(f"evicted: {len(answer.evicted)} pods" if len(answer.evicted) > 1 else "evicted: 1 pod")
+    places = {place.pod: place.node for place in answer.placed}
+    pending = {waiting.pod for waiting in answer.pending}
+    rows = []
+    for each in answer.evicted[:SHOWN]:
+        fate = (
+            f"to {places[each.pod]}"
+            if each.pod in places
+            else "stays pending"
+            if each.pod in pending
+            else "is gone"
+        )
+        if not each.comes_back:
+            fate += ", if you make it again"
+        after = f" after {each.after_seconds}s" if each.after_seconds else ""
+        rows.append((each.pod, each.node, fate, each.reason + after))
+    yield from table(("POD", "FROM", "THEN", "BECAUSE"), rows, indent=2)
+    yield from _more(len(answer.evicted))
+
+
+def _pending(answer: Forecast) -> Iterator[str]:
+    reasons: dict[str, list[str]] = {}
+    for waiting in answer.pending:
+        reasons.setdefault(waiting.reason, []).append(waiting.pod)
+    for reason, pods in reasons.items():
+        more = f" and {len(pods) - 3} more" if len(pods) > 3 else ""
+        yield ""
+        yield heading(f"pending: {', '.join(pods[:3])}{more}")
+        yield from wrapped(reason, indent=2)
+
+
+def _needs(needs: Sequence[Need]) -> Iterator[str]:
+    if not needs:
+        return
+    yield ""
+    yield heading("more nodes")
+    rows = [
+        (
+            need.workload, need.pending, need.like, f"{need.one_more} of {need.pending} fit" if need.one_more else "does not help",
+            "no number" if need.nodes is None else need.nodes,
+        )
+        for need in needs
+    ]  # fmt: skip
+    yield from table(
+        ("WORKLOAD", "PENDING", "NODES LIKE", "ONE MORE", "ENOUGH FOR ALL"), rows[:SHOWN], indent=2
+    )
+    yield from _more(len(rows))
+    for reason, likes in _grouped((need.reason, need.like) for need in needs if need.reason):
+        yield from wrapped(f"like {', '.join(likes[:3])}: {reason}", indent=2, hang=4)
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    groups: dict[str, dict[str, None]] = {}
+    for reason, like in pairs:
+        groups.setdefault(reason, {})[like] = None
+    return [(reason, list(likes)) for reason, likes in groups.items()]
+
+
+def _places(answer: Forecast) -> Iterator[str]:
+    if not answer.placed:
+        return
+    yield ""
+    yield from table(("POD", "NODE"), [(p.pod, p.node) for p in answer.placed[:SHOWN]], indent=2)
+    yield from _more(len(answer.placed))
+
+
+def forecast_rows(answer: Forecast) -> list[dict[str, Any]]:
+    """One for each pod that needs a place."""
+    evicted = {each.pod: each for each in answer.evicted}
+
+    def row(pod: str, node: str, reason: str) -> dict[str, Any]:
+        was = evicted.get(pod)
+        return {
+            "pod": pod, "node": node, "pending": reason,
+            "evicted_from": was.node if was else "", "evicted_by": was.reason if was else "",
+        }  # fmt: skip
+
+    rows = [row(place.pod, place.node, "") for place in answer.placed]
+    rows += [row(waiting.pod, "", waiting.reason) for waiting in answer.pending]
+    known = {each["pod"] for each in rows}
+    return rows + [row(pod, "", "") for pod in evicted if pod not in known]

@@ -1,0 +1,100 @@
+"""Objects from manifests, as the API server would have them: of the newest version, complete, valid."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+
+from dray.api.features import FeatureGates
+from dray.api.meta import Object, name_of
+from dray.api.resources import DEVICE_CLASSES, NAMESPACES, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS, Resource
+from dray.api.schema import decode, schema_for
+from dray.api.schema.inspection import DecodeError
+from dray.api.validation.resource.claim import ADMIN_ACCESS_LABEL
+from dray.apiserver.registry.catalog import catalog
+from dray.apiserver.registry.kind import Kind, User
+from dray.cli.kubectl.manifests import read_manifests
+from dray.cli.kubectl.session import Failure
+
+_VALIDATED = (RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES)
+"""Kinds whose rules need nothing but the object."""
+
+
+class NotValid(Exception):
+    """A manifest cannot be read, or the API server would refuse it. The text is for people."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Write:
+    """What the rules of a kind may ask about a write that nobody makes."""
+
+    features: FeatureGates
+    now: dt.datetime
+    user: User = dataclasses.field(default_factory=lambda: User("what-if"))
+    verb: str = "create"
+    old: Object | None = None
+
+    def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
+        # Whether a namespace allows admin access is not what is asked here.
+        return {"metadata": {"labels": {ADMIN_ACCESS_LABEL: "true"}}} if resource == NAMESPACES else None
+
+    def authorize(
+        self, *, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "", name: str = ""
+    ) -> tuple[bool, str]:  # fmt: skip
+        return True, ""
+
+
+def read_objects(files: Sequence[str], namespace: str, now: dt.datetime) -> list[Object]:
+    """In the order of the files. Raises NotValid."""
+    try:
+        objects = read_manifests(files)
+    except Failure as failure:
+        raise NotValid(str(failure).removeprefix("error: ")) from failure
+    except OSError as failure:
+        raise NotValid(str(failure)) from failure
+    return [complete(obj, namespace, now) for obj in objects]
+
+
+def complete(obj: Object, namespace: str, now: dt.datetime) -> Object:
+    """The object in the version that is stored, with defaults and a namespace. Raises NotValid."""
+    group, _, version = str(obj.get("apiVersion", "")).rpartition("/")
+    named = f"{obj.get('kind')} {(obj.get('metadata') or {}).get('name', '')}"
+    kind = next(
+        (k for k in catalog() if k.resource.kind == obj.get("kind") and k.resource.group == group), None
+    )
+    if kind is None:
+        return {**obj, "metadata": {"name": "", **(obj.get("metadata") or {})}}
+    if version not in kind.versions:
+        raise NotValid(
+            f"{named}: there is no version {version} of it; write one of: {', '.join(kind.versions)}"
+        )
+    hub = _decoded(obj, kind, version, named)
+    if kind.resource.namespaced:
+        hub["metadata"] = {**hub["metadata"], "namespace": hub["metadata"].get("namespace") or namespace}
+    if kind.resource in _VALIDATED:
+        _validate(hub, kind, now, named)
+    return hub
+
+
+def _decoded(obj: Object, kind: Kind, version: str, named: str) -> Object:
+    schema = schema_for(kind.resource.at(version).api_version, kind.resource.kind)
+    if schema is None:
+        return obj
+    try:
+        decoded = decode(obj, schema)
+    except DecodeError as error:
+        raise NotValid(f"{named}: {error}") from error
+    if decoded.strict_errors:
+        raise NotValid(f"{named}: {', '.join(decoded.strict_errors)}")
+    made = {**decoded.object, "apiVersion": obj["apiVersion"], "kind": obj["kind"]}
+    made["metadata"] = made.get("metadata") or {}
+    kind.default(made, version)
+    hub = kind.to_hub(made, version)
+    return {**hub, "apiVersion": kind.resource.api_version, "kind": kind.resource.kind}
+
+
+def _validate(obj: Object, kind: Kind, now: dt.datetime, named: str) -> None:
+    errors = kind.validate_create(_Write(FeatureGates(), now), obj)
+    if not name_of(obj):
+        raise NotValid(f"{named}: metadata.name: Required value")
+    if errors:
+        raise NotValid(f"{named}: " + "; ".join(map(str, errors)))

@@ -1,0 +1,283 @@
+"""Putting pods on nodes, one after the other, by the rules that `why` explains: taints, labels, room, devices, quotas.
+
+A pod goes to the first node that fits, so an answer is "these fit together", not where the scheduler would put each.
+Placing only takes: a node that has refused a pod refuses every later pod that asks for the same. That is what lets
+thousands of pods be put on thousands of nodes in seconds.
+"""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import orjson
+
+from dray.allocation import Allocated, InvalidInput
+from dray.api.meta import Object, ObjectKey, is_deleting, key_of, name_of, replace_at
+from dray.api.pods import is_terminal
+from dray.insight.claim_state import gates_of, read_claims
+from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
+from dray.insight.node_room import NodeRoom
+from dray.insight.quotas import QuotaLine, add_asked, device_quotas
+from dray.insight.snapshot import Snapshot
+from dray.insight.whatif.nodes import Growth
+from dray.insight.whatif.refusal import refusal_text
+from dray.insight.world import World
+
+_SPEC_FIELDS = ("nodeSelector", "affinity", "tolerations", "overhead", "resources")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Placed:
+    pod: Object
+    node: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pending:
+    pod: Object
+    reason: str
+
+
+@dataclasses.dataclass(slots=True)
+class _Ask:
+    """What a pod wants, as far as placing goes."""
+
+    pod: Object
+    free: list[Object]
+    """Claims that need devices."""
+    held: list[Object]
+    """Claims that have devices; they decide where the pod can go."""
+    by_devices: Mapping[str, str]
+    key: bytes
+    """Equal for pods that ask for the same."""
+
+    def claims_on(self, node_offers: Mapping[str, int]) -> list[Object]:
+        """The claims to allocate on a node: extended resources that the node counts itself come from it."""
+        if not self.by_devices:
+            return self.free
+        delegated = {name: cls for name, cls in self.by_devices.items() if not node_offers.get(name)}
+        special = extended_claim(self.pod, delegated)
+        return [*self.free, special] if special else self.free
+
+
+class _Search:
+    """The nodes that may still take a pod of one kind of ask, in order."""
+
+    def __init__(self, nodes: Iterator[Object]) -> None:
+        self._nodes = nodes
+        self.current = next(nodes, None)
+        self.beyond = 0
+        """Of the nodes that were added, those that refused."""
+        self.reason = ""
+
+    def advance(self) -> None:
+        self.current = next(self._nodes, None)
+
+
+class Placing:
+    """A cluster that fills up. Not safe for several threads."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.world = World(snapshot)
+        self._rooms = NodeRoom(snapshot.pods_by_node)
+        self._nodes = self.world.index.order(snapshot.nodes)
+        self._more: list[Object] = []
+        """Nodes that were added."""
+        self._claims: dict[ObjectKey, Object] = {}
+        """Claims that got devices here."""
+        self._searches: dict[bytes, _Search] = {}
+        self._quotas = device_quotas(snapshot)
+        self._asked: dict[tuple[str, str], int] = {}
+        """What pods without a place that were made anew ask for, not counted against quotas before they are made."""
+        self._undo: list[Callable[[], object]] | None = None
+        self._own_resources = _node_resources(snapshot)
+        for claim in snapshot.claims if self._quotas else ():
+            if _is_new(claim):
+                add_asked(self._asked, claim)
+
+    def place(self, pod: Object) -> Placed | Pending:
+        """Put the pod on the first node that fits, with its devices."""
+        read = read_claims(self.snapshot, pod)
+        blockers = [gate] if (gate := gates_of(pod)) else list(read.blockers)
+        if blockers:
+            return Pending(pod, blockers[0].cause)
+        claims = [self._claims.get(key_of(claim), claim) for claim in (*read.pending, *read.allocated)]
+        new = [claim for claim in claims if _is_new(claim)]
+        if exceeded := self._exceeded(new):
+            return Pending(pod, exceeded)
+        ask = self._ask(pod, claims)
+        search = self._searches.get(ask.key)
+        if search is None:
+            search = self._searches[ask.key] = _Search(self._candidates(ask))
+        node = self._find(ask, search)
+        if node is None:
+            search.reason = search.reason or refusal_text(
+                self.snapshot, self.world, self._rooms, pod, ask.free, ask.held, ask.by_devices,
+                [*self.snapshot.nodes, *self._more],
+            )  # fmt: skip
+            return Pending(pod, search.reason)
+        self._count_quota(new)
+        return Placed(pod, node)
+
+    def _ask(self, pod: Object, claims: Sequence[Object]) -> _Ask:
+        free = [claim for claim in claims if not (claim.get("status") or {}).get("allocation")]
+        held = [claim for claim in claims if (claim.get("status") or {}).get("allocation")]
+        by_devices = extended_classes(self.snapshot.classes, pod)
+        spec = pod["spec"]
+        shown = {name: spec[name] for name in _SPEC_FIELDS if name in spec}
+        sizes = [
+            [container.get("resources"), container.get("restartPolicy")]
+            for field in ("containers", "initContainers")
+            for container in spec.get(field) or ()
+        ]
+        wants = [claim["spec"] for claim in free]
+        key = orjson.dumps([shown, sizes, wants, [list(key_of(claim)) for claim in held]])
+        return _Ask(pod, free, held, by_devices, key)
+
+    def _candidates(self, ask: _Ask) -> Iterator[Object]:
+        """Every node that may take the pod, without those that have no devices for it."""
+        if not ask.free and not ask.by_devices:
+            return iter(self._nodes.nodes)
+        if self._own_resources.intersection(ask.by_devices):
+            return iter(self._nodes.nodes)
+        try:
+            return self.world.index.prepare(ask.claims_on({})).candidate_nodes(self._nodes)
+        except InvalidInput:
+            return iter(self._nodes.nodes)
+
+    def _find(self, ask: _Ask, search: _Search) -> str | None:
+        fit = NodeFit(self.snapshot, ask.pod, ask.held, ask.by_devices, self._rooms)
+        while search.current is not None:
+            if self._put(ask, fit, search.current):
+                return name_of(search.current)
+            search.advance()
+        while search.beyond < len(self._more):
+            if self._put(ask, fit, self._more[search.beyond]):
+                return name_of(self._more[search.beyond])
+            search.beyond += 1
+        return None
+
+    def _put(self, ask: _Ask, fit: NodeFit, node: Object) -> bool:
+        if not fit.allows(node):
+            return False
+        room = self._rooms.of(node)
+        claims = ask.claims_on(room.allocatable)
+        if claims:
+            outcome = self.world.ask(claims, node)
+            if not isinstance(outcome, Allocated):
+                return False
+            for claim, allocation in zip(claims, outcome.results, strict=True):
+                self._give(claim, allocation)
+        room.put(ask.pod)
+        self._can_undo(lambda: room.take(ask.pod))
+        return True
+
+    def _give(self, claim: Object, allocation: Object) -> None:
+        key = key_of(claim)
+        given = replace_at(claim, ("status", "allocation"), allocation)
+        before = self._claims.get(key)
+        self._claims[key] = given
+        self.world.index.put_claim(given)
+
+        def take_back() -> None:
+            self.world.index.put_claim(claim)
+            if before is None:
+                del self._claims[key]
+            else:
+                self._claims[key] = before
+
+        self._can_undo(take_back)
+
+    # --- quotas ---
+
+    def _exceeded(self, new: Sequence[Object]) -> str:
+        """The quota that forbids to make the claims of a pod, or ""."""
+        if not self._quotas or not new:
+            return ""
+        more: dict[tuple[str, str], int] = {}
+        for claim in new:
+            add_asked(more, claim)
+        for line in self._quotas:
+            wanted = more.get((line.namespace, line.class_name), 0)
+            used = line.used - self._asked.get((line.namespace, line.class_name), 0)
+            if wanted and used + wanted > line.hard:
+                return _quota_text(line, used, wanted)
+        return ""
+
+    def _count_quota(self, new: Sequence[Object]) -> None:
+        for claim in new if self._quotas else ():
+            add_asked(self._asked, claim, -1)
+            self._can_undo(functools.partial(add_asked, self._asked, claim))
+
+    # --- growing ---
+
+    def add_node(self, growth: Growth) -> None:
+        """One more node with its daemon pods and what they hold; it is tried after all others."""
+        node = growth.node
+        self._more.append(node)
+        self._can_undo(self._more.pop)
+        index = self.world.index
+        for obj in growth.slices:
+            index.put_slice(obj)
+            self._can_undo(functools.partial(index.remove_slice, name_of(obj)))
+        room = self._rooms.of(node)
+        for made in growth.pods:
+            room.put(made.pod)
+            self._can_undo(functools.partial(room.take, made.pod))
+            outcome = self.world.ask(made.claims, node) if made.claims else None
+            if isinstance(outcome, Allocated):
+                for claim, allocation in zip(made.claims, outcome.results, strict=True):
+                    self._give(claim, allocation)
+
+    @contextlib.contextmanager
+    def trial(self) -> Iterator[None]:
+        """Take back, at the end, whatever is placed and added meanwhile."""
+        before, searches = self._undo, self._searches
+        self._undo = []
+        # Who has been refused everywhere is refused everywhere still; only added nodes can help.
+        self._searches = {key: _Search(iter(())) for key, known in searches.items() if known.current is None}
+        try:
+            yield
+        finally:
+            for step in reversed(self._undo):
+                step()
+            self._undo, self._searches = before, searches
+
+    def _can_undo(self, step: Callable[[], object]) -> None:
+        if self._undo is not None:
+            self._undo.append(step)
+
+
+def _node_resources(snapshot: Snapshot) -> set[str]:
+    """The resources that some node counts itself."""
+    return {
+        name
+        for node in snapshot.nodes
+        for name, amount in ((node.get("status") or {}).get("allocatable") or {}).items()
+        if str(amount) != "0"
+    }
+
+
+def _is_new(claim: Object) -> bool:
+    """Whether the claim exists in no cluster yet."""
+    return not claim["metadata"].get("resourceVersion") and str(claim["metadata"].get("uid", "")).startswith(
+        "new "
+    )
+
+
+def _quota_text(line: QuotaLine, used: int, wanted: int) -> str:
+    return (
+        f"quota {line.quota} of namespace {line.namespace} allows {line.hard} {line.subject}, "
+        f"{used} are asked for already and this needs {wanted}"
+    )
+
+
+def needs_place(pod: Object) -> bool:
+    return not pod["spec"].get("nodeName") and not is_terminal(pod) and not is_deleting(pod)
+
+
+def in_turn(pods: Sequence[Object]) -> list[Object]:
+    """Those that need a place, the more important first, else in the given order."""
+    return sorted(filter(needs_place, pods), key=lambda pod: -int(pod["spec"].get("priority") or 0))

@@ -1,0 +1,81 @@
+"""Why no node takes a pod, in one sentence: the words of `why`."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from dray.api.meta import Object, name_of
+from dray.insight.claim_state import no_devices_at_all
+from dray.insight.evidence import NodeEvidence
+from dray.insight.node_fit import NodeFit, extended_claim
+from dray.insight.node_room import NodeRoom
+from dray.insight.snapshot import Snapshot
+from dray.insight.whatif.pods import template_names
+from dray.insight.why import Trial, group_cause
+from dray.insight.world import World
+
+MAX_LOOKED_AT = 300
+"""Nodes whose devices are examined one by one; of more, these many spread over all."""
+
+
+def refusal_text(
+    snapshot: Snapshot,
+    world: World,
+    rooms: NodeRoom,
+    pod: Object,
+    free: Sequence[Object],
+    held: Sequence[Object],
+    by_devices: Mapping[str, str],
+    nodes: Sequence[Object],
+) -> str:
+    """Of a pod that was tried on `nodes` in vain, `free` being the claims without devices and `held` the others."""
+    if not nodes:
+        return "there are no nodes"
+    special = extended_claim(pod, by_devices)
+    claims = [*free, *((special,) if special else ())]
+    fit = NodeFit(snapshot, pod, held, by_devices, rooms)
+    against: dict[str, list[Object]] = {}
+    places: list[Object] = []
+    for node in nodes:
+        reasons = fit.reasons(node)
+        if reasons:
+            against.setdefault("; ".join(reasons), []).append(node)
+        else:
+            places.append(node)
+    out = _out_text(against)
+    if not places or not claims:
+        return out
+    if nothing := no_devices_at_all(snapshot, ()):
+        return nothing
+    trial = Trial(world, claims)
+    step = -(-len(places) // MAX_LOOKED_AT)
+    looked_at = places[::step]
+    trial.look(looked_at)
+    if not trial.groups:
+        return out or "no node fits"
+    text = group_cause(_told_by_template(trial.groups[0], pod))
+    if step > 1:
+        text += f" (looked at {len(looked_at)} of {len(places)} nodes, this one is the nearest to a fit)"
+    return f"{text}; besides, {out}" if out else text
+
+
+def _out_text(against: Mapping[str, Sequence[Object]]) -> str:
+    """The nodes that are no place whatever their devices, the most common reason first."""
+    groups = sorted(against.items(), key=lambda item: -len(item[1]))
+    parts = [f"{_nodes(nodes)}: {reason}" for reason, nodes in groups[:2]]
+    if len(groups) > 2:
+        parts.append(f"{sum(len(nodes) for _, nodes in groups[2:])} more for other reasons")
+    return "; ".join(parts)
+
+
+def _nodes(nodes: Sequence[Object]) -> str:
+    names = list(map(name_of, nodes))
+    if len(names) <= 2:
+        return " and ".join(names)
+    return f"{len(names)} nodes ({names[0]}, …)"
+
+
+def _told_by_template(group: NodeEvidence, pod: Object) -> NodeEvidence:
+    """Claims that were made from a template go by its name, so that pods alike have reasons alike."""
+    names = {str(key): f"of template {name}" for key, name in template_names(pod).items()}
+    requests = tuple(dataclasses.replace(r, claim=names.get(r.claim, r.claim)) for r in group.requests)
+    return dataclasses.replace(group, requests=requests)
