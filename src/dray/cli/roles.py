@@ -13,6 +13,7 @@ from dray.cli.logs import set_up_logging
 from dray.client.protocol import Client
 from dray.cluster.layout import ClusterError
 from dray.kits.metrics import Registry
+from dray.kits.serving import serve
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def feature_gates(text: str) -> FeatureGates:
 
 def run_role(flags: RoleFlags, user_agent: str, make: Callable[[Client, Registry], Role]) -> None:
     """Connect, serve health, run the role until it fails or a signal comes."""
-    asyncio.run(_run(flags, user_agent, make))
+    serve(_run(flags, user_agent, make))
 
 
 async def _run(flags: RoleFlags, user_agent: str, make: Callable[[Client, Registry], Role]) -> None:

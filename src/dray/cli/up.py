@@ -17,6 +17,7 @@ from dray.cluster.layout import (
     cannot_write,
     default_root,
 )
+from dray.kits.serving import serve
 
 DETACH_TIMEOUT_SECONDS = 30.0
 
@@ -79,7 +80,7 @@ def command(
     from dray.client.config import default_kubeconfig_path
 
     set_up_logging(logging_format, verbosity)
-    asyncio.run(_run(layout, spec, kubeconfig or default_kubeconfig_path(), switch))
+    serve(_run(layout, spec, kubeconfig or default_kubeconfig_path(), switch))
 
 
 def _spec(layout: Layout, name: str, nodes: int | None, port: int | None) -> ClusterSpec:
