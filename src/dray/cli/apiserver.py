@@ -9,6 +9,7 @@ import click
 from dray.cli.logs import set_up_logging
 from dray.cli.roles import feature_gates as parsed_gates
 from dray.cli.roles import logging_options, run_until_signal
+from dray.kits.serving import serve
 
 if TYPE_CHECKING:
     from dray.cluster.api_server import ApiServerSettings
@@ -85,7 +86,7 @@ def command(
         runtime_config=runtime_config,
         audit_log=audit_log_path,
     )
-    asyncio.run(_serve(data_dir, settings))
+    serve(_serve(data_dir, settings))
 
 
 async def _serve(data_dir: pathlib.Path, settings: "ApiServerSettings") -> None:
