@@ -1,11 +1,13 @@
 """`dray doctor`: what is wrong with DRA in a cluster, each finding with its evidence and a command."""
 
+from collections.abc import Iterator
+
 import click
 
 from dray.cli.insight.options import Source, questions
 from dray.cli.insight.output import heading, show_data, wrapped
 from dray.cli.snapshot_insight import ALL
-from dray.insight.doctor import examine
+from dray.insight.doctor import Finding, examine
 
 
 @click.command(
@@ -25,9 +27,16 @@ def command(source: Source) -> None:
     elif not findings:
         click.echo("Nothing is wrong that can be seen from the API.")
     for finding in findings if source.output == "text" else ():
-        click.echo(heading(f"{finding.severity}: {finding.subject}"))
-        click.echo(
-            "\n".join([*wrapped(finding.text, indent=2), *wrapped(finding.command, indent=2, mark="-> ")])
-        )
+        click.echo("\n".join(_lines(finding)))
     if any(finding.severity == "error" for finding in findings):
         raise SystemExit(1)
+
+
+def _lines(finding: Finding) -> Iterator[str]:
+    yield heading(f"{finding.severity}: {finding.subject}")
+    yield from wrapped(finding.text, indent=2)
+    yield from wrapped(finding.evidence, indent=2, mark="seen: ")
+    if finding.advice:
+        yield from wrapped(finding.advice, indent=2, mark="-> ")
+    if finding.command:
+        yield f"  $ {finding.command}"

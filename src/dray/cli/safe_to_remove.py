@@ -5,7 +5,7 @@ import click
 from dray.api.resources import PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
 from dray.cli.insight.options import Source, questions
 from dray.cli.insight.output import heading, show_data, wrapped
-from dray.insight.doctor import removal_of_driver, removal_of_node
+from dray.insight.removal import removal_of_driver, removal_of_node
 
 
 @click.command(

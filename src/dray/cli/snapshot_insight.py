@@ -9,6 +9,7 @@ from dray.api.resources import (
     DEVICE_CLASSES,
     DEVICE_TAINT_RULES,
     EVENTS,
+    NAMESPACES,
     NODES,
     PODS,
     RESOURCE_CLAIM_TEMPLATES,
@@ -17,10 +18,11 @@ from dray.api.resources import (
     RESOURCE_SLICES,
 )
 from dray.cli.insight.options import Source, questions
+from dray.insight.volumes import STORAGE
 
 ALL = (
     NODES, PODS, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES,
-    EVENTS, RESOURCE_QUOTAS, DAEMON_SETS,
+    EVENTS, RESOURCE_QUOTAS, DAEMON_SETS, NAMESPACES, *STORAGE,
 )  # fmt: skip
 
 

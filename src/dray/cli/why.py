@@ -5,10 +5,12 @@ from typing import Any
 
 import click
 
+from dray.api.meta import ObjectKey
 from dray.api.resources import (
     DEVICE_CLASSES,
     DEVICE_TAINT_RULES,
     EVENTS,
+    NAMESPACES,
     NODES,
     PODS,
     RESOURCE_CLAIM_TEMPLATES,
@@ -17,15 +19,18 @@ from dray.api.resources import (
     RESOURCE_SLICES,
 )
 from dray.cli.insight.options import Source, questions
-from dray.cli.insight.output import age, heading, show_data, table, wrapped
+from dray.cli.insight.output import age, heading, sentence, show_data, wrapped
+from dray.insight.absent import why_no_claim, why_no_pod
+from dray.insight.answer import Answer, Help
 from dray.insight.evidence import NodeEvidence, RequestEvidence
 from dray.insight.snapshot import Snapshot
-from dray.insight.why import Answer, Help, why_claim, why_pod
+from dray.insight.volumes import STORAGE
+from dray.insight.why import why_claim, why_pod
 from dray.insight.wording import charge_text
 
 NEEDED = (
     NODES, PODS, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES,
-    EVENTS, RESOURCE_QUOTAS,
+    EVENTS, RESOURCE_QUOTAS, NAMESPACES, *STORAGE,
 )  # fmt: skip
 _KINDS = {
     "pod": PODS, "pods": PODS, "po": PODS,
@@ -52,9 +57,14 @@ def command(source: Source, what: tuple[str, ...]) -> None:
     namespace = source.default_namespace()
     snapshot = source.snapshot(NEEDED, namespace=namespace)
     obj = snapshot.find(resource, name, namespace)
+    key = ObjectKey(namespace, name)
     if obj is None:
-        raise click.ClickException(_not_found(snapshot, resource.plural, name, namespace))
-    answer = why_pod(snapshot, obj) if resource is PODS else why_claim(snapshot, obj)
+        absent = why_no_pod(snapshot, key) if resource is PODS else why_no_claim(snapshot, key)
+        if absent is None:
+            raise click.ClickException(_not_found(snapshot, resource.plural, name, namespace))
+        answer = absent
+    else:
+        answer = why_pod(snapshot, obj) if resource is PODS else why_claim(snapshot, obj)
     if source.output == "text":
         click.echo("\n".join(lines_of(answer, snapshot)))
     else:
@@ -76,13 +86,19 @@ def _not_found(snapshot: Snapshot, plural: str, name: str, namespace: str) -> st
     if elsewhere:
         other = elsewhere[0]["metadata"].get("namespace")
         return f"{plural} {name!r} is not in namespace {namespace} but in {other}: add -n {other}"
-    return f"{plural} {name!r} not found in namespace {namespace}"
+    alike = [
+        o["metadata"]["name"]
+        for o in snapshot.objects.get(plural, ())
+        if o["metadata"]["name"].startswith(name) and o["metadata"].get("namespace") == namespace
+    ]
+    hint = f"; there is {', '.join(alike[:3])}" if alike else ""
+    return f"{plural} {name!r} not found in namespace {namespace}{hint}"
 
 
 def lines_of(answer: Answer, snapshot: Snapshot) -> Iterator[str]:
     """The answer for people."""
     yield heading(f"{answer.subject} is {answer.state}")
-    yield from wrapped(_sentence(answer.cause))
+    yield from wrapped(sentence(answer.cause))
     yield from _blockers(answer)
     yield from _exclusions(answer)
     for group in answer.devices[:_GROUPS_SHOWN]:
@@ -99,10 +115,6 @@ def lines_of(answer: Answer, snapshot: Snapshot) -> Iterator[str]:
             yield heading(title)
             for fact in facts:
                 yield from wrapped(fact, indent=2, mark="- ")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _blockers(answer: Answer) -> Iterator[str]:
@@ -123,11 +135,23 @@ def _exclusions(answer: Answer) -> Iterator[str]:
         return
     yield ""
     yield heading("Nodes ruled out whatever devices they have")
-    rows = []
-    for exclusion in answer.exclusions:
-        fit = {None: "-", 0: "no"}.get(exclusion.devices_fit, f"on {exclusion.devices_fit}")
-        rows.append((len(exclusion.nodes), exclusion.reason, fit, names(exclusion.nodes)))
-    yield from table(("NODES", "REASON", "DEVICES FIT", "WHICH"), rows, indent=2)
+    for exclusion in answer.exclusions[:_GROUPS_SHOWN]:
+        fit = {None: "", 0: "; devices would not fit there either"}.get(
+            exclusion.devices_fit,
+            f"; devices would fit on {_of(exclusion.devices_fit or 0, len(exclusion.nodes))}",
+        )
+        yield from wrapped(f"{names(exclusion.nodes)}: {exclusion.reason}{fit}", indent=2, mark="- ")
+        if exclusion.advice and exclusion.opens:
+            yield from wrapped(exclusion.advice, indent=4, mark="-> ")
+    if len(answer.exclusions) > _GROUPS_SHOWN:
+        rest = sum(len(each.nodes) for each in answer.exclusions[_GROUPS_SHOWN:])
+        yield f"  … and {rest} more nodes for other reasons (all: -o json)"
+
+
+def _of(part: int, whole: int) -> str:
+    if part == whole:
+        return "it" if whole == 1 else "them all"
+    return f"{part} of them"
 
 
 def _group(group: NodeEvidence, snapshot: Snapshot) -> Iterator[str]:

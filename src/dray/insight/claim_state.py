@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dray.api.meta import Object, ObjectKey, is_controlled_by, is_deleting, key_of, name_of, namespace_of
 from dray.api.pods import claims_of, is_for_pod
 from dray.api.resources import DEVICE_CLASSES, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS, RESOURCE_SLICES
+from dray.insight.quota_room import claim_needs, shortages
 from dray.insight.snapshot import Snapshot
 
 RESERVED_MAX = 256
@@ -84,6 +85,13 @@ def _not_created(snapshot: Snapshot, pod: Object, template: str) -> Blocker:
         return Blocker(
             f"ResourceClaimTemplate {namespace}/{template} does not exist, so no claim can be made for the pod",
             f"create it, or correct resourceClaimTemplateName; templates there: {_some(snapshot.templates, namespace)}",
+        )
+    short = shortages(snapshot, namespace, claim_needs(known["spec"])) if known else []
+    if short:
+        texts = "; ".join(each.text() for each in short)
+        return Blocker(
+            f"no claim can be made from template {template}: {texts}",
+            f"delete claims in {namespace} that nobody needs, or raise the quota: {short[0].raising()}",
         )
     failures = [e for e in snapshot.events_of(pod) if e.get("reason") == "FailedResourceClaimCreation"]
     if failures:

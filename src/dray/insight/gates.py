@@ -47,6 +47,32 @@ class Gates:
         return dataclasses.replace(Features(), **dict.fromkeys(lost, False))
 
 
+_OF_FIELD = {
+    "adminAccess": "DRAAdminAccess",
+    "allNodes": "DRAPartitionableDevices",
+    "allowMultipleAllocations": "DRAConsumableCapacity",
+    "bindingConditions": "DRADeviceBindingConditions",
+    "bindingFailureConditions": "DRADeviceBindingConditions",
+    "bindsToNode": "DRADeviceBindingConditions",
+    "capacity": "DRAConsumableCapacity",
+    "consumesCounters": "DRAPartitionableDevices",
+    "distinctAttribute": "DRAConsumableCapacity",
+    "extendedResourceName": "DRAExtendedResource",
+    "firstAvailable": "DRAPrioritizedList",
+    "perDeviceNodeSelection": "DRAPartitionableDevices",
+    "requestPolicy": "DRAConsumableCapacity",
+    "resourceClaims": "DynamicResourceAllocation",
+    "sharedCounters": "DRAPartitionableDevices",
+    "taints": "DRADeviceTaints",
+    "tolerations": "DRADeviceTaints",
+}
+
+
+def gate_of_field(path: str) -> str:
+    """The gate without which an API server leaves out a field of resource.k8s.io, or "". `path` as `spec.devices.requests[gpu].capacity`."""
+    return _OF_FIELD.get(path.rpartition(".")[2].partition("[")[0], "")
+
+
 def gates_of(snapshot: Snapshot) -> Gates:
     return Gates(snapshot.server.get("gates"))
 

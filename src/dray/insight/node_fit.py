@@ -1,6 +1,6 @@
 """Why a node is no place for a pod, apart from devices: taints, labels, room, and claims allocated elsewhere.
 
-Refuses to know: pod affinity and topology spread, which `unchecked_rules` names instead.
+Refuses to know: other pods (`neighbours`) and volumes (`volumes`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,12 +9,12 @@ from dray.api.meta import Object, key_of, labels_of, name_of
 from dray.api.placement import (
     find_untolerated_taint,
     matches_node_selector,
-    matches_pod_node_rules,
     tolerates,
 )
 from dray.api.pod_requests import CPU, pod_requests
 from dray.api.quantity import Quantity
 from dray.insight.node_room import NodeRoom
+from dray.insight.node_rules import node_affinity_against
 from dray.insight.snapshot import Snapshot
 
 _UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -64,10 +64,8 @@ class NodeFit:
             if labels.get(key) != value:
                 has = f"label {key} is {labels[key]}" if key in labels else f"there is no label {key}"
                 yield f"{has}, the pod asks for {value}"
-        if all(labels.get(k) == v for k, v in wanted.items()) and not matches_pod_node_rules(
-            self._spec, node
-        ):
-            yield "the pod's required node affinity does not match"
+        if refused := node_affinity_against(self._spec, node):
+            yield refused
 
     def _room(self, node: Object) -> Iterator[str]:
         room = self._rooms.of(node)
@@ -100,7 +98,7 @@ def _shown(name: str, amount: int) -> str:
 
 
 def unchecked_rules(pod: Object) -> list[str]:
-    """What the pod asks of its place that is not looked at here."""
+    """What the pod asks of its place that `NodeFit` does not look at."""
     spec = pod["spec"]
     affinity = spec.get("affinity") or {}
     found = []

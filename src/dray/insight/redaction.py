@@ -1,7 +1,7 @@
 """What leaves the cluster in a snapshot file: everything the answers need, nothing that may be secret.
 
 Kept: names, labels, taints, requests, selectors, devices with their attributes, statuses, events. Dropped: environment,
-commands and arguments, images' pull secrets, volumes, driver parameters, annotations and managed fields, addresses.
+commands and arguments, images' pull secrets, volumes but for the claims they mean, driver parameters, annotations and managed fields, addresses.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ from typing import Any
 from dray.api.meta import Object
 from dray.api.pods import EXTENDED_CLAIM_ANNOTATION, POD_CLAIM_ANNOTATION
 from dray.insight.snapshot import Snapshot
+from dray.insight.written import remembered
 
 _KEPT_ANNOTATIONS = (POD_CLAIM_ANNOTATION, EXTENDED_CLAIM_ANNOTATION)
 
@@ -25,7 +26,7 @@ _NODE_STATUS = ("capacity", "allocatable", "conditions", "nodeInfo", "declaredFe
 def redact(snapshot: Snapshot) -> Snapshot:
     """The snapshot as it may be given to others."""
     objects = {plural: [_redact(plural, obj) for obj in items] for plural, items in snapshot.objects.items()}
-    return Snapshot(snapshot.now, objects, snapshot.unknown, server=snapshot.server)
+    return Snapshot(snapshot.now, objects, snapshot.unknown, server=remembered(snapshot))
 
 
 def _redact(plural: str, obj: Object) -> Object:
@@ -48,10 +49,18 @@ def _picked(obj: Mapping[str, Any], keys: tuple[str, ...]) -> Object:
 
 def _pod_spec(spec: Mapping[str, Any]) -> Object:
     clean = _picked(spec, _POD_SPEC)
+    if "volumes" in spec:
+        clean["volumes"] = [_pod_volume(volume) for volume in spec["volumes"]]
     for field in ("containers", "initContainers"):
         if field in spec:
             clean[field] = [_picked(container, _CONTAINER) for container in spec[field]]
     return clean
+
+
+def _pod_volume(volume: Mapping[str, Any]) -> Object:
+    """Its name, and the claim it means: what decides where a pod can go."""
+    clean = _picked(volume, ("name", "persistentVolumeClaim"))
+    return {**clean, "ephemeral": {}} if "ephemeral" in volume else clean
 
 
 def _pod(pod: Object) -> Object:
@@ -118,10 +127,27 @@ def _class(obj: Object) -> Object:
     return {**obj, "spec": _configs(obj.get("spec") or {})}
 
 
+def _namespace(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key in ("apiVersion", "kind", "metadata")}
+
+
+def _volume(obj: Object) -> Object:
+    """Where it may be used and by whom; not what it is."""
+    spec = _picked(obj["spec"], ("accessModes", "claimRef", "nodeAffinity", "storageClassName"))
+    return {**obj, "spec": spec, "status": _picked(obj.get("status") or {}, ("phase",))}
+
+
+def _storage_class(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in ("parameters", "mountOptions")}
+
+
 _RULES: Mapping[str, Callable[[Object], Object]] = {
     "pods": _pod,
     "nodes": _node,
     "daemonsets": _daemon_set,
+    "namespaces": _namespace,
+    "persistentvolumes": _volume,
+    "storageclasses": _storage_class,
     "resourceclaims": _claim,
     "resourceclaimtemplates": _template,
     "deviceclasses": _class,

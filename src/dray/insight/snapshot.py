@@ -52,7 +52,9 @@ class Snapshot:
         self.unknown: Mapping[str, str] = unknown or {}
         """Plural name -> why objects of that kind could not be read."""
         self.server: Mapping[str, Any] = server or {}
-        """`version`, and `resource`: the versions of resource.k8s.io that are served."""
+        """`version`; `resource`: the versions of resource.k8s.io that are served; `gates`: name -> on or off, where the
+        server tells; `kubelets`: node -> what its kubelet tells; `dropped` and `writers`: what was seen in annotations and managed fields before a redaction took
+        them out."""
         self._by_key: dict[str, Mapping[ObjectKey, Object]] = {}
 
     def of(self, resource: Resource) -> Sequence[Object]:

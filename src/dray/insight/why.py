@@ -9,59 +9,23 @@ from collections.abc import Sequence
 
 from dray.allocation import Allocated, Unsatisfiable
 from dray.api.meta import Object, key_of, name_of
-from dray.api.resources import NODES
-from dray.insight.choice import DeviceChoice, explain_choices
+from dray.api.resources import NAMESPACES, NODES
+from dray.insight.answer import Answer, Help
+from dray.insight.choice import explain_choices
 from dray.insight.claim_state import Blocker, PodClaims, gates_of, no_devices_at_all, read_claims
 from dray.insight.evidence import Examiner, NodeEvidence, RequestEvidence, grouped
-from dray.insight.node_fit import NodeFit, extended_claim, extended_classes, unchecked_rules
-from dray.insight.remedies import Doctor, Step
+from dray.insight.exclusions import Exclusion, Places
+from dray.insight.neighbours import Neighbourhood
+from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
+from dray.insight.remedies import Doctor
 from dray.insight.running import Progress, progress_of
 from dray.insight.snapshot import Snapshot
+from dray.insight.volumes import STORAGE, Volumes, volume_claims_of
 from dray.insight.wording import charge_text
 from dray.insight.world import Broken, Outcome, World
 
 GROUPS_TRIED = 4
 """Groups of nodes for which remedies are looked for; one node stands for its group."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Exclusion:
-    """Nodes that are no place for the pod for reasons other than devices."""
-
-    reason: str
-    nodes: tuple[str, ...]
-    devices_fit: int | None
-    """On how many of them the devices would be there; None where the pod needs none or it was not tried."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Help:
-    """What would help on one node; every step was tried."""
-
-    node: str
-    steps: tuple[Step, ...]
-    fits: bool
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
-    subject: str
-    state: str
-    """`pending`, `running`, `scheduled`, `finished`, `allocated`, `unused`."""
-    cause: str
-    blockers: tuple[Blocker, ...] = ()
-    exclusions: tuple[Exclusion, ...] = ()
-    devices: tuple[NodeEvidence, ...] = ()
-    fitting: tuple[str, ...] = ()
-    """Nodes on which everything that was looked at fits."""
-    fixes: tuple[Help, ...] = ()
-    """Changes that suffice alone."""
-    way_out: Help | None = None
-    """Where none suffices alone: what must happen together."""
-    choices: tuple[DeviceChoice, ...] = ()
-    """For allocated claims: why these devices."""
-    facts: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
 
 
 def why_pod(snapshot: Snapshot, pod: Object) -> Answer:
@@ -71,9 +35,9 @@ def why_pod(snapshot: Snapshot, pod: Object) -> Answer:
     progress = progress_of(snapshot, pod, claims.allocated)
     if progress is not None:
         return _placed(snapshot, subject, claims, progress)
-    unknown = _unknown(snapshot)
+    unknown = _unknown(snapshot, pod)
     gate = gates_of(pod)
-    blockers = [gate, *claims.blockers] if gate else list(claims.blockers)
+    blockers = [*((gate,) if gate else ()), *claims.blockers, *Volumes(snapshot, pod).blockers()]
     if blockers:
         more = f" (and {len(blockers) - 1} more)" if len(blockers) > 1 else ""
         facts = _facts(snapshot, pod)
@@ -101,26 +65,12 @@ def _unplaced(
     wanted = [*claims.pending, *((special,) if special else ())]
     fit = NodeFit(snapshot, pod, claims.allocated, by_devices)
     trial = Trial(World(snapshot), wanted)
-    out: dict[str, list[Object]] = {}
-    places: list[Object] = []
-    for node in snapshot.nodes:
-        reasons = fit.reasons(node)
-        if reasons:
-            out.setdefault("; ".join(reasons), []).append(node)
-        else:
-            places.append(node)
-    trial.look(places)
-    exclusions = tuple(
-        sorted(
-            (
-                Exclusion(text, tuple(map(name_of, nodes)), trial.count_fitting(nodes))
-                for text, nodes in out.items()
-            ),
-            key=lambda exclusion: -len(exclusion.nodes),
-        )
-    )
+    places = Places(fit, Neighbourhood(snapshot, pod), Volumes(snapshot, pod))
+    places.look(snapshot.nodes)
+    trial.look(places.open)
+    exclusions = places.exclusions(trial.count_fitting)
     cause = _cause(snapshot, pod, exclusions, trial)
-    facts = (*_facts(snapshot, pod), *_unchecked(pod, trial))
+    facts = _facts(snapshot, pod)
     fixes, way_out = trial.helps()
     return Answer(
         subject, "pending", cause, (), exclusions, tuple(trial.groups), tuple(trial.fitting), fixes, way_out,
@@ -252,10 +202,7 @@ def _cause(snapshot: Snapshot, pod: Object, exclusions: Sequence[Exclusion], tri
 
 
 def _fitting_text(pod: Object, nodes: Sequence[str]) -> str:
-    rules = unchecked_rules(pod)
     where = _nodes(nodes)
-    if rules:
-        return f"Devices, taints and resources allow {where}; what stands in the way must be {' or '.join(rules)}."
     scheduler = pod["spec"].get("schedulerName") or "default-scheduler"
     return f"Nothing stands in the way any more: it fits on {where}; {scheduler} has not got to it yet, or does not run."
 
@@ -304,14 +251,13 @@ def _facts(snapshot: Snapshot, pod: Object) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _unchecked(pod: Object, trial: Trial) -> list[str]:
-    rules = unchecked_rules(pod)
-    return (
-        [f"not looked at: {', '.join(rules)}, which the pod also asks for"]
-        if rules and not trial.fitting
-        else []
+def _unknown(snapshot: Snapshot, pod: Object | None = None) -> tuple[str, ...]:
+    """What could not be read and might matter for the pod, or for a claim where there is none."""
+    irrelevant: set[str] = set()
+    if pod is None or not volume_claims_of(pod):
+        irrelevant.update(resource.plural for resource in STORAGE)
+    if pod is None or "namespaceSelector" not in str(pod["spec"].get("affinity")):
+        irrelevant.add(NAMESPACES.plural)
+    return tuple(
+        f"{plural}: {reason}" for plural, reason in snapshot.unknown.items() if plural not in irrelevant
     )
-
-
-def _unknown(snapshot: Snapshot) -> tuple[str, ...]:
-    return tuple(f"{plural}: {reason}" for plural, reason in snapshot.unknown.items())

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from dray.api.features import FeatureGates, Stage, known_gates
 from dray.apiserver.core import Core
 from dray.apiserver.http.request_info import RequestInfo
 from dray.kits.metrics import Registry
@@ -48,12 +49,25 @@ class RequestMetrics:
             ("resource",),
             collect=lambda: _object_counts(core),
         )
+        registry.gauge(
+            "kubernetes_feature_enabled",
+            "Feature gates: 1 where on, 0 where off. The stage of settled ones is empty.",
+            ("name", "stage"),
+            collect=lambda: _features(core.features),
+        )
 
     def begin(self, info: RequestInfo) -> "Measured":
         """Call `end` on the result when the answer is complete."""
         # What clients make up must not become labels that are kept for ever.
         is_known = self._kinds.find(info.group, info.version, info.resource) is not None
         return Measured(self, info, _place(info if is_known else _UNKNOWN, info.verb))
+
+
+def _features(features: FeatureGates) -> dict[tuple[str, ...], float]:
+    return {
+        (name, "" if gate.stage is Stage.GA else gate.stage.value): float(features.enabled(name))
+        for name, gate in known_gates().items()
+    }
 
 
 class Measured:

@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import gzip
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,9 @@ from dray.client.versions import VersionedClient
 from dray.insight import NoSnapshot, Snapshot, from_document, to_document
 
 PAGE = 2000
+_GATE = re.compile(
+    r'^kubernetes_feature_enabled\{name="(?P<name>\w+)",stage="\w*"\} (?P<value>[01])', re.MULTILINE
+)
 _RULE_VERSIONS = ("v1beta2", "v1alpha3")
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -92,7 +96,23 @@ async def _server(client: VersionedClient) -> dict[str, Any]:
         facts["resource"] = [entry["version"] for entry in group.get("versions") or ()]
     except errors.StatusError:
         facts["resource"] = []
+    gates = await _gates(client)
+    if gates is not None:
+        facts["gates"] = gates
     return facts
+
+
+async def _gates(client: VersionedClient) -> dict[str, bool] | None:
+    """The feature gates that the API server tells in its metrics; None where these may not be read."""
+    try:
+        async with client.inner.open("GET", "/metrics", accept="text/plain") as response:
+            if response.status != 200:
+                return None
+            text = (await response.read()).decode(errors="replace")
+    except errors.StatusError:
+        return None
+    found = {match["name"]: match["value"] == "1" for match in _GATE.finditer(text)}
+    return found or None
 
 
 def connect(kubeconfig: str | None, context: str, user: str) -> VersionedClient:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dray.api.resources import EVENTS, RESOURCE_QUOTAS, Resource
+from dray.api.resources import EVENTS, PERSISTENT_VOLUME_CLAIMS, RESOURCE_QUOTAS, Resource
 from dray.cli.insight.gather import connect, gather, read_file
 from dray.client.config import load_config
 from dray.insight import NoSnapshot, Snapshot
@@ -34,7 +34,7 @@ class Source:
         return load_config(self.kubeconfig, context=self.context).namespace
 
     def snapshot(self, resources: Sequence[Resource], *, namespace: str = "") -> Snapshot:
-        """The objects of these kinds; events and quotas only of `namespace` where one is given.
+        """The objects of these kinds; events, quotas and volume claims only of `namespace` where one is given.
 
         Raises: ClickException for a file that cannot be read; what the client raises.
         """
@@ -43,7 +43,9 @@ class Source:
                 return read_file(self.file)
             except (NoSnapshot, OSError) as error:
                 raise click.ClickException(str(error)) from error
-        limited = {EVENTS.plural: namespace, RESOURCE_QUOTAS.plural: namespace}
+        limited = dict.fromkeys(
+            (EVENTS.plural, RESOURCE_QUOTAS.plural, PERSISTENT_VOLUME_CLAIMS.plural), namespace
+        )
         return asyncio.run(self._gather(resources, limited))
 
     async def _gather(self, resources: Sequence[Resource], limited: dict[str, str]) -> Snapshot:

@@ -116,6 +116,10 @@ def wrapped(text: str, *, indent: int = 0, hang: int | None = None, mark: str = 
     return lines
 
 
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def heading(text: str) -> str:
     """Bold on a terminal, plain elsewhere."""
     return click.style(text, bold=True)

@@ -1,0 +1,10 @@
+"""What is against a node as a place for a pod, and what would take it away."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Against:
+    text: str
+    """Equal for nodes that are alike."""
+    advice: str = ""

@@ -1,0 +1,6 @@
+"""What is wrong with DRA in a cluster: findings with their evidence and the command that fixes or shows more."""
+
+from dray.insight.doctor.examination import examine
+from dray.insight.doctor.finding import Finding
+
+__all__ = ["Finding", "examine"]

@@ -1,0 +1,203 @@
+"""Nodes with devices: what their kubelets know of drivers, whether their runtimes inject devices, whether they are there at all."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dray.api.meta import Object, key_of, name_of
+from dray.insight.doctor.driver_pods import log_command, restart_command
+from dray.insight.doctor.finding import ERROR, UNKNOWN, WARNING, Finding
+from dray.insight.doctor.holdings import drivers_of
+from dray.insight.snapshot import Snapshot
+
+_VERSION = re.compile(r"v?(\d+)\.(\d+)")
+_METRICS = "/api/v1/nodes/{}/proxy/metrics"
+
+
+def node_findings(snapshot: Snapshot) -> Iterator[Finding]:
+    published = _published(snapshot)
+    concerned = [node for node in snapshot.nodes if name_of(node) in published]
+    for node in concerned:
+        yield from _condition(node, published[name_of(node)])
+        yield from _kubelet_version(node)
+    yield from _registrations(snapshot, published)
+    yield from _runtimes(snapshot, concerned)
+    yield from _injection(snapshot)
+
+
+def _published(snapshot: Snapshot) -> dict[str, list[str]]:
+    """Node -> the drivers that publish slices for it."""
+    found: dict[str, dict[str, None]] = {}
+    for obj in snapshot.slices:
+        if node := obj["spec"].get("nodeName"):
+            found.setdefault(node, {})[obj["spec"]["driver"]] = None
+    return {node: list(drivers) for node, drivers in found.items()}
+
+
+def _condition(node: Object, drivers: Sequence[str]) -> Iterator[Finding]:
+    for condition in (node.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") != "True":
+            yield Finding(
+                ERROR, f"node {name_of(node)}", f"is not ready: devices of {', '.join(drivers)} cannot be used there",
+                f"condition Ready is {condition.get('status')}: {condition.get('reason', '')} {condition.get('message', '')}".strip(),
+                f"kubectl describe node {name_of(node)}",
+            )  # fmt: skip
+
+
+def _kubelet_version(node: Object) -> Iterator[Finding]:
+    text = ((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion", "")
+    match = _VERSION.match(text)
+    if match and (int(match[1]), int(match[2])) < (1, 32):
+        yield Finding(
+            ERROR, f"node {name_of(node)}", f"its kubelet {text} is too old for DRA with ResourceSlices of resource.k8s.io/v1beta1 or newer",
+            "status.nodeInfo.kubeletVersion", f"kubectl get node {name_of(node)} -o wide", "update the kubelet to 1.32 or newer",
+        )  # fmt: skip
+
+
+# --- registrations ---
+
+
+def _registrations(snapshot: Snapshot, published: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    kubelets: Mapping[str, Mapping[str, Any]] = snapshot.server.get("kubelets") or {}
+    silent: list[str] = []
+    prepared = _prepared(snapshot)
+    for node, drivers in published.items():
+        told = kubelets.get(node) or {}
+        if "plugins" in told:
+            yield from _compared(snapshot, node, drivers, told["plugins"])
+        elif not all((node, driver) in prepared for driver in drivers):
+            silent.append(node)
+    for node, told in kubelets.items():
+        if "plugins" in told:
+            yield from _publishing_nothing(snapshot, node, published.get(node, ()), told["plugins"])
+    if silent:
+        reason = next(
+            (kubelets[node]["unknown"] for node in silent if "unknown" in kubelets.get(node, {})),
+            "nobody asked them",
+        )
+        shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" if len(silent) > 3 else "")
+        yield Finding(
+            UNKNOWN, "registrations", f"whether the kubelets of {shown} know the drivers that publish for them cannot be told",
+            f"the API has no object for it; their metrics could not be read: {reason}; no pod with their devices has started there",
+            f"kubectl get --raw {_METRICS.format(silent[0])} | grep plugin_manager_total_plugins",
+        )  # fmt: skip
+
+
+def _compared(
+    snapshot: Snapshot, node: str, drivers: Sequence[str], plugins: Mapping[str, bool]
+) -> Iterator[Finding]:
+    for driver in drivers:
+        sockets = [socket for socket in plugins if is_socket_of(socket, driver)]
+        if any(plugins[socket] for socket in sockets):
+            continue
+        known = (
+            f"the kubelet sees {sockets[0]} and has not registered it"
+            if sockets
+            else f"the kubelet's plugins: {', '.join(_base(s) for s in plugins) or 'none'}"
+        )
+        yield Finding(
+            ERROR, f"node {node}", f"driver {driver} publishes devices there, and the kubelet does not have it registered: no pod can start with them",
+            f"plugin_manager_total_plugins: {known}", restart_command(snapshot, node, driver),
+            f"the driver must put its registration socket into the kubelet's plugins_registry on {node}",
+        )  # fmt: skip
+
+
+def _publishing_nothing(
+    snapshot: Snapshot, node: str, drivers: Sequence[str], plugins: Mapping[str, bool]
+) -> Iterator[Finding]:
+    """DRA drivers are told from CSI drivers by their publishing elsewhere, or by a class that names them."""
+    everywhere = {obj["spec"]["driver"] for obj in snapshot.slices}
+    shared = {obj["spec"]["driver"] for obj in snapshot.slices if not obj["spec"].get("nodeName")}
+    for driver in sorted(everywhere - set(drivers) - shared):
+        if any(registered and is_socket_of(socket, driver) for socket, registered in plugins.items()):
+            yield Finding(
+                WARNING, f"node {node}", f"driver {driver} is registered there and publishes no device for the node",
+                f"plugin_manager_total_plugins has its socket; no ResourceSlice with spec.nodeName {node}",
+                log_command(snapshot, node, driver), "right where the node has no such hardware; else the driver does not find it",
+            )  # fmt: skip
+
+
+def is_socket_of(path: str, driver: str) -> bool:
+    """Whether a registration socket has a driver's name: alone, with `-reg`, or with `-UID-reg` for an instance."""
+    name = _base(path).removesuffix(".sock").removesuffix("-reg")
+    return name == driver or name.startswith(f"{driver}-") or f"/{driver}/" in path
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _prepared(snapshot: Snapshot) -> set[tuple[str, str]]:
+    """(node, driver) where a pod with a device of the driver has started: the kubelet knew the driver then."""
+    return {
+        (pod["spec"].get("nodeName", ""), driver)
+        for claim in snapshot.claims
+        for driver in drivers_of(claim)
+        for pod in snapshot.pods_by_claim.get(key_of(claim), ())
+        if (pod.get("status") or {}).get("phase") == "Running"
+    }
+
+
+# --- device injection ---
+
+
+def _runtimes(snapshot: Snapshot, nodes: Sequence[Object]) -> Iterator[Finding]:
+    """By what runtimes of a version can do. Their configuration is not in the API."""
+    unsure: dict[str, list[str]] = {}
+    for node in nodes:
+        text = ((node.get("status") or {}).get("nodeInfo") or {}).get("containerRuntimeVersion", "")
+        name, _, version = text.partition("://")
+        match = _VERSION.match(version)
+        number = (int(match[1]), int(match[2])) if match else (0, 0)
+        subject, show = f"node {name_of(node)}", f"kubectl get node {name_of(node)} -o wide"
+        evidence = f"status.nodeInfo.containerRuntimeVersion is {text}"
+        if name == "containerd" and match and number < (1, 7):
+            yield Finding(
+                ERROR, subject, "its runtime cannot inject devices by CDI: pods start without them", evidence, show,
+                "update containerd to 1.7 (with enable_cdi = true) or 2.0",
+            )  # fmt: skip
+        elif name == "containerd" and number < (2, 0):
+            unsure.setdefault(text, []).append(name_of(node))
+        elif name == "cri-o" and match and number < (1, 23):
+            yield Finding(
+                ERROR, subject, "its runtime cannot inject devices by CDI: pods start without them", evidence, show, "update CRI-O",
+            )  # fmt: skip
+        elif name == "docker":
+            unsure.setdefault(text, []).append(name_of(node))
+    for text, names in unsure.items():
+        how = (
+            "features.cdi in daemon.json"
+            if text.startswith("docker")
+            else "enable_cdi = true in the CRI plugin's section of config.toml"
+        )
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        yield Finding(
+            UNKNOWN, "device injection", f"whether CDI is on cannot be told for {shown}: {text} has it off unless configured, and then pods start without their devices",
+            f"status.nodeInfo.containerRuntimeVersion is {text}; the runtime's configuration is not in the API",
+            "", f"look on the node for {how}",
+        )  # fmt: skip
+
+
+def _injection(snapshot: Snapshot) -> Iterator[Finding]:
+    """Containers that the runtime could not create because of CDI."""
+    for pod in snapshot.pods:
+        status = pod.get("status") or {}
+        for container in (
+            *(status.get("initContainerStatuses") or ()),
+            *(status.get("containerStatuses") or ()),
+        ):
+            waiting = (container.get("state") or {}).get("waiting") or {}
+            message = str(waiting.get("message", ""))
+            if "CDI" not in message:
+                continue
+            namespace, name = key_of(pod)
+            node = pod["spec"].get("nodeName", "")
+            unresolved = "unresolvable" in message
+            yield Finding(
+                ERROR, f"node {node}",
+                f"a container of pod {namespace}/{name} cannot be created: the runtime does not {'find the CDI description of its devices' if unresolved else 'inject its devices'}",
+                f"container {container['name']}: {waiting.get('reason')}: {message}",
+                f"kubectl -n {namespace} delete pod {name}",
+                "the driver has not written its CDI file, or the runtime reads other directories than /etc/cdi and /var/run/cdi. "
+                "A new pod has its devices prepared anew, which writes the file again",
+            )  # fmt: skip

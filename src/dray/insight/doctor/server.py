@@ -1,0 +1,77 @@
+"""The API server: what it serves, which features it has on, what it left out of objects, who speaks old versions."""
+
+from collections.abc import Iterator
+
+from dray.insight.doctor.finding import ERROR, UNKNOWN, WARNING, Finding
+from dray.insight.gates import Gates, gate_of_field, gates_of
+from dray.insight.snapshot import Snapshot
+from dray.insight.written import Dropped, Writer, dropped_fields, writers
+
+_UNDERSTOOD = ("v1", "v1beta2", "v1beta1")
+
+
+def server_findings(snapshot: Snapshot) -> Iterator[Finding]:
+    yield from _rights(snapshot)
+    yield from _served(snapshot)
+    gates = gates_of(snapshot)
+    for dropped in dropped_fields(snapshot):
+        yield _dropped(dropped, gates)
+    for writer in writers(snapshot):
+        yield from _version(writer, snapshot)
+
+
+def _rights(snapshot: Snapshot) -> Iterator[Finding]:
+    for plural, reason in snapshot.unknown.items():
+        yield Finding(
+            UNKNOWN, plural, "cannot be looked at, so what is wrong with them is not known", reason,
+            f"kubectl auth can-i list {plural}",
+        )  # fmt: skip
+
+
+def _served(snapshot: Snapshot) -> Iterator[Finding]:
+    versions = snapshot.server.get("resource")
+    if versions is None or set(_UNDERSTOOD) & set(versions):
+        return
+    yield Finding(
+        ERROR,
+        "API server",
+        "DRA is off: resource.k8s.io is not served in a version that can be used",
+        f"served: {', '.join(versions) or 'none'}; version {snapshot.server.get('version') or 'not told'}",
+        "kubectl api-versions",
+        "from 1.34 on it is served by default; before, kube-apiserver needs --runtime-config=resource.k8s.io/v1beta1=true and "
+        "all components --feature-gates=DynamicResourceAllocation=true",
+    )
+
+
+def _dropped(dropped: Dropped, gates: Gates) -> Finding:
+    gate = gate_of_field(dropped.path)
+    command = f"kubectl get --raw /metrics | grep {gate}" if gate else ""
+    evidence = f"{dropped.writer} set {dropped.path}; the object does not have it"
+    subject = f"{dropped.kind} {dropped.name.lstrip('/')}"
+    if gate and gates.is_off(gate):
+        text = f"the API server left out {dropped.path}, since its feature gate {gate} is off"
+        advice = f"turn {gate} on in kube-apiserver (and scheduler, controller manager, kubelets), then apply the object anew"
+        return Finding(
+            ERROR, subject, text, f"{evidence}; kubernetes_feature_enabled{{{gate}}} 0", command, advice
+        )
+    reason = (
+        f"a server with {gate} off leaves it out" if gate else "a server leaves out what it does not know"
+    )
+    text = f"{dropped.path} was asked for and is not there: {reason}, unless somebody has removed it since"
+    return Finding(
+        WARNING, subject, text, evidence, command, "apply the object anew and compare" if not gate else ""
+    )
+
+
+def _version(writer: Writer, snapshot: Snapshot) -> Iterator[Finding]:
+    """A client that writes in a version that the server no longer serves cannot write any more."""
+    served = snapshot.server.get("resource")
+    if served and writer.version not in served:
+        yield Finding(
+            WARNING,
+            f"client {writer.manager}",
+            f"writes {writer.kind} objects as resource.k8s.io/{writer.version}, which this server does not serve",
+            f"managed fields of {writer.count} objects; served: {', '.join(served)}",
+            "kubectl api-versions",
+            f"update {writer.manager} to a release that speaks {served[0]}",
+        )

@@ -1,0 +1,81 @@
+"""Nodes that are no place for a pod for reasons other than devices, those alike put together, and what would open them."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+from dray.api.meta import Object, name_of
+from dray.insight.against import Against
+from dray.insight.neighbours import Neighbourhood
+from dray.insight.node_fit import NodeFit
+from dray.insight.volumes import Volumes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Exclusion:
+    reason: str
+    nodes: tuple[str, ...]
+    devices_fit: int | None
+    """On how many of them the devices would be there; None where the pod needs none or it was not tried."""
+    advice: str = ""
+    """What opens the nodes to the pod; "" where several things are against them or nothing is known to help."""
+    opens: int = 0
+    """On how many of them the pod fits, devices and all, once the advice is followed."""
+
+
+class Places:
+    """Tells the nodes that a pod may go to, devices aside, from those that it may not."""
+
+    def __init__(self, fit: NodeFit, neighbours: Neighbourhood, volumes: Volumes) -> None:
+        self._fit = fit
+        self._neighbours = neighbours
+        self._volumes = volumes
+        self.open: list[Object] = []
+        self._closed: dict[tuple[Against, ...], list[Object]] = {}
+
+    def look(self, nodes: Sequence[Object]) -> None:
+        for node in nodes:
+            against = tuple(self._against(node))
+            if against:
+                self._closed.setdefault(against, []).append(node)
+            else:
+                self.open.append(node)
+
+    def _against(self, node: Object) -> Iterator[Against]:
+        yield from (Against(text, _advice(text)) for text in self._fit.reasons(node))
+        yield from self._neighbours.against(node)
+        yield from self._volumes.against(node)
+
+    def exclusions(self, count_fitting: Callable[[Sequence[Object]], int | None]) -> tuple[Exclusion, ...]:
+        """The most nodes first. `count_fitting` asks the allocator; None where the pod needs no devices."""
+        found = [self._exclusion(against, nodes, count_fitting) for against, nodes in self._closed.items()]
+        return tuple(sorted(found, key=lambda exclusion: -len(exclusion.nodes)))
+
+    def _exclusion(
+        self,
+        against: tuple[Against, ...],
+        nodes: Sequence[Object],
+        count_fitting: Callable[[Sequence[Object]], int | None],
+    ) -> Exclusion:
+        fitting = count_fitting(nodes)
+        text = "; ".join(each.text for each in against)
+        names = tuple(map(name_of, nodes))
+        if len(against) > 1 or not against[0].advice:
+            return Exclusion(text, names, fitting)
+        advice = against[0].advice.replace("NODE", names[0])
+        return Exclusion(text, names, fitting, advice, len(nodes) if fitting is None else fitting)
+
+
+def _advice(text: str) -> str:
+    """For what `NodeFit` says. NODE stands for one of the nodes."""
+    if text.startswith("cordoned"):
+        return "kubectl uncordon NODE"
+    if text.startswith("taint "):
+        taint = text.removeprefix("taint ").removesuffix(" is not tolerated")
+        return f"let the pod tolerate {taint}, or: kubectl taint node NODE {taint}-"
+    if text.startswith(("label ", "there is no label ")):
+        return "change the pod's nodeSelector, or label the node"
+    if text.startswith("required node affinity"):
+        return "change the pod's node affinity, or label the node"
+    if " pods run there, " in text or " free" in text:
+        return "end pods on NODE, or let the pod ask for less"
+    return ""
