@@ -1,8 +1,9 @@
 """PriorityClass: what a pod's priority class name stands for."""
 
-from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported
+from dray.api.fields import FieldError, Path, forbidden, invalid
 from dray.api.meta import Object
 from dray.api.resources import PRIORITY_CLASSES
+from dray.api.validation.pod.spec import validate_preemption_policy
 from dray.apiserver.registry.columns import AGE, NAME, at
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
 from dray.apiserver.registry.writes import old_of
@@ -10,7 +11,6 @@ from dray.apiserver.registry.writes import old_of
 HIGHEST_USER_PRIORITY = 1_000_000_000
 SYSTEM_PREFIX = "system-"
 SYSTEM_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
-_POLICIES = ("Never", "PreemptLowerPriority")
 _CHANGED = "may not be changed in an update."
 
 
@@ -32,10 +32,7 @@ def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
     elif value > HIGHEST_USER_PRIORITY:
         text = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
         errors.append(forbidden(Path("value"), text))
-    policy = obj.get("preemptionPolicy")
-    if policy is not None and policy not in _POLICIES:
-        errors.append(not_supported(Path("preemptionPolicy"), policy, _POLICIES))
-    return errors
+    return errors + validate_preemption_policy(obj.get("preemptionPolicy"), Path("preemptionPolicy"))
 
 
 def _system_problem(name: str, value: int, is_default: bool) -> str:

@@ -4,7 +4,7 @@ A patch is applied to the object in the version the client speaks, so paths and 
 a resourceVersion in it, a patch that lost a race is applied again to the newer object.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -39,7 +39,7 @@ async def patch(call: Call, patch_type: PatchType, body: Body) -> Record:
         managed.record(call, hub, stored)
         return hub
 
-    return await replace(call, change, is_unconditional=not asked)
+    return await replace(call, change, is_unconditional=not asked, sent=lambda: wanted.document)
 
 
 async def apply(call: Call, config: Any) -> tuple[Record, bool]:
@@ -105,6 +105,8 @@ class _Applier:
     def __init__(self, call: Call, type: TypeName) -> None:
         self.call = call
         self.type = type
+        self.document: Any = None
+        """What the patch last made, before it was read as an object."""
 
     def __call__(self, shown: Object) -> Object:
         """The object (client's version, new) that the patch makes of `shown`. Raises BadRequest or Invalid."""
@@ -113,6 +115,7 @@ class _Applier:
     def _decoded(self, document: Any, shown_patch: Any) -> Object:
         validation = self.call.options.field_validation
         found: list[str] = []
+        self.document = document
         try:
             obj = strict_decode(Body(document), self.type, found, restores=self.restores)
         except DecodeError as error:
@@ -170,7 +173,7 @@ class _StrategicPatch(_MergePatch):
         return self._decoded(document, lambda: languages.rendered_strategic(self.patch))
 
 
-def patcher(call: Call, patch_type: PatchType, body: Body, type: TypeName) -> Callable[[Object], Object]:
+def patcher(call: Call, patch_type: PatchType, body: Body, type: TypeName) -> _Applier:
     """A function from an object of `type` to what the patch makes of it, new. Raises BadRequest for a bad patch."""
     if patch_type is PatchType.JSON:
         return _JsonPatch(call, type, body)

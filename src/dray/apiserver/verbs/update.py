@@ -5,7 +5,7 @@ again on the newer object.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from dray.api import errors, fields
 from dray.api.meta import Object, finalizers_of
@@ -13,9 +13,10 @@ from dray.api.validation.meta import METADATA
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.call import Call
 from dray.apiserver.registry.kind import StatusStrategy
-from dray.apiserver.structure import clone
+from dray.apiserver.structure import clone, type_name
 from dray.apiserver.verbs import managed, metadata
 from dray.apiserver.verbs.create import create
+from dray.apiserver.verbs.emptied import with_empties
 from dray.apiserver.verbs.writing import conflict, not_found, raise_invalid, store_failures, unstored
 from dray.store.errors import KeyMissing, RevisionConflict
 from dray.store.record import Record
@@ -26,10 +27,10 @@ Change = Callable[[Object], Object]
 """From the stored object (shared) to the wanted one: new, in hub form, its managedFields settled."""
 
 
-async def update(call: Call, obj: Object) -> tuple[Record, bool]:
+async def update(call: Call, obj: Object, sent: Any = None) -> tuple[Record, bool]:
     """Replace the object by `obj` (hub form, taken over). Also tells whether it was created.
 
-    Raises BadRequest, NotFound, Conflict, Invalid, Forbidden, or what admission says.
+    `sent` is the document it was read from.     Raises BadRequest, NotFound, Conflict, Invalid, Forbidden, or what admission says.
     """
     metadata.match_name(call, obj["metadata"])
     if call.kind.create_on_update and not call.subresource and call.record() is None:
@@ -46,18 +47,26 @@ async def update(call: Call, obj: Object) -> tuple[Record, bool]:
         managed.record(call, new, stored)
         return new
 
-    return await replace(call, wanted, is_unconditional=not asked), False
+    return await replace(call, wanted, is_unconditional=not asked, sent=lambda: sent), False
 
 
-async def replace(call: Call, change: Change, *, is_unconditional: bool, is_whole: bool = False) -> Record:
+async def replace(
+    call: Call,
+    change: Change,
+    *,
+    is_unconditional: bool,
+    is_whole: bool = False,
+    sent: Callable[[], Any] = lambda: None,
+) -> Record:
     """Change the stored object; a lost race is tried again when the change names no resourceVersion.
 
-    `is_whole`: judge it as an update of the object itself, although it came through a subresource.
+    `is_whole`: judge it as an update of the object itself, although it came through a subresource. `sent` gives the
+    document that the change was last read from.
     """
     strategy = None if is_whole else _strategy(call)
 
     async def once(record: Record) -> Record:
-        return await _replace_once(call, record, change(record.obj), strategy)
+        return await _replace_once(call, record, change(record.obj), strategy, sent)
 
     return await _persist(call, once, is_unconditional)
 
@@ -90,7 +99,9 @@ async def _persist(call: Call, once: Callable[[Record], Awaitable[Record]], is_u
     raise conflict(call)
 
 
-async def _replace_once(call: Call, record: Record, obj: Object, strategy: StatusStrategy | None) -> Record:
+async def _replace_once(
+    call: Call, record: Record, obj: Object, strategy: StatusStrategy | None, sent: Callable[[], Any]
+) -> Record:
     """Raises RevisionConflict and KeyMissing when the object changed meanwhile."""
     call.old = old = record.obj
     _check_version(call, obj, old)
@@ -98,7 +109,7 @@ async def _replace_once(call: Call, record: Record, obj: Object, strategy: Statu
     await call.core.admission.mutate(request)
     obj = request.object or obj
     metadata.carry_over(call, obj, old)
-    _apply_strategy(call, strategy, obj, old)
+    _apply_strategy(call, strategy, obj, old, sent)
     request.object = obj
     await call.core.admission.validate(request)
     obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
@@ -152,17 +163,28 @@ def _strategy(call: Call) -> StatusStrategy | None:
     return call.kind.updatable.get(call.subresource)
 
 
-def _apply_strategy(call: Call, strategy: StatusStrategy | None, obj: Object, old: Object) -> None:
-    kind = call.kind
-    prepare = kind.prepare_update if strategy is None else strategy.prepare_update
-    validate = kind.validate_update if strategy is None else strategy.validate_update
+def _apply_strategy(
+    call: Call, strategy: StatusStrategy | None, obj: Object, old: Object, sent: Callable[[], Any]
+) -> None:
+    prepare = call.kind.prepare_update if strategy is None else strategy.prepare_update
     prepare(call, obj)
     metadata.count_generation(call, obj, old)
-    checks = kind.metadata_checks if strategy is None else strategy.metadata_checks
-    errors = metadata.update_errors(call, obj["metadata"], old["metadata"], checks)
-    raise_invalid(call, obj, errors + validate(call, obj))
+    if found := _findings(call, strategy, obj, old):
+        shown = with_empties(obj, sent(), type_name(call.kind, call.version).schema)
+        if shown is not None:
+            prepare(call, shown)
+            found = _findings(call, strategy, shown, old) or found
+        raise_invalid(call, obj, found)
     if strategy is None:
-        call.warnings += kind.warnings(call, obj)
+        call.warnings += call.kind.warnings(call, obj)
+
+
+def _findings(
+    call: Call, strategy: StatusStrategy | None, obj: Object, old: Object
+) -> list[fields.FieldError]:
+    checks = call.kind.metadata_checks if strategy is None else strategy.metadata_checks
+    validate = call.kind.validate_update if strategy is None else strategy.validate_update
+    return metadata.update_errors(call, obj["metadata"], old["metadata"], checks) + validate(call, obj)
 
 
 def _is_finished(call: Call, obj: Object) -> bool:

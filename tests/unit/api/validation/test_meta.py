@@ -2,7 +2,7 @@
 
 import pytest
 
-from dray.api.validation.meta import METADATA, validate_meta_create, validate_meta_update
+from dray.api.validation.meta import validate_meta_create, validate_meta_update
 
 STORED = {
     "name": "a",

@@ -57,11 +57,12 @@ def _validate_taints(taints: list[Object], path: Path) -> list[FieldError]:
 def _validate_taint(taint: Object, path: Path) -> list[FieldError]:
     key, value, effect = taint.get("key") or "", taint.get("value") or "", taint.get("effect") or ""
     errors = [invalid(path.child("key"), key, text) for text in names.qualified_name(key)]
-    errors += [invalid(path.child("value"), value, text) for text in names.label_value(value)]
+    if complaints := names.label_value(value):
+        errors.append(invalid(path.child("value"), value, ";".join(complaints)))
     if not effect:
         errors.append(required(path.child("effect")))
     elif effect not in TAINT_EFFECTS:
-        errors.append(not_supported(path.child("effect"), effect, TAINT_EFFECTS))
+        errors.append(not_supported(path.child("effect"), effect, TAINT_EFFECTS, in_order=True))
     return errors
 
 

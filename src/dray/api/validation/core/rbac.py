@@ -74,7 +74,7 @@ def validate_binding(obj: Object, *, namespaced: bool) -> list[FieldError]:
         errors.append(not_supported(at.child("apiGroup"), role.get("apiGroup") or "", (GROUP,)))
     kinds = ("Role", "ClusterRole") if namespaced else ("ClusterRole",)
     if role.get("kind") not in kinds:
-        errors.append(not_supported(at.child("kind"), role.get("kind") or "", kinds))
+        errors.append(not_supported(at.child("kind"), role.get("kind") or "", kinds, in_order=True))
     if name := role.get("name"):
         errors += [invalid(at.child("name"), name, text) for text in names.path_segment(name)]
     else:
@@ -110,5 +110,6 @@ def _validate_subject(subject: Object, path: Path, namespaced: bool) -> list[Fie
         if group != GROUP:
             errors.append(not_supported(path.child("apiGroup"), group, (GROUP,)))
     else:
-        errors.append(not_supported(path.child("kind"), kind, ("Group", "ServiceAccount", "User")))
+        kinds = ("ServiceAccount", "User", "Group")
+        errors.append(not_supported(path.child("kind"), kind, kinds, in_order=True))
     return errors

@@ -231,8 +231,8 @@ def _validate_daemon_strategy(strategy: Object, path: Path) -> list[FieldError]:
     if kind == "OnDelete":
         return []
     if kind != "RollingUpdate":
-        choices = ("OnDelete", "RollingUpdate")
-        return [not_supported(path.child("type"), kind, choices)]
+        choices = ("RollingUpdate", "OnDelete")
+        return [not_supported(path.child("type"), kind, choices, in_order=True)]
     if strategy.get("rollingUpdate") is None:
         return [required(path.child("rollingUpdate"))]
     at, rolling = path.child("rollingUpdate"), strategy["rollingUpdate"]

@@ -1,23 +1,35 @@
 """Security contexts of containers and pods."""
 
-from dray.api.fields import FieldError, Path, invalid, not_supported, required
+import re
+
+from dray.api import names
+from dray.api.fields import FieldError, Path, duplicate, invalid, not_supported, required, too_long
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
 from dray.api.validation.pod.internal import FORMS
+from dray.api.validation.pod.mounts import validate_local_path
 
 _ID_RANGE = "must be between 0 and 2147483647, inclusive"
 _PROFILE_TYPES = ("Localhost", "RuntimeDefault", "Unconfined")
 _CHANGE_POLICIES = ("Always", "OnRootMismatch")
+_GROUPS_POLICIES = ("Merge", "Strict")
 _MAX_ID = 2**31 - 1
+_SYSCTL_MAX = 253
+_SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SYSCTL = rf"^({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}$"
+_SYSCTL_RE = re.compile(_SYSCTL.removesuffix("$"))
+_PROFILE_PATH_MAX = 4095
 
 
-def validate_container_security(context: Object | None, path: Path) -> list[FieldError]:
+def validate_container_security(
+    context: Object | None, path: Path, *, host_users: bool = True
+) -> list[FieldError]:
+    """`host_users`: the pod has no user namespace of its own."""
     if context is None:
         return []
     errors = _validate_ids(context, ("runAsUser", "runAsGroup"), path)
-    proc_mount = context.get("procMount")
-    if proc_mount is not None and proc_mount not in ("Default", "Unmasked"):
-        errors.append(not_supported(path.child("procMount"), proc_mount, ("Default", "Unmasked")))
+    errors += _validate_proc_mount(context.get("procMount"), path.child("procMount"), host_users)
+    errors += _validate_seccomp(context.get("seccompProfile"), path.child("seccompProfile"))
     if context.get("allowPrivilegeEscalation") is False:
         text = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
         if context.get("privileged"):
@@ -26,22 +38,28 @@ def validate_container_security(context: Object | None, path: Path) -> list[Fiel
         if "CAP_SYS_ADMIN" in added:
             text = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
             errors.append(invalid(path, FORMS.show("SecurityContext", context), text))
-    return errors + _validate_profiles(context, path)
+    return errors + _validate_app_armor(context.get("appArmorProfile"), path.child("appArmorProfile"))
 
 
-def validate_pod_security(context: Object | None, path: Path) -> list[FieldError]:
-    if context is None:
-        return []
+def validate_pod_security(spec: Object, path: Path) -> list[FieldError]:
+    """`path` is that of spec.securityContext, which for Kubernetes includes what the spec says of the host."""
+    context = spec.get("securityContext") or {}
     errors = _validate_ids(context, ("fsGroup", "runAsUser", "runAsGroup"), path)
     for index, group in enumerate(context.get("supplementalGroups") or ()):
         errors += _validate_id(group, path.child("supplementalGroups").index(index))
-    policy = context.get("fsGroupChangePolicy")
-    if policy is not None and policy not in _CHANGE_POLICIES:
-        errors.append(not_supported(path.child("fsGroupChangePolicy"), policy, _CHANGE_POLICIES))
-    for index, sysctl in enumerate(items_of(context.get("sysctls"))):
-        if not sysctl.get("name"):
-            errors.append(required(path.child("sysctls").index(index).child("name")))
-    return errors + _validate_profiles(context, path)
+    if spec.get("shareProcessNamespace") and spec.get("hostPID"):
+        text = "ShareProcessNamespace and HostPID cannot both be enabled"
+        errors.append(invalid(path.child("shareProcessNamespace"), True, text))
+    errors += _validate_sysctls(items_of(context.get("sysctls")), path.child("sysctls"))
+    errors += _choice(context, "fsGroupChangePolicy", _CHANGE_POLICIES, path)
+    errors += _validate_seccomp(context.get("seccompProfile"), path.child("seccompProfile"))
+    errors += _validate_app_armor(context.get("appArmorProfile"), path.child("appArmorProfile"))
+    return errors + _choice(context, "supplementalGroupsPolicy", _GROUPS_POLICIES, path)
+
+
+def _choice(context: Object, field: str, choices: tuple[str, ...], path: Path) -> list[FieldError]:
+    value = context.get(field)
+    return [] if value is None or value in choices else [not_supported(path.child(field), value, choices)]
 
 
 def _validate_ids(context: Object, fields: tuple[str, ...], path: Path) -> list[FieldError]:
@@ -57,18 +75,70 @@ def _validate_id(value: int, path: Path) -> list[FieldError]:
     return [] if 0 <= value <= _MAX_ID else [invalid(path, value, _ID_RANGE)]
 
 
-def _validate_profiles(context: Object, path: Path) -> list[FieldError]:
+def _validate_proc_mount(kind: str | None, path: Path, host_users: bool) -> list[FieldError]:
+    if kind is None or kind == "Default":
+        return []
+    if kind != "Unmasked":
+        return [not_supported(path, kind, ("Default", "Unmasked"))]
+    return [invalid(path, kind, "`hostUsers` must be false to use `Unmasked`")] if host_users else []
+
+
+def _validate_sysctls(sysctls: list[Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
-    for field in ("seccompProfile", "appArmorProfile"):
-        profile = context.get(field)
-        if profile is None:
-            continue
-        kind, at = profile.get("type") or "", path.child(field)
-        if not kind:
-            errors.append(required(at.child("type"), "type is required when seccompProfile is set"))
-        elif kind not in _PROFILE_TYPES:
-            errors.append(not_supported(at.child("type"), kind, _PROFILE_TYPES))
-        elif kind == "Localhost" and not profile.get("localhostProfile"):
-            text = "must be set when seccomp type is Localhost"
-            errors.append(required(at.child("localhostProfile"), text))
+    seen: set[str] = set()
+    for index, sysctl in enumerate(sysctls):
+        name, at = sysctl.get("name") or "", path.index(index).child("name")
+        if not name:
+            errors.append(required(at))
+        elif names.byte_length(name) > _SYSCTL_MAX or not _SYSCTL_RE.fullmatch(name):
+            errors.append(
+                invalid(at, name, f"must have at most {_SYSCTL_MAX} characters and match regex {_SYSCTL}")
+            )
+        elif name in seen:
+            errors.append(duplicate(at, name))
+        seen.add(name)
+    return errors
+
+
+def _validate_seccomp(profile: Object | None, path: Path) -> list[FieldError]:
+    if profile is None:
+        return []
+    kind, at = profile.get("type") or "", path.child("type")
+    errors: list[FieldError] = []
+    if not kind:
+        errors.append(required(at, "type is required when seccompProfile is set"))
+    elif kind not in _PROFILE_TYPES:
+        errors.append(not_supported(at, kind, _PROFILE_TYPES))
+    local, at = profile.get("localhostProfile"), path.child("localhostProfile")
+    if kind == "Localhost":
+        if local is None:
+            errors.append(required(at, "must be set when seccomp type is Localhost"))
+        else:
+            errors += validate_local_path(local, at)
+    elif local is not None:
+        shown = FORMS.show("SeccompProfile", profile)
+        errors.append(invalid(at, shown, "can only be set when seccomp type is Localhost"))
+    return errors
+
+
+def _validate_app_armor(profile: Object | None, path: Path) -> list[FieldError]:
+    if profile is None:
+        return []
+    kind, local = profile.get("type") or "", profile.get("localhostProfile")
+    at = path.child("localhostProfile")
+    if not kind:
+        return [required(path.child("type"), "type is required when appArmorProfile is set")]
+    if kind not in _PROFILE_TYPES:
+        return [not_supported(path.child("type"), kind, _PROFILE_TYPES)]
+    if kind != "Localhost":
+        return (
+            [] if local is None else [invalid(at, local, "can only be set when AppArmor type is Localhost")]
+        )
+    if not local:
+        return [required(at, "must be set when AppArmor type is Localhost")]
+    errors: list[FieldError] = []
+    if local != local.strip():
+        errors.append(invalid(at, local, "must not be padded with whitespace"))
+    if names.byte_length(local) > _PROFILE_PATH_MAX:
+        errors.append(too_long(at, _PROFILE_PATH_MAX))
     return errors

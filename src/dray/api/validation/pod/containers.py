@@ -24,7 +24,7 @@ from dray.api.validation.pod.resources import validate_container_resources
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-MESSAGE_POLICIES = ("FallbackToLogsOnError", "File")
+MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 _EPHEMERAL_FORBIDDEN = {
@@ -45,6 +45,10 @@ class Surroundings:
     claims: Collection[str]
     """Names of spec.resourceClaims."""
     restart_policy: str
+    grace_seconds: int | None = None
+    """spec.terminationGracePeriodSeconds."""
+    host_users: bool = True
+    """The pod has no user namespace of its own."""
 
 
 def validate_containers(containers: list[Object], path: Path, around: Surroundings) -> list[FieldError]:
@@ -57,7 +61,7 @@ def validate_containers(containers: list[Object], path: Path, around: Surroundin
         errors += _validate_common(container, at, around)
         errors += _check_new_name(container, seen, at)
         if container.get("lifecycle") is not None:
-            errors += validate_lifecycle(container["lifecycle"], at.child("lifecycle"))
+            errors += validate_lifecycle(container["lifecycle"], at.child("lifecycle"), around.grace_seconds)
         for probe in PROBES:
             errors += validate_probe(container.get(probe), at.child(probe))
         errors += _validate_restart_policy(container, at)
@@ -77,8 +81,8 @@ def validate_init_containers(
         if policy is not None and policy not in ("Always", "Never", "OnFailure"):
             choices = ("Always", "Never", "OnFailure")
             errors.append(not_supported(at.child("restartPolicy"), policy, choices))
-        errors += _validate_init_handlers(container, at)
-        errors += _check_host_ports([container], path, first=index)
+        errors += _check_host_ports([container], path)
+        errors += _validate_init_handlers(container, at, around.grace_seconds)
     return errors
 
 
@@ -142,7 +146,7 @@ def _validate_common(container: Object, path: Path, around: Surroundings) -> lis
         container.get("resources") or {}, around.claims, path.child("resources")
     )
     return errors + validate_container_security(
-        container.get("securityContext"), path.child("securityContext")
+        container.get("securityContext"), path.child("securityContext"), host_users=around.host_users
     )
 
 
@@ -150,7 +154,7 @@ def _choice(container: Object, field: str, choices: tuple[str, ...], path: Path)
     value = container.get(field) or ""
     if not value:
         return [required(path.child(field))]
-    return [] if value in choices else [not_supported(path.child(field), value, choices)]
+    return [] if value in choices else [not_supported(path.child(field), value, choices, in_order=True)]
 
 
 def _validate_ports(ports: list[Object], path: Path) -> list[FieldError]:
@@ -181,11 +185,11 @@ def _validate_port_numbers(port: Object, path: Path) -> list[FieldError]:
     return errors
 
 
-def _check_host_ports(containers: list[Object], path: Path, first: int = 0) -> list[FieldError]:
-    """A port of the host goes to one container."""
+def _check_host_ports(containers: list[Object], path: Path) -> list[FieldError]:
+    """A port of the host goes to one container. Init containers, checked one by one, are each shown as the first."""
     errors: list[FieldError] = []
     taken: set[str] = set()
-    for index, container in enumerate(containers, first):
+    for index, container in enumerate(containers):
         for position, port in enumerate(items_of(container.get("ports"))):
             if not port.get("hostPort"):
                 continue
@@ -204,12 +208,12 @@ def _validate_restart_policy(container: Object, path: Path) -> list[FieldError]:
     return []
 
 
-def _validate_init_handlers(container: Object, path: Path) -> list[FieldError]:
+def _validate_init_handlers(container: Object, path: Path, grace_seconds: int | None) -> list[FieldError]:
     """Only a restartable init container, a sidecar, runs long enough to be probed."""
     errors: list[FieldError] = []
     if container.get("restartPolicy") == "Always":
         if container.get("lifecycle") is not None:
-            errors += validate_lifecycle(container["lifecycle"], path.child("lifecycle"))
+            errors += validate_lifecycle(container["lifecycle"], path.child("lifecycle"), grace_seconds)
         for probe in PROBES:
             errors += validate_probe(container.get(probe), path.child(probe))
         return errors

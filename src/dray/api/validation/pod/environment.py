@@ -5,6 +5,7 @@ import re
 from dray.api import names
 from dray.api.fields import FieldError, Path, invalid, not_supported, required
 from dray.api.meta import Object
+from dray.api.quantity import parse_quantity
 
 ENV_FIELDS = (
     "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
@@ -25,6 +26,12 @@ RESOURCES = (
 _CONVERTIBLE = {*ENV_FIELDS, *VOLUME_FIELDS, "spec.restartPolicy", "spec.schedulerName", "status.phase"}
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 _SUBSCRIPT = re.compile(r"(.+)\['([^']*)'\]")
+_SIZES = ("1", *(f"1{unit}" for unit in "kMGTPE"), *(f"1{unit}i" for unit in "KMGTPE"))
+_DIVISORS = {
+    "cpu": (("1m", "1"), "cpu"),
+    "memory": (_SIZES, "memory"),
+    "ephemeral-storage": (_SIZES, "local ephemeral storage"),
+}
 _HUGE_PAGES = ("limits.hugepages-", "requests.hugepages-")
 
 
@@ -50,9 +57,10 @@ def validate_env_from(sources: list[Object], path: Path) -> list[FieldError]:
         for field in references:
             errors += _validate_name(source[field], at.child(field))
         if not references:
-            errors.append(invalid(at, "", "must specify one of: `configMapRef` or `secretRef`"))
+            # Kubernetes leaves the index out of these paths.
+            errors.append(invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"))
         elif len(references) > 1:
-            errors.append(invalid(at, "", "may not have more than one field specified at a time"))
+            errors.append(invalid(path, "", "may not have more than one field specified at a time"))
     return errors
 
 
@@ -104,25 +112,41 @@ def validate_field_reference(reference: Object, fields: tuple[str, ...], path: P
 def validate_resource_reference(
     reference: Object, path: Path, *, needs_container: bool = False
 ) -> list[FieldError]:
-    if needs_container and not reference.get("containerName"):
-        return [required(path.child("containerName"))]
     resource, at = reference.get("resource") or "", path.child("resource")
-    if not resource:
-        return [required(at)]
-    if resource not in RESOURCES and not resource.startswith(_HUGE_PAGES):
-        return [not_supported(at, resource, RESOURCES)]
-    return []
+    errors: list[FieldError] = []
+    if needs_container and not reference.get("containerName"):
+        errors.append(required(path.child("containerName")))
+    elif not resource:
+        errors.append(required(at))
+    elif resource not in RESOURCES and not resource.startswith(_HUGE_PAGES):
+        errors.append(not_supported(at, resource, RESOURCES))
+    return errors + _validate_divisor(resource, reference.get("divisor") or "0", path.child("divisor"))
+
+
+def _validate_divisor(resource: str, divisor: str, path: Path) -> list[FieldError]:
+    """In which unit the amount is told; Kubernetes shows the resource, not the divisor."""
+    amount = parse_quantity(divisor)
+    kind = resource.partition(".")[2]
+    if not amount or (kind not in _DIVISORS and not kind.startswith("hugepages-")):
+        return []
+    units, known_as = _DIVISORS.get(kind, (_SIZES, "hugepages"))
+    if str(amount) in units:
+        return []
+    shown = "1m and 1" if units is not _SIZES else ", ".join(_SIZES)
+    text = f"only divisor's values {shown} are supported with the {known_as} resource"
+    return [invalid(path, resource, text)]
 
 
 def _validate_name(reference: Object, path: Path) -> list[FieldError]:
     name, at = reference.get("name") or "", path.child("name")
     if not name:
         return [required(at)]
-    return [invalid(at, name, text) for text in names.dns_subdomain(name)]
+    return [invalid(at, name, text) for text in names.prefix_of(name, names.dns_subdomain)]
 
 
 def _validate_key_reference(reference: Object, path: Path) -> list[FieldError]:
-    errors = [] if reference.get("name") else [required(path.child("name"))]
+    name = reference.get("name") or ""
+    errors = [invalid(path.child("name"), name, text) for text in names.dns_subdomain(name)]
     key, at = reference.get("key") or "", path.child("key")
     if not key:
         return [*errors, required(at)]

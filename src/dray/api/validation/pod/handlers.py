@@ -33,16 +33,19 @@ def validate_probe(probe: Object | None, path: Path) -> list[FieldError]:
     return errors
 
 
-def validate_lifecycle(lifecycle: Object, path: Path) -> list[FieldError]:
+def validate_lifecycle(lifecycle: Object, path: Path, grace_seconds: int | None) -> list[FieldError]:
+    """A hook that sleeps must be done within the pod's grace period."""
     errors: list[FieldError] = []
     for hook in ("postStart", "preStop"):
         if lifecycle.get(hook) is not None:
             kinds = ("exec", "httpGet", "tcpSocket", "sleep")
-            errors += _validate_handler(lifecycle[hook], kinds, path.child(hook))
+            errors += _validate_handler(lifecycle[hook], kinds, path.child(hook), grace_seconds)
     return errors
 
 
-def _validate_handler(handler: Object, kinds: tuple[str, ...], path: Path) -> list[FieldError]:
+def _validate_handler(
+    handler: Object, kinds: tuple[str, ...], path: Path, grace_seconds: int | None = None
+) -> list[FieldError]:
     errors: list[FieldError] = []
     present = [kind for kind in kinds if handler.get(kind) is not None]
     if not present:
@@ -51,20 +54,21 @@ def _validate_handler(handler: Object, kinds: tuple[str, ...], path: Path) -> li
         if position:
             errors.append(forbidden(path.child(kind), "may not specify more than 1 handler type"))
         else:
-            errors += _validate_action(kind, handler[kind], path.child(kind))
+            errors += _validate_action(kind, handler[kind], path.child(kind), grace_seconds)
     return errors
 
 
-def _validate_action(kind: str, action: Object, path: Path) -> list[FieldError]:
+def _validate_action(kind: str, action: Object, path: Path, grace_seconds: int | None) -> list[FieldError]:
     if kind == "exec":
         return [] if action.get("command") else [required(path.child("command"))]
     if kind == "httpGet":
         return _validate_http_get(action, path)
     if kind == "sleep":
         seconds = action.get("seconds") or 0
-        if seconds < 0:
-            return [invalid(path.child("seconds"), seconds, _NOT_NEGATIVE)]
-        return []
+        if grace_seconds is None or 0 <= seconds <= grace_seconds:
+            return []
+        text = f"must be non-negative and less than terminationGracePeriodSeconds ({grace_seconds})"
+        return [invalid(path, seconds, text)]
     return _validate_port(action.get("port"), path.child("port"))
 
 

@@ -11,6 +11,7 @@ from dray.api.validation.pod.internal import FORMS
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_INCLUSION = ("Honor", "Ignore")
 _UNSATISFIABLE = ("DoNotSchedule", "ScheduleAnyway")
 
 
@@ -88,13 +89,13 @@ def _validate_toleration(toleration: Object, path: Path) -> list[FieldError]:
     else:
         errors.append(not_supported(at, operator, ("Equal", "Exists")))
     if effect and effect not in TAINT_EFFECTS:
-        errors.append(not_supported(path.child("effect"), effect, TAINT_EFFECTS))
+        errors.append(not_supported(path.child("effect"), effect, TAINT_EFFECTS, in_order=True))
     return errors
 
 
 def validate_spread(constraints: list[Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
-    seen: set[tuple[str, str]] = set()
+    pairs = [(one.get("topologyKey") or "", one.get("whenUnsatisfiable") or "") for one in constraints]
     for index, constraint in enumerate(constraints):
         at = path.index(index)
         skew, key = constraint.get("maxSkew") or 0, constraint.get("topologyKey") or ""
@@ -107,11 +108,26 @@ def validate_spread(constraints: list[Object], path: Path) -> list[FieldError]:
             errors += [invalid(at.child("topologyKey"), key, text) for text in names.qualified_name(key)]
         if choice not in _UNSATISFIABLE:
             errors.append(not_supported(at.child("whenUnsatisfiable"), choice, _UNSATISFIABLE))
-        if (key, choice) in seen:
+        # Of two that are alike the first is told of.
+        if pairs[index] in pairs[index + 1 :]:
             pair = f"{{{key}, {choice}}}"
             errors.append(duplicate(at.child("{topologyKey, whenUnsatisfiable}"), pair))
-        seen.add((key, choice))
+        errors += _validate_domains(constraint.get("minDomains"), choice, at.child("minDomains"))
+        for field in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
+            policy = constraint.get(field)
+            if policy is not None and policy not in _INCLUSION:
+                errors.append(not_supported(at.child(field), policy, _INCLUSION))
         errors += validate_label_selector(constraint.get("labelSelector"), at.child("labelSelector"))
+    return errors
+
+
+def _validate_domains(domains: int | None, choice: str, path: Path) -> list[FieldError]:
+    if domains is None:
+        return []
+    errors = [invalid(path, domains, "must be greater than zero")] if domains <= 0 else []
+    if choice != "DoNotSchedule":
+        text = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {choice}"
+        errors.append(invalid(path, domains, text))
     return errors
 
 
@@ -120,7 +136,7 @@ def validate_scheduling_gates(gates: list[Object], path: Path) -> list[FieldErro
     seen: set[str] = set()
     for index, gate in enumerate(gates):
         at, name = path.index(index), gate.get("name") or ""
-        errors += [invalid(at.child("name"), name, text) for text in names.qualified_name(name)]
+        errors += [invalid(at, name, text) for text in names.qualified_name(name)]
         if name in seen:
             errors.append(duplicate(at, name))
         seen.add(name)

@@ -1,5 +1,7 @@
 """A pod's spec, in a pod or in a template; and the metadata rules that only pods have."""
 
+from collections.abc import Mapping
+
 from dray.api import names
 from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported, required
 from dray.api.meta import Object
@@ -14,6 +16,12 @@ from dray.api.validation.pod.containers import (
     validate_ephemeral_containers,
     validate_images_of_pod,
     validate_init_containers,
+)
+from dray.api.validation.pod.network import (
+    validate_dns,
+    validate_host_aliases,
+    validate_host_ports,
+    validate_user_namespace,
 )
 from dray.api.validation.pod.placement import (
     validate_affinity,
@@ -31,14 +39,14 @@ DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 SPEC, METADATA = Path("spec"), Path("metadata")
 
 _MAX_INT32 = 2**31 - 1
-_NAMES: tuple[tuple[str, NameRule], ...] = (
-    ("serviceAccountName", names.dns_subdomain),
-    ("nodeName", names.dns_subdomain),
-    ("hostname", names.dns_label),
-    ("subdomain", names.dns_label),
-    ("priorityClassName", names.dns_subdomain),
-    ("runtimeClassName", names.dns_subdomain),
-)
+_NAMES: Mapping[str, NameRule] = {
+    "serviceAccountName": names.dns_subdomain,
+    "nodeName": names.dns_subdomain,
+    "hostname": names.dns_label,
+    "subdomain": names.dns_label,
+    "priorityClassName": names.dns_subdomain,
+    "runtimeClassName": names.dns_subdomain,
+}
 
 
 def validate_pod_create(pod: Object) -> list[FieldError]:
@@ -82,17 +90,25 @@ def validate_pod_spec(spec: Object, path: Path, *, is_pod: bool = False) -> list
         volumes=volumes,
         claims={claim["name"] for claim in claims if claim.get("name")},
         restart_policy=spec.get("restartPolicy") or "",
+        grace_seconds=spec.get("terminationGracePeriodSeconds"),
+        host_users=spec.get("hostUsers") is not False,
     )
     errors += _validate_all_containers(spec, path, around)
     errors += validate_pod_resources(spec.get("resources"), path.child("resources"))
+    errors += validate_host_ports(spec, path, is_pod=is_pod)
     errors += _validate_policies(spec, path)
     errors += validate_labels(spec.get("nodeSelector") or {}, path.child("nodeSelector"))
-    errors += validate_pod_security(spec.get("securityContext"), path.child("securityContext"))
-    errors += _validate_host_network(spec, path, is_pod=is_pod)
-    errors += _validate_pull_secrets(spec, path.child("imagePullSecrets"))
-    errors += _validate_placement(spec, path)
-    errors += _validate_names(spec, path)
+    errors += validate_pod_security(spec, path.child("securityContext"))
+    errors += validate_affinity(spec.get("affinity"), path.child("affinity"))
+    errors += validate_dns(spec.get("dnsConfig"), spec.get("dnsPolicy") or "", path.child("dnsConfig"))
+    errors += _validate_gates(spec, path)
+    errors += validate_user_namespace(spec, path)
+    errors += _validate_names(spec, path, "serviceAccountName", "nodeName")
     errors += _validate_deadline(spec, path.child("activeDeadlineSeconds"))
+    errors += _validate_names(spec, path, "hostname", "subdomain")
+    errors += validate_tolerations(items_of(spec.get("tolerations")), path.child("tolerations"))
+    errors += validate_host_aliases(items_of(spec.get("hostAliases")), path.child("hostAliases"))
+    errors += _validate_names(spec, path, "priorityClassName", "runtimeClassName")
     return errors + _validate_rest(spec, path)
 
 
@@ -116,45 +132,21 @@ def _validate_policies(spec: Object, path: Path) -> list[FieldError]:
     return errors
 
 
-def _validate_host_network(spec: Object, path: Path, *, is_pod: bool) -> list[FieldError]:
-    if not spec.get("hostNetwork"):
-        return []
-    errors: list[FieldError] = []
-    for index, container in enumerate(items_of(spec.get("containers"))):
-        for position, port in enumerate(items_of(container.get("ports"))):
-            host = port.get("hostPort") or 0
-            if host != (port.get("containerPort") or 0) and (host or is_pod):
-                at = path.child("containers").index(index).child("ports").index(position)
-                text = "must match `containerPort` when `hostNetwork` is true"
-                errors.append(invalid(at.child("hostPort"), host, text))
-    return errors
-
-
-def _validate_pull_secrets(spec: Object, path: Path) -> list[FieldError]:
-    return [
-        required(path.index(index).child("name"))
-        for index, secret in enumerate(items_of(spec.get("imagePullSecrets")))
-        if not secret.get("name")
-    ]
-
-
-def _validate_placement(spec: Object, path: Path) -> list[FieldError]:
-    errors = validate_affinity(spec.get("affinity"), path.child("affinity"))
+def _validate_gates(spec: Object, path: Path) -> list[FieldError]:
     gates = items_of(spec.get("readinessGates"))
-    errors += validate_readiness_gates(gates, path.child("readinessGates"))
+    errors = validate_readiness_gates(gates, path.child("readinessGates"))
     gates = items_of(spec.get("schedulingGates"))
     errors += validate_scheduling_gates(gates, path.child("schedulingGates"))
     constraints = items_of(spec.get("topologySpreadConstraints"))
-    errors += validate_spread(constraints, path.child("topologySpreadConstraints"))
-    return errors + validate_tolerations(items_of(spec.get("tolerations")), path.child("tolerations"))
+    return errors + validate_spread(constraints, path.child("topologySpreadConstraints"))
 
 
-def _validate_names(spec: Object, path: Path) -> list[FieldError]:
+def _validate_names(spec: Object, path: Path, *fields: str) -> list[FieldError]:
     return [
         invalid(path.child(field), spec[field], text)
-        for field, rule in _NAMES
+        for field in fields
         if spec.get(field)
-        for text in rule(spec[field])
+        for text in _NAMES[field](spec[field])
     ]
 
 
@@ -167,9 +159,7 @@ def _validate_deadline(spec: Object, path: Path) -> list[FieldError]:
 
 def _validate_rest(spec: Object, path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
-    policy, choices = spec.get("preemptionPolicy"), ("Never", "PreemptLowerPriority")
-    if policy is not None and policy not in choices:
-        errors.append(not_supported(path.child("preemptionPolicy"), policy, choices))
+    errors += validate_preemption_policy(spec.get("preemptionPolicy"), path.child("preemptionPolicy"))
     if spec.get("overhead"):
         errors += validate_amounts({"limits": spec["overhead"]}, path.child("overhead"))
     system = spec.get("os")
@@ -178,6 +168,13 @@ def _validate_rest(spec: Object, path: Path) -> list[FieldError]:
         name = system.get("name") or ""
         errors.append(not_supported(at, name, ("linux", "windows")) if name else required(at))
     return errors
+
+
+def validate_preemption_policy(policy: str | None, path: Path) -> list[FieldError]:
+    choices = ("PreemptLowerPriority", "Never")
+    if policy is None or policy in choices:
+        return []
+    return [not_supported(path, policy, choices, in_order=True)] if policy else [required(path)]
 
 
 def validate_template(template: Object, path: Path) -> list[FieldError]:

@@ -1,11 +1,20 @@
 """What a pod's status may say, above all of claims and the health of devices."""
 
-import ipaddress
-
 from dray.api import names
-from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required, too_long
+from dray.api.fields import (
+    FieldError,
+    Path,
+    duplicate,
+    forbidden,
+    internal,
+    invalid,
+    not_supported,
+    required,
+    too_long,
+)
 from dray.api.meta import Object
-from dray.api.validation.lists import items_of
+from dray.api.validation.addresses import one_of_each_family, parse_address, validate_address
+from dray.api.validation.lists import items_of, repeated
 from dray.api.validation.meta import immutable
 from dray.api.validation.pod.spec import validate_pod_annotations
 
@@ -17,7 +26,6 @@ _NOT_A_CLAIM = (
     "must match one of the container's resource claims in a format 'claim:<claimName>/<request>' or "
     "'claim:<claimName>' if request is empty"
 )
-_BAD_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
 def validate_pod_status(new: Object, old: Object) -> list[FieldError]:
@@ -50,25 +58,25 @@ def _validate_conditions(conditions: list[Object]) -> list[FieldError]:
 
 
 def _validate_transitions(status: Object, before: Object, spec: Object) -> list[FieldError]:
-    """A container that ended for good stays ended."""
+    """A container that ended for good stays ended. It is named by its place in the stored list."""
     policy = spec.get("restartPolicy")
     if policy == "Always":
         return []
+    sidecars = {
+        container.get("name")
+        for container in items_of(spec.get("initContainers"))
+        if container.get("restartPolicy") == "Always"
+    }
     errors: list[FieldError] = []
     for field in ("containerStatuses", "initContainerStatuses"):
-        sidecars = {
-            container.get("name")
-            for container in items_of(spec.get("initContainers"))
-            if container.get("restartPolicy") == "Always"
-        }
-        earlier = {one.get("name"): one for one in items_of(before.get(field))}
-        for index, one in enumerate(items_of(status.get(field))):
-            was = _ended(earlier.get(one.get("name")))
-            if was is None or one.get("name") in sidecars:
+        now = {one.get("name"): one for one in items_of(status.get(field))}
+        for index, earlier in enumerate(items_of(before.get(field))):
+            was, name = _ended(earlier), earlier.get("name")
+            if was is None or name in sidecars or name not in now:
                 continue
             if (was.get("exitCode") or 0) and policy == "OnFailure":
                 continue
-            if _ended(one) is None:
+            if _ended(now[name]) is None:
                 at = STATUS.child(field).index(index).child("state")
                 errors.append(forbidden(at, "may not be transitioned to non-terminated state"))
     return errors
@@ -207,18 +215,27 @@ def _validate_devices(devices: list[Object], path: Path) -> list[FieldError]:
 
 
 def _validate_addresses(status: Object) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for field in ("podIPs", "hostIPs"):
-        for index, one in enumerate(items_of(status.get(field))):
-            text = one.get("ip") or ""
-            if not _is_address(text):
-                errors.append(invalid(STATUS.child(field).index(index), text, _BAD_ADDRESS))
-    return errors
+    errors = _validate_address_list(status, "podIPs")
+    hosts = items_of(status.get("hostIPs"))
+    if hosts and (first := hosts[0].get("ip") or "") != (status.get("hostIP") or ""):
+        at = STATUS.child("hostIPs").index(0).child("ip")
+        errors.append(invalid(at, first, "must be equal to `hostIP`"))
+    return errors + _validate_address_list(status, "hostIPs")
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
+def _validate_address_list(status: Object, field: str) -> list[FieldError]:
+    """At most one address of each family. For the pod's that is told before what is there twice, for the host's after."""
+    at, addresses = STATUS.child(field), items_of(status.get(field))
+    texts = [one.get("ip") or "" for one in addresses]
+    errors = [error for index, text in enumerate(texts) for error in validate_address(text, at.index(index))]
+    if len(texts) < 2:
+        return errors
+    again = [duplicate(at.index(index), {"IP": texts[index]}) for index in repeated(texts)]
+    unlike: list[FieldError] = []
+    if bad := next((text for text in texts if parse_address(text) is None), None):
+        text = f"failed to check for dual stack with error:invalid IP: {bad}"
+        unlike.append(internal(at, text))
+    if not one_of_each_family(texts):
+        shown = [{"IP": text} for text in texts]
+        unlike.append(invalid(at, shown, "may specify no more than one IP for each IP family"))
+    return errors + (unlike + again if field == "podIPs" else again + unlike)

@@ -5,11 +5,13 @@ import json
 
 from dray.api.fields import FieldError, Path, forbidden, invalid, required
 from dray.api.meta import Object
+from dray.api.qos import qos_class
 from dray.api.validation.lists import items_of
 from dray.api.validation.pod.containers import Surroundings, validate_ephemeral_containers
+from dray.api.validation.pod.gated import validate_narrowing, with_node_affinity_of
 from dray.api.validation.pod.internal import internal_pod_spec
 from dray.api.validation.pod.placement import validate_tolerations
-from dray.api.validation.pod.spec import SPEC, validate_pod
+from dray.api.validation.pod.spec import METADATA, SPEC, validate_pod
 from dray.api.validation.pod.volumes import validate_volumes
 from dray.api.validation.sameness import same
 
@@ -31,10 +33,27 @@ def validate_pod_update(new: Object, old: Object) -> list[FieldError]:
         if len(containers) != len(earlier):
             return [*errors, forbidden(at, "pod updates may not add or remove containers")]
         errors += _validate_images(containers, at)
-    errors += _validate_deadline(spec, before, SPEC.child("activeDeadlineSeconds"))
+    late = _validate_deadline(spec, before, SPEC.child("activeDeadlineSeconds"))
+    errors += late
+    if late and spec.get("activeDeadlineSeconds") is not None:
+        return errors
     errors += _validate_added_tolerations(spec, before, SPEC.child("tolerations"))
     errors += _validate_removed_gates(spec, before, SPEC.child("schedulingGates"))
+    if same(spec, before):
+        return errors
+    errors += _validate_quality(new, old)
+    if before.get("schedulingGates"):
+        errors += validate_narrowing(spec, before)
     return errors + _validate_rest(_without_changeable(spec, before), before)
+
+
+def _validate_quality(new: Object, old: Object) -> list[FieldError]:
+    was = (old.get("status") or {}).get("qosClass") or qos_class(old.get("spec") or {})
+    if was == qos_class(new.get("spec") or {}):
+        return []
+    shown = (new.get("status") or {}).get("qosClass") or ""
+    # Kubernetes names the metadata here.
+    return [invalid(METADATA, shown, "Pod QoS is immutable")]
 
 
 def _validate_images(containers: list[Object], path: Path) -> list[FieldError]:
@@ -97,20 +116,14 @@ def _without_changeable(spec: Object, before: Object) -> Object:
     if (before.get("terminationGracePeriodSeconds") or 0) < 0:
         fields += ["terminationGracePeriodSeconds"] if spec.get("terminationGracePeriodSeconds") == 1 else []
     if before.get("schedulingGates"):
-        fields += _additions_while_gated(spec, before)
+        fields.append("nodeSelector")
+        munged = with_node_affinity_of(munged, before)
     for field in fields:
         if field in before:
             munged[field] = before[field]
         else:
             munged.pop(field, None)
     return munged
-
-
-def _additions_while_gated(spec: Object, before: Object) -> list[str]:
-    """A pod that is not yet open to scheduling may be narrowed: more labels wanted of its node."""
-    selector, earlier = spec.get("nodeSelector") or {}, before.get("nodeSelector") or {}
-    narrowed = all(selector.get(key) == value for key, value in earlier.items())
-    return ["nodeSelector"] if narrowed else []
 
 
 def _validate_rest(spec: Object, before: Object) -> list[FieldError]:

@@ -14,6 +14,7 @@ from dray.api.fields import (
     too_long,
 )
 from dray.api.meta import Object
+from dray.api.validation.addresses import parse_address
 from dray.api.validation.conditions import validate_conditions
 from dray.api.validation.lists import each, each_unique, items_of
 from dray.api.validation.meta import IMMUTABLE
@@ -203,7 +204,7 @@ def canonical_cidr(text: str) -> str | None:
     address_text, slash, prefix_text = text.partition("/")
     if not slash or not prefix_text.isascii() or not prefix_text.isdigit():
         return None
-    address = _parse_address(address_text)
+    address = parse_address(address_text)
     prefix = int(prefix_text)
     if address is None or prefix > address.max_prefixlen:
         return None
@@ -211,15 +212,3 @@ def canonical_cidr(text: str) -> str | None:
     if mapped is not None:
         return f"{mapped}/{prefix - 96}" if prefix >= 96 else None
     return f"{address}/{prefix}"
-
-
-def _parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    if "%" in text:
-        return None
-    if ":" not in text:
-        # Leading zeros were accepted once; what they meant is clear enough to show the canonical form.
-        text = ".".join(part.lstrip("0") or "0" if part.isdigit() else part for part in text.split("."))
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None

@@ -1,0 +1,34 @@
+"""IP addresses as older fields take them: leading zeros of IPv4 were accepted once and still are."""
+
+import ipaddress
+from typing import TypeAlias
+
+from dray.api.fields import FieldError, Path, invalid
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_BAD_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+
+
+def parse_address(text: str) -> Address | None:
+    """None where the text is no address, or one that only means something on one machine."""
+    if "%" in text:
+        return None
+    if ":" not in text:
+        text = ".".join(part.lstrip("0") or "0" if part.isdigit() else part for part in text.split("."))
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def validate_address(text: str, path: Path) -> list[FieldError]:
+    return [] if parse_address(text) else [invalid(path, text, _BAD_ADDRESS)]
+
+
+def one_of_each_family(texts: list[str]) -> bool:
+    """Whether these are an IPv4 and an IPv6 address, in either order, and nothing else."""
+    return len(texts) == 2 and {address.version for text in texts if (address := parse_address(text))} == {
+        4,
+        6,
+    }
