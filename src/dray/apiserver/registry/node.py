@@ -31,6 +31,10 @@ def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_node(obj) + validate_node_update(obj, old_of(context))
+
+
+def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_node_update(obj, old_of(context))
 
 
@@ -97,7 +101,7 @@ NODE = Kind(
     validate_create=_validate_create,
     validate_update=_validate_update,
     metadata_checks=("whole", "change"),
-    status=StatusStrategy(keep_spec, _validate_update),
+    status=StatusStrategy(keep_spec, _validate_status),
     field_labels={"spec.unschedulable": lambda obj: str(bool(find(obj, "spec", "unschedulable"))).lower()},
     unknown_field_text=FIELD_LABEL_TEXT,
 )

@@ -3,13 +3,27 @@
 import ipaddress
 
 from dray.api import names
-from dray.api.fields import ErrorType, FieldError, Path, forbidden, invalid, not_supported, required
+from dray.api.fields import (
+    ErrorType,
+    FieldError,
+    Path,
+    duplicate,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+)
 from dray.api.meta import Object
+from dray.api.quantity import parse_quantity
+from dray.api.validation.addresses import one_of_each_family
 from dray.api.validation.internal_form import InternalForms
-from dray.api.validation.lists import items_of
+from dray.api.validation.lists import items_of, repeated
+from dray.api.validation.pod.resources import is_whole
 
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-SPEC = Path("spec")
+SPEC, STATUS = Path("spec"), Path("status")
+# Kubernetes reports taints under metadata.
+_TAINTS = Path("metadata.taints")
 
 _FORMS = InternalForms("""
 Taint:
@@ -22,21 +36,39 @@ Taint:
 
 def validate_node(node: Object) -> list[FieldError]:
     spec = node.get("spec") or {}
-    # Kubernetes reports taints under metadata.
-    errors = _validate_taints(items_of(spec.get("taints")), Path("metadata.taints"))
+    errors = _validate_taints(items_of(spec.get("taints")), _TAINTS)
+    errors += _validate_resources(node.get("status") or {})
     return errors + _validate_pod_ranges(spec.get("podCIDRs") or [], SPEC.child("podCIDRs"))
 
 
 def validate_node_update(new: Object, old: Object) -> list[FieldError]:
     """For writes to the node and to its status alike."""
-    errors = validate_node(new)
+    status = new.get("status") or {}
+    errors = _validate_resources(status)
+    addresses = [
+        (one.get("type") or "", one.get("address") or "") for one in items_of(status.get("addresses"))
+    ]
+    for index in repeated(addresses):
+        kind, address = addresses[index]
+        at = STATUS.child("addresses").index(index)
+        errors.append(duplicate(at, {"Type": kind, "Address": address}))
     spec, before = new.get("spec") or {}, old.get("spec") or {}
-    if before.get("podCIDRs") and spec.get("podCIDRs") != before.get("podCIDRs"):
-        text = 'node updates may not change podCIDR except from "" to valid'
-        errors.append(forbidden(SPEC.child("podCIDRs"), text))
-    if before.get("providerID") and spec.get("providerID") != before.get("providerID"):
-        text = 'node updates may not change providerID except from "" to valid'
-        errors.append(forbidden(SPEC.child("providerID"), text))
+    for field, name in (("podCIDRs", "podCIDR"), ("providerID", "providerID")):
+        if before.get(field) and spec.get(field) != before.get(field):
+            text = f'node updates may not change {name} except from "" to valid'
+            errors.append(forbidden(SPEC.child(field), text))
+    return errors + _validate_taints(items_of(spec.get("taints")), _TAINTS)
+
+
+def _validate_resources(status: Object) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for field in ("capacity", "allocatable"):
+        for name, text in (status.get(field) or {}).items():
+            amount, at = parse_quantity(text), STATUS.child(field, name)
+            if amount.sign() < 0:
+                errors.append(invalid(at, str(amount), "must be greater than or equal to 0"))
+            if is_whole(name) and not amount.is_integer():
+                errors.append(invalid(at, str(amount), "must be an integer"))
     return errors
 
 
@@ -67,8 +99,14 @@ def _validate_taint(taint: Object, path: Path) -> list[FieldError]:
 
 
 def _validate_pod_ranges(ranges: list[str], path: Path) -> list[FieldError]:
+    """At most one of each family."""
     text = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
-    return [invalid(path.index(index), one, text) for index, one in enumerate(ranges) if not _is_range(one)]
+    errors = [invalid(path.index(index), one, text) for index, one in enumerate(ranges) if not _is_range(one)]
+    if len(ranges) < 2:
+        return errors
+    if not one_of_each_family([one.partition("/")[0] for one in ranges]):
+        errors.append(invalid(path, ranges, "may specify no more than one CIDR for each IP family"))
+    return errors + [duplicate(path.index(index), ranges[index]) for index in repeated(ranges)]
 
 
 def _is_range(text: str) -> bool:

@@ -11,6 +11,10 @@ from dray.api.validation.lists import items_of
 HUGE_PAGES = "hugepages-"
 
 _CONTAINER_RESOURCES = {"cpu", "memory", "ephemeral-storage"}
+_COUNTED_RESOURCES = {
+    "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps", "persistentvolumeclaims",
+    "services.nodeports", "services.loadbalancers",
+}  # fmt: skip
 _STANDARD_RESOURCES = _CONTAINER_RESOURCES | {
     "storage", "pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps",
     "persistentvolumeclaims", "services.nodeports", "services.loadbalancers", "requests.cpu", "requests.memory",
@@ -27,6 +31,11 @@ def is_extended(name: str) -> bool:
     if is_native(name) or name.startswith("requests."):
         return False
     return not names.qualified_name(f"requests.{name}")
+
+
+def is_whole(name: str) -> bool:
+    """A resource that comes in whole numbers."""
+    return name in _COUNTED_RESOURCES or is_extended(name)
 
 
 def allows_overcommit(name: str) -> bool:
@@ -85,7 +94,7 @@ def _validate_amount(name: str, amount: Quantity, path: Path) -> list[FieldError
     errors = _validate_name(name, path)
     if amount.sign() < 0:
         errors.append(invalid(path, str(amount), "must be greater than or equal to 0"))
-    if is_extended(name) and not amount.is_integer():
+    if is_whole(name) and not amount.is_integer():
         errors.append(invalid(path, str(amount), "must be an integer"))
     return errors
 
