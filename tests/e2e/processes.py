@@ -117,3 +117,18 @@ def processes_below(directory: pathlib.Path) -> list[str]:
                 if mark in command + (entry / "environ").read_bytes() + place:
                     found.append(command.replace(b"\0", b" ").decode(errors="replace"))
     return found
+
+
+def descendants(pid: int) -> set[tuple[int, str]]:
+    """(pid, time of start) of a process and all below, without those that have ended and wait for their parent."""
+    found: dict[int, tuple[int, str]] = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if fields[0] != "Z":
+                    found[int(entry.name)] = (int(fields[1]), fields[19])
+    below = {pid}
+    while more := {each for each, (parent, _) in found.items() if parent in below} - below:
+        below |= more
+    return {(each, found[each][1]) for each in below if each in found}

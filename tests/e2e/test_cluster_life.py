@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from processes import DRAY, dray, environment, processes_below, running
+from processes import DRAY, descendants, dray, environment, processes_below, running
 
 from dray.cli.tutorial.run import manifest_path
 
@@ -103,21 +103,6 @@ def mounts_below(directory: pathlib.Path) -> list[str]:
         for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()
         if line.split()[1].startswith(str(directory))
     ]
-
-
-def descendants(pid: int) -> set[tuple[int, str]]:
-    """(pid, time of start) of a process and all below, without those that have ended and wait for their parent."""
-    found: dict[int, tuple[int, str]] = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                if fields[0] != "Z":
-                    found[int(entry.name)] = (int(fields[1]), fields[19])
-    below = {pid}
-    while more := {each for each, (parent, _) in found.items() if parent in below} - below:
-        below |= more
-    return {(each, found[each][1]) for each in below if each in found}
 
 
 def assert_nothing_runs(home: pathlib.Path) -> None:
