@@ -33,8 +33,8 @@ IMAGE_BACKOFF_SECONDS: Final = (10.0, 300.0)
 SHOWN_SECONDS: Final = 2.0
 """How long the failure itself is shown before the back-off that follows it is."""
 
-Volumes = Callable[[], Awaitable[Mapping[str, Path]]]
-"""Sets up the pod's volumes, with fresh content, and says where they lie. Raises VolumeFailure."""
+Volumes = Callable[[Object], Awaitable[Mapping[str, Path]]]
+"""Sets up a pod's volumes, with fresh content, and says where they lie. Raises VolumeFailure."""
 
 
 class HookFailure(Exception):
@@ -142,7 +142,7 @@ class ContainerStarter:
         self._services.tell(pod, "Normal", "Pulled", present, view.name)
         attempts = attempts_of(view.name, runtime.containers(uid_of(pod)))
         attempt = attempts[0].attempt + 1 if attempts else 0
-        config = await container_config(self._services, pod, spec, attempt, sandbox, await self._volumes())
+        config = await container_config(self._services, pod, spec, attempt, sandbox, await self._volumes(pod))
         for old in attempts[1:]:
             await runtime.remove_container(old.id)
         if view.exited is not None:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from dray.api import errors
@@ -18,9 +17,11 @@ from dray.api.pods import is_terminal
 from dray.api.resources import PODS
 from dray.client.protocol import Unreachable
 from dray.kits.backoff import Backoff
-from dray.node.dra.preparation import PrepareFailure, UnprepareFailure
+from dray.node.dra.preparation import UnprepareFailure
+from dray.node.pods.grace import grace_seconds
 from dray.node.pods.observation import newest_sandbox, observe, sandboxes_of
 from dray.node.pods.plan import Plan, plan_pod
+from dray.node.pods.provisions import RESYNC_SECONDS, RETRY_SECONDS, PodProvisions
 from dray.node.pods.release import release_claims
 from dray.node.pods.services import NodeServices, Peers
 from dray.node.pods.stages import Cause, Stage, next_stage
@@ -29,18 +30,12 @@ from dray.node.pods.status import Circumstances, Failure, pod_status
 from dray.node.pods.stopping import ContainerStopper
 from dray.node.pods.view import ContainerView, container_specs, format_pod, identity_of
 from dray.node.probes.prober import Prober
-from dray.node.runtime.protocol import RuntimeFailure, Sandbox, SandboxConfig, SandboxState
-from dray.node.volumes.content import VolumeFailure, is_made_from_objects
+from dray.node.runtime.protocol import RuntimeFailure, Sandbox, SandboxState
 
 log = logging.getLogger("dray.node.pods")
 
-RESYNC_SECONDS: Final = 30.0
-REFRESH_SECONDS: Final = 60.0
-"""How old the content of a running pod's volumes may get."""
 PATIENCE_SECONDS: Final = 0.2
 """Between two looks whether others still need this pod."""
-RETRY_SECONDS: Final = (1.0, 10.0)
-DEFAULT_GRACE_SECONDS: Final = 30
 DEADLINE_EXCEEDED: Final = Failure(
     "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"
 )
@@ -54,14 +49,13 @@ class PodWorker:
         self._services = services
         self._peers = peers
         self._stopper = ContainerStopper(services)
-        self._starter = ContainerStarter(services, self._stopper, self._set_up_volumes)
+        self._provisions = PodProvisions(services)
+        self._starter = ContainerStarter(services, self._stopper, self._provisions.set_up_volumes)
         self._prober = Prober(services.actions, services.clock, self.wake, self._warn)
         self._woken = asyncio.Event()
         self._interruption: asyncio.Timeout | None = None
         self._backoff = Backoff(*RETRY_SECONDS)
-        self._prepare_at = 0.0
         self._delete_at = 0.0
-        self._refreshed_at = services.clock.monotonic()
         self._seen_at = services.clock.monotonic()
         self._stop_by = float("inf")
         self._failure: Failure | None = None
@@ -88,7 +82,7 @@ class PodWorker:
 
     def driver_changed(self) -> None:
         """A driver came or went: what waits for one need not wait longer."""
-        self._prepare_at = 0.0
+        self._provisions.hurry()
         self.wake()
 
     def wake(self) -> None:
@@ -204,14 +198,10 @@ class PodWorker:
     async def _follow_plan(self, plan: Plan, views: list[ContainerView]) -> float:
         if plan.new_sandbox:
             self._report(views)
-            delay = await self._make_ready()
-            if delay > 0:
-                return delay
-            await self._run_sandbox()
-            return 0
+            return await self._make_room()
         sandbox = self._sandbox()
         assert sandbox is not None
-        await self._remember_claims()
+        await self._provisions.remember_claims(self.pod)
         await asyncio.gather(
             *(
                 self._stopper.stop_one(
@@ -221,84 +211,20 @@ class PodWorker:
             )
         )
         delays = [await self._starter.start(self.pod, view, sandbox) for view in plan.start]
-        await self._refresh_volumes()
+        await self._provisions.refresh_volumes(self.pod)
         self._report(await self._observe())
         if plan.kill:
             return 0
         return min([RESYNC_SECONDS, *delays])
 
-    async def _make_ready(self) -> float:
-        """Volumes, then devices: 0 when the pod has all, else the seconds until the next try; failures are told."""
-        left = self._prepare_at - self._services.clock.monotonic()
-        if left > 0:
-            return left
-        try:
-            await self._set_up_volumes()
-            await self._services.claims.prepare(self.pod)
-        except VolumeFailure as failure:
-            self._tell("Warning", "FailedMount", str(failure))
-        except PrepareFailure as failure:
-            self._tell_unprepared(failure)
-        else:
-            self._backoff.forget(self)
-            return 0
-        delay = self._backoff.next_delay(self)
-        self._prepare_at = self._services.clock.monotonic() + delay
-        return delay
-
-    def _tell_unprepared(self, failure: PrepareFailure) -> None:
-        message = f"Failed to prepare dynamic resources: {failure}"
-        self._tell("Warning", "FailedPrepareDynamicResources", message)
-
-    async def _remember_claims(self) -> None:
-        """A running pod whose claims are not on record: the record was lost, and asking the drivers again makes it."""
-        uses_claims = bool(self.pod["spec"].get("resourceClaims"))
-        if not uses_claims or self._services.claims.has_claims(uid_of(self.pod)):
-            return
-        if self._prepare_at > self._services.clock.monotonic():
-            return
-        self._prepare_at = self._services.clock.monotonic() + RESYNC_SECONDS
-        try:
-            await self._services.claims.prepare(self.pod)
-        except PrepareFailure as failure:
-            self._tell_unprepared(failure)
-
-    async def _set_up_volumes(self) -> Mapping[str, Path]:
-        sandbox = self._sandbox()
-        return await self._services.volumes.set_up(
-            self.pod,
-            host_ips=[self._services.config.address],
-            pod_ips=[sandbox.ip] if sandbox is not None else [],
-            allocatable=self._services.allocatable,
-        )
-
-    async def _refresh_volumes(self) -> None:
-        """Configuration that changed, tokens that are about to end."""
-        volumes = self.pod["spec"].get("volumes") or ()
-        if self._services.clock.monotonic() - self._refreshed_at < REFRESH_SECONDS:
-            return
-        self._refreshed_at = self._services.clock.monotonic()
-        if any(is_made_from_objects(volume) for volume in volumes):
-            try:
-                await self._set_up_volumes()
-            except VolumeFailure as failure:
-                self._tell("Warning", "FailedMount", str(failure))
-
-    async def _run_sandbox(self) -> None:
-        """Older sandboxes are stopped and kept as long as they hold a container that is still worth a look."""
-        spec, old = self.pod["spec"], sandboxes_of(self._services.runtime, uid_of(self.pod))
-        for sandbox in old:
-            await self._services.runtime.stop_sandbox(sandbox.id)
-        for sandbox in old[1:]:
-            await self._services.runtime.remove_sandbox(sandbox.id)
-        host_network = bool(spec.get("hostNetwork"))
-        name = self._services.config.name if host_network else name_of(self.pod)
-        hostname = str(spec.get("hostname") or name)[:63].rstrip("-.")
-        attempt = old[0].attempt + 1 if old else 0
-        config = SandboxConfig(identity_of(self.pod), attempt, hostname, host_network)
-        await self._services.runtime.run_sandbox(config)
-        if not old:
+    async def _make_room(self) -> float:
+        """A sandbox with all that the pod needs: 0 when it is there, else the seconds until the next try."""
+        delay = await self._provisions.make_ready(self.pod)
+        if delay > 0:
+            return delay
+        if await self._provisions.run_sandbox(self.pod):
             self._services.metrics.pod_start.observe(self._services.clock.monotonic() - self._seen_at)
+        return 0
 
     # --- looking and telling ---
 
@@ -344,20 +270,7 @@ class PodWorker:
 
     def _grace(self, probe: Mapping[str, Any] | None = None) -> float:
         """Seconds from now that the pod has to stop; a probe that failed may grant its own."""
-        if self._is_removed:
-            return 0
-        own = self.pod["spec"].get("terminationGracePeriodSeconds")
-        if probe is not None and probe.get("terminationGracePeriodSeconds") is not None:
-            own = probe["terminationGracePeriodSeconds"]
-        grace = float(DEFAULT_GRACE_SECONDS if own is None else own)
-        if not is_deleting(self.pod):
-            return grace
-        granted = self.pod["metadata"].get("deletionGracePeriodSeconds")
-        grace = float(grace if granted is None else granted)
-        # deletionTimestamp is when the grace ends: an agent that was away grants only the rest.
-        end = parse_time(self.pod["metadata"]["deletionTimestamp"])
-        left = (end - self._services.clock.now()).total_seconds()
-        return max(0.0, min(grace, left + 1))
+        return 0 if self._is_removed else grace_seconds(self.pod, self._services.clock.now(), probe)
 
     def _deadline(self) -> float:
         """When everything must have stopped, in the loop's time."""
