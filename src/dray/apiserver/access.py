@@ -15,7 +15,9 @@ from dray.apiserver.registry.kind import User
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from dray.apiserver.admission.reinvocation import Reinvocation
     from dray.apiserver.call import Call
+    from dray.apiserver.structure import TypeName
 
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
@@ -79,6 +81,17 @@ class AdmissionRequest:
     """In hub form. In `mutate` it is the request's own and may be mutated or replaced; None on DELETE."""
     old: Object | None
     """The stored object; None on CREATE."""
+    name: str = ""
+    """As the request gives it; "" for one that the server is to make up."""
+    posted: "TypeName | None" = None
+    """What `object` is where it is no object of the call's kind: a Binding, an Eviction, the options of an exec."""
+    options: Object | None = None
+    """The DeleteOptions of a DELETE."""
+    reinvocation: "Reinvocation | None" = None
+    """Set once a webhook changed the object: who else wants to see it again."""
+
+    def __post_init__(self) -> None:
+        self.name = self.name or self.call.name
 
 
 class Admission(Protocol):

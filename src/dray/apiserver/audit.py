@@ -8,7 +8,9 @@ apiserver/pkg/apis/audit/v1/types.go, 1.36.
 import datetime as dt
 import os
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, TextIO
 
 import orjson
@@ -51,8 +53,12 @@ class AuditLog:
         source: str,
         user_agent: str,
         code: int,
+        annotations: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`user`: as whom the request was judged; None when nobody could be made out. `impersonator`: who sent it then."""
+        """`user`: as whom the request was judged; None when nobody could be made out. `impersonator`: who sent it then.
+
+        `annotations`: what admission policies and webhooks had to say.
+        """
         event: Object = {
             "kind": "Event",
             "apiVersion": "audit.k8s.io/v1",
@@ -73,6 +79,8 @@ class AuditLog:
             "requestReceivedTimestamp": _micro(received),
             "stageTimestamp": _micro(self._clock.now()),
         }
+        if annotations:
+            event["annotations"] = dict(annotations)
         self._file.write(orjson.dumps(event).decode() + "\n")
 
 

@@ -43,6 +43,8 @@ class Call:
     subresource: str = ""
     options: WriteOptions = WriteOptions()
     warnings: list[str] = dataclasses.field(default_factory=list)
+    annotations: dict[str, str] = dataclasses.field(default_factory=dict)
+    """What admission has to say in the audit log."""
     old: Object | None = None
     """The stored object that a write replaces; set by the verbs."""
     now: dt.datetime = dataclasses.field(init=False)

@@ -3,7 +3,7 @@
 The verbs work on a `Core`; the HTTP layer and `LocalClient` both sit on top of it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from dray.api import errors
@@ -50,11 +50,17 @@ class Core:
         """Who answers the kinds that are never stored."""
         self.watches: set[Watch] = set()
         """Those being served; whoever opens one takes it out again."""
+        self.at_stop: list[Callable[[], Awaitable[None]]] = []
+        """What the server does once nothing is answered any more: close the connections that answering opened."""
 
     def end_watches(self) -> None:
         """Let every watch end as if its time were up."""
         for watch in self.watches:
             watch.end()
+
+    async def close_connections(self) -> None:
+        while self.at_stop:
+            await self.at_stop.pop()()
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
         """A stored object in the form it is stored in."""

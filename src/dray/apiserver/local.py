@@ -141,7 +141,7 @@ class LocalClient:
         call = self._call("create", resource, namespace, name, subresource)
         if subresource:
             posted = _posted(call, subresource)
-            return await posted.act(call, structured(Body(obj), posted.type))
+            return await posted.post(call, structured(Body(obj), posted.type))
         if call.kind.virtual:
             return await review(call, structured(Body(obj), type_name(call.kind, call.version)))
         return self._shown(call, await create(call, self._hub(call, obj)))

@@ -129,3 +129,4 @@ class ApiServer:
             await self._runner.cleanup()
             self._runner = None
         await self._kubelets.close()
+        await self.core.close_connections()

@@ -6,7 +6,7 @@
 from dray.cel.device import DeviceInput
 from dray.cel.environment import NEW, STORED, Environment
 from dray.cel.errors import CelCompileError, CelError, CelRuntimeError, Issue
-from dray.cel.expression import Expression, compile_expression
+from dray.cel.expression import Expression, Vocabulary, compile_expression
 from dray.cel.selector import COST_LIMIT, Selector, compile_selector
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Expression",
     "Issue",
     "Selector",
+    "Vocabulary",
     "compile_expression",
     "compile_selector",
 ]

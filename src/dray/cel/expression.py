@@ -5,13 +5,15 @@ which is how admission policies without a schema see them.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dray.cel.check.scope import Structs
 from dray.cel.compilation import Compilation, Language, compile_text, no_hint
 from dray.cel.declarations import Version
 from dray.cel.environment import WELL_KNOWN_STRUCTS, declare, libraries_of
 from dray.cel.errors import CelCompileError
+from dray.cel.library import messages
 from dray.cel.selector import COST_LIMIT
 from dray.cel.types import CelType
 
@@ -42,6 +44,37 @@ class Expression:
     def evaluate_with_cost(self, variables: Mapping[str, Any], limit: int = COST_LIMIT) -> tuple[Any, int]:
         """The value and what it cost. Raises CelRuntimeError."""
         return self._compilation.run(variables, limit)
+
+
+class Vocabulary:
+    """What the expressions of one environment may speak of: variables, and types with fields.
+
+    `structs` may grow between compilations, as it does when one expression becomes a variable of the next.
+    """
+
+    def __init__(
+        self,
+        variables: Mapping[str, CelType],
+        structs: Mapping[str, Mapping[str, CelType]],
+        version: Version | None = None,
+    ) -> None:
+        """`version`: the release whose libraries may be used; the newest ones without."""
+        fields = {**messages.FIELDS, **structs}
+        declarations = declare(libraries_of(version), variables)
+        self._language = Language(declarations, Structs(fields), no_hint)
+
+    def compile(self, text: str, results: Sequence[CelType] = ()) -> Expression:
+        """`results`: the types an expression may have, exactly; any without. Raises CelCompileError."""
+
+        def fault(found: CelType) -> str | None:
+            if not results or found in results:
+                return None
+            wanted = " ".join(result.description for result in results)
+            if len(results) == 1:
+                return f"must evaluate to {wanted} but got {found.description}"
+            return f"must evaluate to one of [{wanted}] but got {found.description}"
+
+        return Expression(compile_text(text, self._language, fault))
 
 
 def compile_expression(

@@ -7,6 +7,10 @@ from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pods import PodDefaults
+from dray.apiserver.admission.policies.plugin import PolicyAdmission
+from dray.apiserver.admission.webhooks.client import WebhookClient
+from dray.apiserver.admission.webhooks.mutating import MutatingWebhooks
+from dray.apiserver.admission.webhooks.validating import ValidatingWebhooks
 from dray.apiserver.authorization.rbac import Rbac
 
 _Plugins = Mapping[str, Sequence[Admission]]
@@ -23,7 +27,15 @@ class AdmissionChain:
         return (*self._plugins.get(request.call.kind.resource.plural, ()), *self._always)
 
     async def mutate(self, request: AdmissionRequest) -> None:
-        for plugin in self._of(request):
+        """Once, and once more when a webhook has changed the object."""
+        plugins = self._of(request)
+        for plugin in plugins:
+            await plugin.mutate(request)
+        rounds = request.reinvocation
+        if rounds is None or not rounds.wanted:
+            return
+        rounds.running = True
+        for plugin in plugins:
             await plugin.mutate(request)
 
     async def validate(self, request: AdmissionRequest) -> None:
@@ -32,8 +44,13 @@ class AdmissionChain:
 
 
 def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
-    """What a cluster runs with; `extra` plugins see every write, after the others."""
+    """What a cluster runs with; `extra` plugins see every write, after those of single resources.
+
+    What users have configured comes last: policies and webhooks see what all others made of the object.
+    """
     restriction, escalation = NodeRestriction(), EscalationCheck(rbac)
+    client = WebhookClient()
+    configured = (MutatingWebhooks(client), PolicyAdmission(), ValidatingWebhooks(client))
     return AdmissionChain(
         {
             "pods": (_OnlyMain(PodDefaults()), restriction),
@@ -46,7 +63,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
             "rolebindings": (escalation,),
             "clusterrolebindings": (escalation,),
             "certificatesigningrequests": (CertificateRequests(rbac),),
-            "*": extra,
+            "*": (*extra, *configured),
         }
     )
 

@@ -65,6 +65,7 @@ class HttpApi:
                     source=request.remote or "",
                     user_agent=request.headers.get("User-Agent", ""),
                     code=code,
+                    annotations=asker.annotations,
                 )
 
     async def _answer(
@@ -74,7 +75,9 @@ class HttpApi:
         try:
             user = await self._identify(request, info, query, asker)
             if info.is_resource:
-                return await resources.serve(self._core, self._kubelets, request, info, user, query)
+                return await resources.serve(
+                    self._core, self._kubelets, request, info, user, query, asker.annotations
+                )
             return await self._documents.serve(request, query)
         except errors.StatusError as error:
             return error_answer(error)
@@ -102,10 +105,14 @@ class HttpApi:
 
 @dataclasses.dataclass(slots=True)
 class _Asker:
-    """As whom a request is judged, and who sent it when that is someone else; filled in as it becomes known."""
+    """As whom a request is judged, who sent it when that is someone else, and what admission says of it.
+
+    Filled in as it becomes known.
+    """
 
     user: User | None = None
     impersonator: User | None = None
+    annotations: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def _asks_watch(query: Mapping[str, Sequence[str]]) -> bool:

@@ -37,6 +37,7 @@ from dray.apiserver.options import (
 from dray.apiserver.registry.kind import Deprecation, Kind, User
 from dray.apiserver.structure import TypeName, read_delete_options, structured, to_hub, type_name
 from dray.apiserver.verbs.collection import delete_collection
+from dray.apiserver.verbs.connect import admit_connection
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
 from dray.apiserver.verbs.metadata import match_namespace
@@ -65,6 +66,7 @@ class ResourceRequest:
         user: User,
         query: Query,
         kind: Kind,
+        annotations: dict[str, str],
     ) -> None:
         self.kubelets = kubelets
         self.request = request
@@ -80,6 +82,7 @@ class ResourceRequest:
             info.name,
             info.subresource,
             warnings=_deprecation_warnings(kind, info.version),
+            annotations=annotations,
         )
 
     @property
@@ -121,15 +124,23 @@ class ResourceRequest:
 
 
 async def serve(
-    core: Core, kubelets: Kubelets, request: web.BaseRequest, info: RequestInfo, user: User, query: Query
+    core: Core,
+    kubelets: Kubelets,
+    request: web.BaseRequest,
+    info: RequestInfo,
+    user: User,
+    query: Query,
+    annotations: dict[str, str],
 ) -> web.StreamResponse:
-    """Raises NotFound and MethodNotAllowed; what goes wrong after that is answered here, with the call's warnings."""
+    """`annotations` takes what the audit log shall say of the request.
+
+    Raises NotFound and MethodNotAllowed; what goes wrong after that is answered here, with the call's warnings."""
     kind = core.kinds.find(info.group, info.version, info.resource)
     if kind is None or not _is_placed(kind, info):
         if kind is None and not core.kinds.has_group(info.group):
             return page_not_found()
         raise resource_not_found()
-    wanted = ResourceRequest(core, kubelets, request, info, user, query, kind)
+    wanted = ResourceRequest(core, kubelets, request, info, user, query, kind, annotations)
     handler = _handler(kind, info)
     try:
         return await handler(wanted)
@@ -300,7 +311,7 @@ async def _post(wanted: ResourceRequest) -> web.StreamResponse:
     wanted.represented()
     posted = POSTED[wanted.call.subresource]
     wanted.written("CreateOptions")
-    answered = await posted.act(wanted.call, await wanted.object(posted.type))
+    answered = await posted.post(wanted.call, await wanted.object(posted.type))
     return json_answer(answered, status=201, warnings=wanted.call.warnings)
 
 
@@ -323,6 +334,7 @@ async def _connect(wanted: ResourceRequest) -> web.StreamResponse:
     if call.verb == "get":
         # A WebSocket is opened with GET, but running things in a pod is no reading.
         _authorize_create(call)
+    await admit_connection(call, wanted.query)
     return await wanted.kubelets.connect(call, wanted.request, wanted.query)
 
 

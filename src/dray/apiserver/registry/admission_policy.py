@@ -2,16 +2,18 @@
 
 import datetime as dt
 
-from dray.api.fields import FieldError, Path, not_supported, required
+from dray.api.fields import FieldError, Path, forbidden
 from dray.api.meta import Object
 from dray.api.resources import VALIDATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICY_BINDINGS
+from dray.api.validation.admission.policy import validate_binding, validate_policy
 from dray.api.validation.lists import items_of
+from dray.apiserver.registry.admission_expressions import AdmissionExpressions
+from dray.apiserver.registry.admission_params import may_read_params, show_user
 from dray.apiserver.registry.columns import AGE, NAME, UNKNOWN, at, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
 
 UNSET = "<unset>"
-ACTIONS = ("Audit", "Deny", "Warn")
 
 
 def _default_match(match: Object | None) -> None:
@@ -40,34 +42,38 @@ def _default_binding(obj: Object, version: str) -> None:
     _default_match(spec.get("matchResources"))
 
 
+def _check(obj: Object) -> AdmissionExpressions:
+    spec = obj.get("spec") or {}
+    return AdmissionExpressions(
+        has_params=spec.get("paramKind") is not None, has_variables=bool(spec.get("variables"))
+    )
+
+
 def _validate_policy(context: WriteContext, obj: Object) -> list[FieldError]:
-    spec, path = obj.get("spec") or {}, Path("spec")
-    errors: list[FieldError] = []
-    if not find(spec, "matchConstraints"):
-        errors.append(required(path.child("matchConstraints")))
-    elif not find(spec, "matchConstraints", "resourceRules"):
-        errors.append(required(path.child("matchConstraints", "resourceRules")))
-    if not spec.get("validations") and not spec.get("auditAnnotations"):
-        text = "validations or auditAnnotations must contain at least one item"
-        errors.append(required(path.child("validations"), text))
-    for index, validation in enumerate(items_of(spec.get("validations"))):
-        if not (validation.get("expression") or "").strip():
-            text = "expression is not specified"
-            errors.append(required(path.child("validations").index(index).child("expression"), text))
-    return errors
+    found = validate_policy(obj, _check(obj), context.old)
+    kind, before = find(obj, "spec", "paramKind"), find(context.old or {}, "spec", "paramKind")
+    if found or not kind or kind == before:
+        return found
+    if may_read_params(context, kind, "*", "*"):
+        return []
+    shown = f"(kind={kind['kind']}, apiVersion={kind['apiVersion']})"
+    why = f'must have "get" permission on all objects of the referenced paramKind {shown}'
+    return [forbidden(Path("spec.paramKind"), f"user {show_user(context.user)} {why}")]
 
 
 def _validate_binding(context: WriteContext, obj: Object) -> list[FieldError]:
-    spec, path = obj.get("spec") or {}, Path("spec")
-    errors = [] if spec.get("policyName") else [required(path.child("policyName"))]
-    actions = spec.get("validationActions") or []
-    if not actions:
-        errors.append(required(path.child("validationActions"), "at least one validation action is required"))
-    for index, action in enumerate(actions):
-        if action not in ACTIONS:
-            place = path.child("validationActions").index(index)
-            errors.append(not_supported(place, action, ACTIONS))
-    return errors
+    found = validate_binding(obj)
+    spec, before = obj.get("spec") or {}, (context.old or {}).get("spec") or {}
+    reference = spec.get("paramRef")
+    unchanged = all(spec.get(field) == before.get(field) for field in ("paramRef", "policyName"))
+    if found or not reference or unchanged:
+        return found
+    policy = context.find(VALIDATING_ADMISSION_POLICIES, spec.get("policyName") or "")
+    kind = find(policy or {}, "spec", "paramKind")
+    if may_read_params(context, kind, reference.get("name") or "", reference.get("namespace") or ""):
+        return []
+    why = 'does not have "get" permission on the object referenced by paramRef'
+    return [forbidden(Path("spec.paramRef"), f"user {show_user(context.user)} {why}")]
 
 
 def _parameter_kind(obj: Object, now: dt.datetime) -> str:

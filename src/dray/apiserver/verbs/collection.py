@@ -22,6 +22,7 @@ async def delete_collection(call: Call, selection: ListOptions, options: DeleteO
             name_of(record.obj),
             options=call.options,
             warnings=call.warnings,
+            annotations=call.annotations,
         )
         try:
             await delete(one, options)

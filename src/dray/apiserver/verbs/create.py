@@ -25,7 +25,7 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False) -> Record:
     lifecycle.check_create(call, meta.get("name") or "")
     if not is_owned:
         managed.record(call, obj, None)
-    request = AdmissionRequest(call, "CREATE", obj, None)
+    request = AdmissionRequest(call, "CREATE", obj, None, meta.get("name") or "")
     await call.core.admission.mutate(request)
     obj = request.object or obj
     metadata.begin(call, obj)

@@ -19,10 +19,10 @@ ORPHAN: Final = "orphan"
 FOREGROUND: Final = "foregroundDeletion"
 
 
-async def delete(call: Call, options: DeleteOptions) -> tuple[Record, bool]:
+async def delete(call: Call, options: DeleteOptions, *, is_admitted: bool = False) -> tuple[Record, bool]:
     """The object as it was last, and whether it is gone (else it goes on, being deleted).
 
-    Raises NotFound, Conflict for a failed precondition, Forbidden, or what admission says.
+    `is_admitted`: admission has judged what leads to the deletion. Raises NotFound, Conflict for a failed precondition, Forbidden, or what admission says.
     """
     lifecycle.check_delete(call)
     for attempt in range(RETRIES):
@@ -31,7 +31,8 @@ async def delete(call: Call, options: DeleteOptions) -> tuple[Record, bool]:
             raise not_found(call)
         call.old = record.obj
         _check_preconditions(call, record.obj, options)
-        await call.core.admission.validate(AdmissionRequest(call, "DELETE", None, record.obj))
+        if not is_admitted:
+            await _admit(call, record.obj, options)
         try:
             return await _delete_once(call, record, options)
         except RevisionConflict:
@@ -40,6 +41,25 @@ async def delete(call: Call, options: DeleteOptions) -> tuple[Record, bool]:
         except KeyMissing:
             raise not_found(call) from None
     raise conflict(call)
+
+
+async def _admit(call: Call, obj: Object, options: DeleteOptions) -> None:
+    request = AdmissionRequest(call, "DELETE", None, obj, options=_shown(options))
+    await call.core.admission.mutate(request)
+    await call.core.admission.validate(request)
+
+
+def _shown(options: DeleteOptions) -> Object:
+    """As an object of the API."""
+    preconditions = {"uid": options.uid, "resourceVersion": options.resource_version}
+    fields = {
+        "gracePeriodSeconds": options.grace_period_seconds,
+        "preconditions": {key: value for key, value in preconditions.items() if value} or None,
+        "propagationPolicy": options.propagation_policy,
+        "dryRun": ["All"] if options.dry_run else None,
+    }
+    given = {key: value for key, value in fields.items() if value is not None}
+    return {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1", **given}
 
 
 def _check_preconditions(call: Call, obj: Object, options: DeleteOptions) -> None:

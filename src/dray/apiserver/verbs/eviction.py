@@ -33,7 +33,7 @@ async def evict(call: Call, eviction: Object) -> Object:
         call.options = WriteOptions(dry_run=True)
     if not _is_free(record.obj):
         await _spend(call, record.obj)
-    await delete(call, options)
+    await delete(call, options, is_admitted=True)
     return created()
 
 

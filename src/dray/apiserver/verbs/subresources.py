@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from dray.api.meta import Object
+from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.call import Call
 from dray.apiserver.structure import TypeName
 from dray.apiserver.verbs.binding import BINDING, bind
@@ -20,6 +21,13 @@ class Posted:
     """What is posted."""
     act: Callable[[Call, Object], Awaitable[Object]]
     """Does it, and gives the answer (201)."""
+
+    async def post(self, call: Call, obj: Object) -> Object:
+        """Raises what admission says, and what the deed does."""
+        request = AdmissionRequest(call, "CREATE", obj, None, posted=self.type)
+        await call.core.admission.mutate(request)
+        await call.core.admission.validate(request)
+        return await self.act(call, request.object or obj)
 
 
 POSTED: Final[Mapping[str, Posted]] = {

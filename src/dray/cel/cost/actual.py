@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from dray.api.quantity import Quantity
 from dray.api.semver import Semver
-from dray.cel.cost.bounds import LIST_COST, REGEX_FACTOR, STRING_FACTOR
+from dray.cel.cost.bounds import AUTHORIZATION_CHECK, LIST_COST, REGEX_FACTOR, STRING_FACTOR
 from dray.cel.cost.standard import size_of, standard_actual, text_cost
 from dray.cel.values.container import keys_of
 from dray.cel.values.named_format import NamedFormat
@@ -35,6 +35,10 @@ def _traversal(value: Any) -> int:
 
 def _one(overload: str, args: Args) -> int:
     return 1
+
+
+def _check(overload: str, args: Args) -> int:
+    return AUTHORIZATION_CHECK
 
 
 def _walk(overload: str, args: Args) -> int:
@@ -95,9 +99,12 @@ _BY_FUNCTION: dict[str, Callable[[str, Args], int]] = {
             "isLinkLocalUnicast", "isGlobalUnicast", "format.named", "sign", "asInteger", "isInteger",
             "asApproximateFloat", "isGreaterThan", "isLessThan", "compareTo", "add", "sub", "major", "minor", "patch",
             "getScheme", "getHostname", "getHost", "getPort", "getEscapedPath", "getQuery",
+            "path", "group", "serviceAccount", "resource", "subresource", "namespace", "name", "fieldSelector",
+            "labelSelector", "allowed", "reason", "error", "errored",
         ),
         _one,
     ),
+    "check": _check,
     "find": _find,
     "findAll": _find,
     "ip": _ip,

@@ -11,6 +11,9 @@ STRING_FACTOR: Final = 0.1
 REGEX_FACTOR: Final = 0.25
 """Cost of applying a pattern to a character, per character of the pattern."""
 
+AUTHORIZATION_CHECK: Final = 350_000
+"""Cost of asking the authorizer: an expression can afford to do so twice."""
+
 LIST_COST: Final = 10
 MAP_COST: Final = 30
 MESSAGE_COST: Final = 40

@@ -8,7 +8,16 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from dray.cel.ast import Literal
-from dray.cel.cost.bounds import LIST_COST, MAX, ONE, REGEX_FACTOR, STRING_FACTOR, Bounds, exactly
+from dray.cel.cost.bounds import (
+    AUTHORIZATION_CHECK,
+    LIST_COST,
+    MAX,
+    ONE,
+    REGEX_FACTOR,
+    STRING_FACTOR,
+    Bounds,
+    exactly,
+)
 from dray.cel.cost.node import CallEstimate, Node
 from dray.cel.types import CelType, Kind
 
@@ -23,6 +32,10 @@ _MAX_INCLUDES = 48
 
 def _constant(overload: str, target: Node | None, args: Sequence[Node]) -> CallEstimate | None:
     return CallEstimate(ONE)
+
+
+def _authorization_check(overload: str, target: Node | None, args: Sequence[Node]) -> CallEstimate | None:
+    return CallEstimate(exactly(AUTHORIZATION_CHECK))
 
 
 def _list_traversal(overload: str, target: Node | None, args: Sequence[Node]) -> CallEstimate | None:
@@ -179,9 +192,12 @@ BY_FUNCTION: dict[str, Estimator] = {
             "isLinkLocalUnicast", "isGlobalUnicast", "format.named", "sign", "asInteger", "isInteger",
             "asApproximateFloat", "isGreaterThan", "isLessThan", "compareTo", "add", "sub", "major", "minor", "patch",
             "getScheme", "getHostname", "getHost", "getPort", "getEscapedPath", "getQuery",
+            "path", "group", "serviceAccount", "resource", "subresource", "namespace", "name", "fieldSelector",
+            "labelSelector", "allowed", "reason", "error", "errored",
         ),
         _constant,
     ),
+    "check": _authorization_check,
     "url": _parse_url,
     "replace": _replace,
     "split": _split,

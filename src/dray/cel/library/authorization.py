@@ -1,41 +1,97 @@
-"""The authorizer of admission policies: declared, so that texts using it are judged as upstream judges them.
+"""The authorizer of admission policies: questions about what somebody may do, put together and asked.
 
-No environment here has an `authorizer` variable, so nothing can call these functions; they have no implementation.
+Only environments that declare an `authorizer` variable can reach these functions.
 """
 
-from dray.cel.declarations import Function, Overload
-from dray.cel.types import BOOL, STRING, CelType, struct
+import dataclasses
+from typing import Any
 
-_AUTHORIZER = struct("kubernetes.authorization.Authorizer")
+from dray.api import names
+from dray.cel.declarations import Function, Overload, member
+from dray.cel.errors import EvalFailure
+from dray.cel.types import BOOL, STRING, CelType, struct
+from dray.cel.values.authorization import (
+    Authorizer,
+    Builder,
+    Decision,
+    GroupCheck,
+    PathCheck,
+    ResourceCheck,
+)
+
+AUTHORIZER = struct("kubernetes.authorization.Authorizer")
+RESOURCE = struct("kubernetes.authorization.ResourceCheck")
 _PATH = struct("kubernetes.authorization.PathCheck")
 _GROUP = struct("kubernetes.authorization.GroupCheck")
-_RESOURCE = struct("kubernetes.authorization.ResourceCheck")
 _DECISION = struct("kubernetes.authorization.Decision")
 
 
-def _member(id: str, params: tuple[CelType, ...], result: CelType) -> Overload:
-    return Overload(id, params, result, member=True)
+def _path(authorizer: Authorizer, path: str) -> PathCheck:
+    if not path.strip():
+        raise EvalFailure("path must not be empty")
+    return PathCheck(authorizer.ask, dataclasses.replace(authorizer.question, path=path))
+
+
+def _group(authorizer: Authorizer, group: str) -> GroupCheck:
+    return GroupCheck(authorizer.ask, dataclasses.replace(authorizer.question, group=group))
+
+
+def _service_account(authorizer: Authorizer, namespace: str, name: str) -> Authorizer:
+    if names.dns_subdomain(name):
+        raise EvalFailure("Invalid service account name")
+    if names.dns_label(namespace):
+        raise EvalFailure("Invalid service account namespace")
+    return Authorizer(authorizer.ask, dataclasses.replace(authorizer.question, account=(namespace, name)))
+
+
+def _resource(group: GroupCheck, resource: str) -> ResourceCheck:
+    if not resource.strip():
+        raise EvalFailure("resource must not be empty")
+    return ResourceCheck(group.ask, dataclasses.replace(group.question, resource=resource))
+
+
+def _narrowing(part: str, id: str) -> Overload:
+    """A step that says one more thing about a resource."""
+
+    def narrow(check: ResourceCheck, text: str) -> ResourceCheck:
+        changes: dict[str, Any] = {part: text}
+        return ResourceCheck(check.ask, dataclasses.replace(check.question, **changes))
+
+    return member(id, (RESOURCE, STRING), RESOURCE, narrow)
+
+
+def _check(check: Builder, verb: str) -> Decision:
+    return check.ask_about(verb)
+
+
+def _answer(part: str, result: CelType) -> Function:
+    return Function(
+        part, member(f"decision_{part}", (_DECISION,), result, lambda decision: getattr(decision, part))
+    )
 
 
 FUNCTIONS = (
-    Function("path", _member("authorizer_path", (_AUTHORIZER, STRING), _PATH)),
-    Function("group", _member("authorizer_group", (_AUTHORIZER, STRING), _GROUP)),
+    Function("path", member("authorizer_path", (AUTHORIZER, STRING), _PATH, _path)),
+    Function("group", member("authorizer_group", (AUTHORIZER, STRING), _GROUP, _group)),
     Function(
-        "serviceAccount", _member("authorizer_serviceaccount", (_AUTHORIZER, STRING, STRING), _AUTHORIZER)
+        "serviceAccount",
+        member("authorizer_serviceaccount", (AUTHORIZER, STRING, STRING), AUTHORIZER, _service_account),
     ),
-    Function("resource", _member("groupcheck_resource", (_GROUP, STRING), _RESOURCE)),
-    Function("subresource", _member("resourcecheck_subresource", (_RESOURCE, STRING), _RESOURCE)),
-    Function("namespace", _member("resourcecheck_namespace", (_RESOURCE, STRING), _RESOURCE)),
-    Function("name", _member("resourcecheck_name", (_RESOURCE, STRING), _RESOURCE)),
+    Function("resource", member("groupcheck_resource", (_GROUP, STRING), RESOURCE, _resource)),
+    Function("subresource", _narrowing("subresource", "resourcecheck_subresource")),
+    Function("namespace", _narrowing("namespace", "resourcecheck_namespace")),
+    Function("name", _narrowing("name", "resourcecheck_name")),
     Function(
         "check",
-        _member("pathcheck_check", (_PATH, STRING), _DECISION),
-        _member("resourcecheck_check", (_RESOURCE, STRING), _DECISION),
+        member("pathcheck_check", (_PATH, STRING), _DECISION, _check),
+        member("resourcecheck_check", (RESOURCE, STRING), _DECISION, _check),
     ),
-    Function("errored", _member("decision_errored", (_DECISION,), BOOL)),
-    Function("error", _member("decision_error", (_DECISION,), STRING)),
-    Function("allowed", _member("decision_allowed", (_DECISION,), BOOL)),
-    Function("reason", _member("decision_reason", (_DECISION,), STRING)),
-    Function("fieldSelector", _member("authorizer_fieldselector", (_RESOURCE, STRING), _RESOURCE)),
-    Function("labelSelector", _member("authorizer_labelselector", (_RESOURCE, STRING), _RESOURCE)),
+    Function(
+        "errored", member("decision_errored", (_DECISION,), BOOL, lambda decision: bool(decision.error))
+    ),
+    _answer("error", STRING),
+    _answer("allowed", BOOL),
+    _answer("reason", STRING),
+    Function("fieldSelector", _narrowing("fields", "authorizer_fieldselector")),
+    Function("labelSelector", _narrowing("labels", "authorizer_labelselector")),
 )

@@ -1,13 +1,14 @@
-"""Maps of CEL: a dict, with the two things a dict does not do.
+"""Maps of CEL: a dict, with the three things a dict does not do.
 
 - `true` is no number in CEL, but `True == 1` in Python: bool keys are stored as `BoolKey`s.
 - The outer maps of `device.attributes` and `device.capacity` give an empty map for a domain that is not there
   (`DomainMap`), although `in`, `size()` and the macros see the real map.
+- The variables of an admission policy are only evaluated when they are read (`LazyMap`).
 
 Maps from JSON and from devices are plain dicts with string keys and need no conversion.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from dray.api.semver import Semver
@@ -55,6 +56,27 @@ class GrowingMap(dict[Any, Any]):
     """The accumulator of a comprehension: insertion happens in place."""
 
     __slots__ = ()
+
+
+class LazyMap(dict[str, Any]):
+    """Values that are made when first asked for, and kept; so are failures."""
+
+    __slots__ = ("_failures", "_make")
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        """`make` gives the value of a name. Raises EvalFailure, or KeyError for a name that has none."""
+        self._make = make
+        self._failures: dict[str, EvalFailure] = {}
+
+    def __missing__(self, name: str) -> Any:
+        if name in self._failures:
+            raise self._failures[name]
+        try:
+            value = self[name] = self._make(name)
+        except EvalFailure as failure:
+            self._failures[name] = failure
+            raise
+        return value
 
 
 _EMPTY: Final = DeviceMap()

@@ -1,8 +1,8 @@
 """Which CEL type a run-time value has.
 
 Values are Python's own where they can be: None, bool, int, float, str, bytes, list, dict; beside them `Uint`,
-`Timestamp`, `Duration`, `Optional`, `TypeValue`, and the Kubernetes types `Quantity`, `Semver`, `URL`, `IP`, `CIDR`
-and `NamedFormat`.
+`Timestamp`, `Duration`, `Optional`, `TypeValue`, and the Kubernetes types `Quantity`, `Semver`, `URL`, `IP`, `CIDR`,
+`NamedFormat` and those of `authorization`.
 """
 
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 from dray.api.quantity import Quantity
 from dray.api.semver import Semver
 from dray.cel.types import CelType, Kind
-from dray.cel.values.container import DeviceMap, DomainMap, GrowingList, GrowingMap, keys_of
+from dray.cel.values import authorization
+from dray.cel.values.container import DeviceMap, DomainMap, GrowingList, GrowingMap, LazyMap, keys_of
 from dray.cel.values.named import TypeValue
 from dray.cel.values.named_format import NamedFormat
 from dray.cel.values.network import CIDR, IP
@@ -43,6 +44,12 @@ TYPE_NAMES: dict[type, str] = {
     NamedFormat: "kubernetes.NamedFormat",
     IP: "net.IP",
     CIDR: "net.CIDR",
+    LazyMap: "kubernetes.variables",
+    authorization.Authorizer: "kubernetes.authorization.Authorizer",
+    authorization.PathCheck: "kubernetes.authorization.PathCheck",
+    authorization.GroupCheck: "kubernetes.authorization.GroupCheck",
+    authorization.ResourceCheck: "kubernetes.authorization.ResourceCheck",
+    authorization.Decision: "kubernetes.authorization.Decision",
 }
 
 _GO_TYPES: dict[type, str] = {

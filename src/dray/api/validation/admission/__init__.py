@@ -1,0 +1,1 @@
+"""Rules of admissionregistration.k8s.io: policies, their bindings, and webhook configurations."""

@@ -1,0 +1,1 @@
+"""ValidatingAdmissionPolicy in force: rules in CEL about what may be written."""

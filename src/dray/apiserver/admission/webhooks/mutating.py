@@ -1,0 +1,123 @@
+"""Mutating webhooks: asked one after the other, each sees what those before it made of the object.
+
+Source: kubernetes apiserver/pkg/admission/plugin/webhook/mutating/dispatcher.go, 1.36.
+"""
+
+import logging
+from typing import Final
+
+import orjson
+
+from dray.api import errors
+from dray.api import patch as languages
+from dray.api.meta import Object
+from dray.api.resources import MUTATING_WEBHOOK_CONFIGURATIONS
+from dray.api.schema.inspection import DecodeError
+from dray.apiserver.access import AdmissionRequest
+from dray.apiserver.admission.configured import Stored
+from dray.apiserver.admission.reinvocation import Reinvocation
+from dray.apiserver.admission.view import Form, View
+from dray.apiserver.admission.webhooks.call import ask
+from dray.apiserver.admission.webhooks.client import WebhookClient
+from dray.apiserver.admission.webhooks.failures import CallFailed, internal, uncallable
+from dray.apiserver.admission.webhooks.webhook import Webhook, webhooks_of
+from dray.apiserver.structure import Body, clone, strict_decode
+from dray.kits import klog
+
+log = logging.getLogger("dray.apiserver.admission")
+
+MUTATION: Final = "mutation.webhook.admission.k8s.io/"
+
+
+class MutatingWebhooks:
+    def __init__(self, client: WebhookClient) -> None:
+        self._client = client
+        self._configured = Stored(MUTATING_WEBHOOK_CONFIGURATIONS, webhooks_of)
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        return None
+
+    async def mutate(self, request: AdmissionRequest) -> None:
+        configurations = self._configured.current(request.call.core.store)
+        if not configurations:
+            return
+        view = View(request)
+        if view.is_exempt:
+            return
+        if request.reinvocation is None:
+            request.reinvocation = Reinvocation()
+        rounds = request.reinvocation
+        if rounds.running and request.object != rounds.output:
+            rounds.changed()
+        webhooks = [webhook for configuration in configurations for webhook in configuration]
+        for index, webhook in enumerate(webhooks):
+            form = await webhook.match(view)
+            if form is None or rounds.skips(webhook.key):
+                continue
+            if await self._ask(index, webhook, view, form):
+                rounds.changed()
+                rounds.wanted = True
+            if webhook.is_reinvoked:
+                rounds.called(webhook.key)
+        if not rounds.running:
+            rounds.output = clone(request.object)
+
+    async def _ask(self, index: int, webhook: Webhook, view: View, form: Form) -> bool:
+        """Whether the webhook changed the object. Raises its refusal, or a 500 when it cannot be asked."""
+        call, rounds = view.request.call, view.request.reinvocation
+        place = f"{MUTATION}round_{int(rounds is not None and rounds.running)}_index_{index}"
+        has_changed = False
+        try:
+            answer = await ask(self._client, webhook, view, form, may_patch=True)
+            has_changed = _apply(answer.patch, webhook, view, form)
+        except CallFailed as failure:
+            if webhook.fails:
+                raise uncallable(webhook, failure) from None
+            log.warning(
+                "Failed calling webhook, failing open", extra=klog.kv(webhook=webhook.name, err=failure)
+            )
+            call.annotations.setdefault(f"failed-open.{place}", webhook.name)
+        finally:
+            told = {"configuration": webhook.configuration, "webhook": webhook.name, "mutated": has_changed}
+            call.annotations.setdefault(place, orjson.dumps(told).decode())
+        return has_changed
+
+
+def _apply(patch: bytes, webhook: Webhook, view: View, form: Form) -> bool:
+    """Put what the patch makes of the object in its place. Raises CallFailed, or a 500 for a patch that does not fit."""
+    if not patch:
+        return False
+    try:
+        operations = languages.parse_operations(patch)
+    except errors.StatusError as error:
+        raise CallFailed(f"received undecodable patch in webhook response: {error}") from None
+    if not operations:
+        return False
+    shown = view.object(form)
+    if shown is None:
+        name = f'"{webhook.name}"'
+        why = f"admission webhook {name} attempted to modify the object, which is not supported for this operation"
+        raise internal(why)
+    try:
+        patched = strict_decode(Body(languages.json_patch(shown, operations)), form.type, None)
+    except (languages.PatchError, DecodeError) as error:
+        raise internal(error) from None
+    has_changed = patched != shown
+    _take(patched, view, form)
+    return has_changed
+
+
+def _take(patched: Object, view: View, form: Form) -> None:
+    request = view.request
+    stored = request.call.stored
+    if request.posted is not None:
+        request.object = patched
+    elif view.subresource == "scale":
+        if request.object is not None:
+            request.object["spec"]["replicas"] = (patched.get("spec") or {}).get("replicas") or 0
+    else:
+        form.kind.default(patched, form.version)
+        hub = form.kind.to_hub(patched, form.version)
+        hub["apiVersion"], hub["kind"] = stored.api_version, stored.kind
+        request.object = hub
+    view.changed()
