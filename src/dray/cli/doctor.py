@@ -15,12 +15,14 @@ from dray.insight.doctor import Finding, examine
 )
 @questions
 def command(source: Source) -> None:
-    """Look for what is wrong: pools incomplete or left over, drivers gone, DaemonSets that want no pods, devices offered
-    twice, claims orphaned or stuck, pods that cannot start or end. Exit code 1 if there are errors.
+    """Look for what is wrong, each finding with what shows it and a command.
 
-    Reads only, with the rights of: dray snapshot capture. What it may not read is a finding.
+    Versions and features of the server, fields it left out, pools incomplete or left over, drivers gone or not known to
+    kubelets, DaemonSets that want no pods, device injection, devices offered twice, claims orphaned or stuck, quotas, pods
+    that cannot start or end. Exit code 1 if there are errors. Reads only, with the rights of: dray snapshot capture. What
+    cannot be known is a finding too.
     """
-    findings = examine(source.snapshot(ALL))
+    findings = examine(source.snapshot(ALL, kubelets=True))
     if source.output != "text":
         rows = [{name: getattr(f, name) for name in f.__slots__} for f in findings]
         show_data(source.output, findings, rows)

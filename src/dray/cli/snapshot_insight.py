@@ -36,13 +36,14 @@ def capture(source: Source, file: pathlib.Path) -> None:
     """Write everything that dray's questions need into FILE: one compressed JSON document.
 
     Environment variables, commands, secrets, driver parameters, annotations and addresses are left out; names, labels,
-    taints, requests, selectors, devices and events stay. Needs `list` on nodes, pods, events, resourcequotas,
-    daemonsets and resource.k8s.io; what you may not list is noted in the file.
+    taints, requests, selectors, devices and events stay. Needs `list` on nodes, pods, namespaces, events, resourcequotas,
+    daemonsets, persistent volumes, their claims, storageclasses and resource.k8s.io, and `get` on nodes/proxy and /metrics;
+    what you may not read is noted in the file.
     """
     from dray.cli.insight.gather import write_file
     from dray.insight.redaction import redact
 
-    snapshot = redact(source.snapshot(ALL))
+    snapshot = redact(source.snapshot(ALL, kubelets=True))
     size = write_file(file, snapshot)
     counts = ", ".join(f"{len(items)} {plural}" for plural, items in snapshot.objects.items() if items)
     click.echo(f"{file}: {counts or 'nothing'} ({size / 1024:.0f} KiB)")

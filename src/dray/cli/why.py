@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from dray.allocation import DeviceID
 from dray.api.meta import ObjectKey
 from dray.api.resources import (
     DEVICE_CLASSES,
@@ -169,8 +170,9 @@ def _group_title(group: NodeEvidence) -> str:
     return f"Node {group.nodes[0]}" if count == 1 else f"{count} nodes alike: {names(group.nodes)}"
 
 
-def names(nodes: Sequence[str]) -> str:
-    return ", ".join(nodes[:3]) + (f", … ({len(nodes) - 3} more)" if len(nodes) > 3 else "")
+def names(texts: Sequence[str], shown: int = 3) -> str:
+    more = len(texts) - shown
+    return ", ".join(texts[:shown]) + (f", … ({more} more)" if more > 0 else "")
 
 
 def _request(request: RequestEvidence, group: NodeEvidence, snapshot: Snapshot) -> Iterator[str]:
@@ -219,15 +221,27 @@ def _advice(help_: Help) -> str:
 def _choices(answer: Answer) -> Iterator[str]:
     for choice in answer.choices:
         yield ""
-        yield heading(f"claim {choice.claim}, request {choice.request}: {choice.device}")
+        yield from map(
+            heading, wrapped(f"claim {choice.claim}, request {choice.request}: {_devices(choice.devices)}")
+        )
         yield from wrapped(f"why: {choice.reason}", indent=2, hang=4)
+        if choice.without:
+            yield from wrapped(choice.without, indent=2, hang=4)
         if choice.trouble:
             yield from wrapped(f"trouble: {choice.trouble}", indent=2, hang=4)
         if choice.others:
-            yield "  why not another:"
+            yield "  why not another (each was tried in place of one of these):"
         for other in choice.others:
-            devices = names([device.device for device in other.devices])
-            yield from wrapped(f"{len(other.devices)} {other.reason}: {devices}", indent=4, mark="- ")
+            yield from wrapped(f"{_devices(other.devices)}: {other.reason}", indent=4, mark="- ")
+
+
+def _devices(devices: Sequence[DeviceID]) -> str:
+    """`driver/pool/gpu-0, gpu-1`: what they share once."""
+    first = devices[0]
+    same = [device.device for device in devices if (device.driver, device.pool) == (first.driver, first.pool)]
+    shown = f"{first.driver}/{first.pool}/{names(same, 8)}"
+    rest = len(devices) - len(same)
+    return f"{shown} and {rest} of other pools" if rest else shown
 
 
 def _rows(answer: Answer) -> Iterator[dict[str, Any]]:

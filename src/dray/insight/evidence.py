@@ -59,6 +59,11 @@ class Charge:
     def count(self) -> int:
         return len(self.devices)
 
+    def of(self, devices: Sequence[DeviceID]) -> "Charge":
+        """The same, of some of the devices. What was seen is told only where it is the same on all."""
+        values = {next(iter(self.values)): len(devices)} if len(self.values) == 1 else {}
+        return dataclasses.replace(self, devices=tuple(devices), values=values)
+
     def words(self) -> str:
         """`memory is 80Gi on 16 of 16, you ask for at least 100Gi`."""
         parts = sorted(self.values.items(), key=lambda item: -item[1])

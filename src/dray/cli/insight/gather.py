@@ -15,8 +15,9 @@ from typing import Any
 import orjson
 
 from dray.api import errors
-from dray.api.meta import Object
-from dray.api.resources import DEVICE_TAINT_RULES, RESOURCE_SLICES, Resource
+from dray.api.meta import Object, name_of
+from dray.api.resources import DEVICE_TAINT_RULES, NODES, RESOURCE_SLICES, Resource
+from dray.cli.insight.kubelets import ask_kubelets, read_metrics
 from dray.client.config import load_config
 from dray.client.http import HttpClient
 from dray.client.protocol import Selection
@@ -32,9 +33,16 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 async def gather(
-    client: VersionedClient, resources: Sequence[Resource], namespaces: dict[str, str]
+    client: VersionedClient,
+    resources: Sequence[Resource],
+    namespaces: dict[str, str],
+    *,
+    kubelets: bool = False,
 ) -> Snapshot:
-    """The objects of `resources`; `namespaces` limits some, by plural name, to one namespace."""
+    """The objects of `resources`; `namespaces` limits some, by plural name, to one namespace.
+
+    With `kubelets`, what the kubelets of the nodes tell of their drivers is asked through the API server.
+    """
     server = asyncio.create_task(_server(client))
     lists = await asyncio.gather(
         *(_list(client, resource, namespaces.get(resource.plural, "")) for resource in resources)
@@ -45,7 +53,12 @@ async def gather(
         objects[resource.plural] = items
         if reason:
             unknown[resource.plural] = reason
-    return Snapshot(dt.datetime.now(dt.UTC), objects, unknown, server=await server)
+    facts = await server
+    if kubelets:
+        facts["kubelets"] = await ask_kubelets(
+            client.inner, [name_of(node) for node in objects[NODES.plural]]
+        )
+    return Snapshot(dt.datetime.now(dt.UTC), objects, unknown, server=facts)
 
 
 async def _list(client: VersionedClient, resource: Resource, namespace: str) -> tuple[list[Object], str]:
@@ -104,13 +117,7 @@ async def _server(client: VersionedClient) -> dict[str, Any]:
 
 async def _gates(client: VersionedClient) -> dict[str, bool] | None:
     """The feature gates that the API server tells in its metrics; None where these may not be read."""
-    try:
-        async with client.inner.open("GET", "/metrics", accept="text/plain") as response:
-            if response.status != 200:
-                return None
-            text = (await response.read()).decode(errors="replace")
-    except errors.StatusError:
-        return None
+    text, _ = await read_metrics(client.inner, "/metrics")
     found = {match["name"]: match["value"] == "1" for match in _GATE.finditer(text)}
     return found or None
 

@@ -33,8 +33,10 @@ class Source:
             return self.namespace or "default"
         return load_config(self.kubeconfig, context=self.context).namespace
 
-    def snapshot(self, resources: Sequence[Resource], *, namespace: str = "") -> Snapshot:
-        """The objects of these kinds; events, quotas and volume claims only of `namespace` where one is given.
+    def snapshot(
+        self, resources: Sequence[Resource], *, namespace: str = "", kubelets: bool = False
+    ) -> Snapshot:
+        """The objects of these kinds, and on demand what kubelets tell; events, quotas and volume claims only of `namespace` where one is given.
 
         Raises: ClickException for a file that cannot be read; what the client raises.
         """
@@ -46,11 +48,13 @@ class Source:
         limited = dict.fromkeys(
             (EVENTS.plural, RESOURCE_QUOTAS.plural, PERSISTENT_VOLUME_CLAIMS.plural), namespace
         )
-        return asyncio.run(self._gather(resources, limited))
+        return asyncio.run(self._gather(resources, limited, kubelets))
 
-    async def _gather(self, resources: Sequence[Resource], limited: dict[str, str]) -> Snapshot:
+    async def _gather(
+        self, resources: Sequence[Resource], limited: dict[str, str], kubelets: bool
+    ) -> Snapshot:
         async with connect(self.kubeconfig, self.context, self.user) as client:
-            return await gather(client, resources, limited)
+            return await gather(client, resources, limited, kubelets=kubelets)
 
 
 def questions(function: Command) -> Command:
