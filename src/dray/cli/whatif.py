@@ -27,7 +27,7 @@ from dray.cli.insight.examples import examples
 from dray.cli.insight.forecast import forecast_lines, forecast_rows
 from dray.cli.insight.manifests import NotValid
 from dray.cli.insight.options import Source, questions
-from dray.cli.insight.output import show_data
+from dray.cli.insight.output import NoAnswer, show_data
 from dray.insight.whatif.devices import MAX_DEVICES_ADDED
 from dray.insight.whatif.forecast import forecast
 from dray.insight.whatif.nodes import MAX_NODES_ADDED
@@ -53,7 +53,7 @@ _WORKLOADS: dict[str, Resource] = {
         "dray whatif --add-nodes 3 --like worker-1 --scale job/sweep=8",
         "dray whatif --taint gpu.example.com/worker-1/gpu-0 hot:NoExecute",
         "dray whatif --taint node/worker-1 repair=soon:NoSchedule --fail gpu.example.com/worker-2/gpu-3",
-        "dray whatif --set claim/big 'spec.devices.requests[gpu].exactly.count=2'",
+        "dray whatif --set template/gpu spec.spec.devices.requests[0].exactly.count=2 --restart deployment/trainer",
         "dray whatif --add-devices gpu.example.com/worker-1/gpu-0 4",
         "dray whatif -f deployment.yaml -f template.yaml               would it fit, before I apply it?",
         "dray whatif --min-nodes --like new-shape.yaml -o json         scale from zero: a Node and its slices",
@@ -110,6 +110,12 @@ _WORKLOADS: dict[str, Resource] = {
     help="These devices or this node are tainted, with NoSchedule or NoExecute.",
 )
 @click.option(
+    "--restart",
+    multiple=True,
+    metavar="KIND/NAME",
+    help="All pods of the workload are made anew at once, with claims as their templates are then.",
+)
+@click.option(
     "--scale",
     multiple=True,
     metavar="KIND/NAME=COUNT",
@@ -126,7 +132,8 @@ _WORKLOADS: dict[str, Resource] = {
 def command(
     source: Source, files: tuple[str, ...], sets: tuple[tuple[str, str], ...], add_nodes: int, like: tuple[str, ...],
     remove_node: tuple[str, ...], drain: tuple[str, ...], add_devices: tuple[tuple[str, int], ...], on_node: str,
-    fail: tuple[str, ...], taints: tuple[tuple[str, str], ...], scale: tuple[str, ...], minimum: bool,
+    fail: tuple[str, ...], taints: tuple[tuple[str, str], ...], restart: tuple[str, ...], scale: tuple[str, ...],
+    minimum: bool,
 ) -> None:  # fmt: skip
     """Say which pods would get a place after changes, which would be evicted, and which stay pending and why.
 
@@ -143,14 +150,26 @@ def command(
         raise click.UsageError("--on says where --add-devices adds them; there is none")
     namespace = source.default_namespace()
     changes = Changes(
-        files, sets, add_nodes, like, remove_node, drain, add_devices, on_node, fail, taints, scale, minimum
+        files,
+        sets,
+        add_nodes,
+        like,
+        remove_node,
+        drain,
+        add_devices,
+        on_node,
+        fail,
+        taints,
+        restart,
+        scale,
+        minimum,
     )
-    snapshot = source.snapshot((*NEEDED, *_scaled(scale, sets)))
+    snapshot = source.snapshot((*NEEDED, *_scaled((*restart, *scale), sets)))
     try:
         scenario = changed(snapshot, changes, namespace)
         answer = forecast(scenario, asked_shapes(scenario.snapshot, changes, namespace))
     except (NotThere, NotValid) as error:
-        raise click.ClickException(str(error)) from error
+        raise NoAnswer(str(error)) from error
     if source.output != "text":
         show_data(source.output, dataclasses.replace(answer), forecast_rows(answer))
     else:

@@ -228,6 +228,8 @@ def request_cause(request: RequestEvidence, group: NodeEvidence) -> str:
     charges = [charge_text(charge, request.class_name) for charge in request.charges[:3]]
     seen = request.seen * len(group.nodes)
     every = f" on {len(group.nodes)} nodes" if len(group.nodes) > 1 else ""
+    if not charges:
+        return f"{head}; there {'are' if seen != 1 else 'is'} {seen} that would do{every}"
     return f"{head}; of {seen} device{'s' if seen != 1 else ''}{every}, {', '.join(charges)}"
 
 

@@ -16,7 +16,7 @@ from dray.insight.whatif.manifests import find_object, set_at, with_object
 from dray.insight.whatif.nodes import Shape, add_nodes, drain_node, remove_node, shape_of, taint_node
 from dray.insight.whatif.scenario import NotThere, Scenario
 from dray.insight.whatif.shapes import shapes_of
-from dray.insight.whatif.workloads import find_workload, scale
+from dray.insight.whatif.workloads import find_workload, restart, scale
 
 MAX_SHAPES = 8
 _EFFECTS = ("NoSchedule", "NoExecute")
@@ -36,6 +36,7 @@ class Changes:
     on_node: str
     fail: tuple[str, ...]
     taints: tuple[tuple[str, str], ...]
+    restart: tuple[str, ...]
     scale: tuple[str, ...]
     minimum: bool
 
@@ -54,6 +55,7 @@ class Changes:
         yield from (f"{count} more devices like {device}{where}" for device, count in self.add_devices)
         yield from (f"{device} fails" for device in self.fail)
         yield from (f"{what} is tainted {taint}" for what, taint in self.taints)
+        yield from (f"{target} is restarted" for target in self.restart)
         yield from (f"{target.replace('=', ' has ')} pods" for target in self.scale)
 
 
@@ -77,6 +79,10 @@ def changed(snapshot: Snapshot, changes: Changes, namespace: str) -> Scenario:
         scenario = fail_devices(scenario, device)
     for target, text in changes.taints:
         scenario = _tainted(scenario, target, text)
+    for text in changes.restart:
+        kind, _, name = text.partition("/")
+        workload, _ = find_workload(scenario.snapshot, kind, name, namespace)
+        scenario = restart(scenario, workload)
     for text in changes.scale:
         scenario = _scaled(scenario, text, namespace)
     return scenario

@@ -1,13 +1,14 @@
 """The answer of `dray whatif` as people and spreadsheets read it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from dray.cli.insight.output import heading, table, wrapped
 from dray.insight.whatif.forecast import Forecast
 from dray.insight.whatif.sizing import Need
 
 SHOWN = 20
+Item = TypeVar("Item")
 
 
 def forecast_lines(answer: Forecast, changes: Sequence[str]) -> Iterator[str]:
@@ -53,27 +54,21 @@ def _more(count: int) -> Iterator[str]:
 
 
 def _evicted(answer: Forecast) -> Iterator[str]:
-    if not answer.evicted:
-        return
-    yield ""
-    yield heading(f"evicted: {len(answer.evicted)} pods" if len(answer.evicted) > 1 else "evicted: 1 pod")
     places = {place.pod: place.node for place in answer.placed}
     pending = {waiting.pod for waiting in answer.pending}
-    rows = []
-    for each in answer.evicted[:SHOWN]:
-        fate = (
-            f"to {places[each.pod]}"
-            if each.pod in places
-            else "stays pending"
-            if each.pod in pending
-            else "is gone"
+    for reason, pods in _grouped((each.reason, each) for each in answer.evicted):
+        yield ""
+        yield heading(f"evicted, since {reason}: {len(pods)} pod{'s' if len(pods) > 1 else ''}")
+        rows = []
+        for each in pods[:SHOWN]:
+            fate = places.get(each.pod) or ("stays pending" if each.pod in pending else "is gone")
+            late = f"after {each.after_seconds}s" if each.after_seconds else ""
+            lost = "" if each.comes_back else "nothing makes it again: you must"
+            rows.append((each.pod, each.node, fate, ", ".join(filter(None, (late, lost)))))
+        yield from table(
+            ("POD", "FROM", "TO", "" if not any(row[3] for row in rows) else "NOTES"), rows, indent=2
         )
-        if not each.comes_back:
-            fate += ", if you make it again"
-        after = f" after {each.after_seconds}s" if each.after_seconds else ""
-        rows.append((each.pod, each.node, fate, each.reason + after))
-    yield from table(("POD", "FROM", "THEN", "BECAUSE"), rows, indent=2)
-    yield from _more(len(answer.evicted))
+        yield from _more(len(pods))
 
 
 def _pending(answer: Forecast) -> Iterator[str]:
@@ -104,22 +99,24 @@ def _needs(needs: Sequence[Need]) -> Iterator[str]:
     )
     yield from _more(len(rows))
     for reason, likes in _grouped((need.reason, need.like) for need in needs if need.reason):
-        yield from wrapped(f"like {', '.join(likes[:3])}: {reason}", indent=2, hang=4)
+        some = ", ".join(list(dict.fromkeys(likes))[:3])
+        yield from wrapped(f"like {some}: {reason}", indent=2, hang=4)
 
 
-def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    groups: dict[str, dict[str, None]] = {}
-    for reason, like in pairs:
-        groups.setdefault(reason, {})[like] = None
-    return [(reason, list(likes)) for reason, likes in groups.items()]
+def _grouped(pairs: Iterable[tuple[str, Item]]) -> list[tuple[str, list[Item]]]:
+    groups: dict[str, list[Item]] = {}
+    for name, item in pairs:
+        groups.setdefault(name, []).append(item)
+    return list(groups.items())
 
 
 def _places(answer: Forecast) -> Iterator[str]:
-    if not answer.placed:
-        return
-    yield ""
-    yield from table(("POD", "NODE"), [(p.pod, p.node) for p in answer.placed[:SHOWN]], indent=2)
-    yield from _more(len(answer.placed))
+    told = {each.pod for each in answer.evicted}
+    rows = [(place.pod, place.node) for place in answer.placed if place.pod not in told]
+    if rows:
+        yield ""
+        yield from table(("POD", "NODE"), rows[:SHOWN], indent=2)
+        yield from _more(len(rows))
 
 
 def forecast_rows(answer: Forecast) -> list[dict[str, Any]]:

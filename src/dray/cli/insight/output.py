@@ -7,12 +7,20 @@ import enum
 import io
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 import click
 
 WIDTH = 100
 _GAP = 3
+
+
+class NoAnswer(click.ClickException):
+    """The question cannot be answered; told within the width of all answers. Exit code 1."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        text = "\n".join(wrapped(self.message, hang=7, mark="Error: "))
+        click.echo(text, file=file, err=file is None)
 
 
 def plain(value: Any) -> Any:

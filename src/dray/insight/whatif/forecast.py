@@ -8,6 +8,7 @@ from dray.insight.node_fit import unchecked_rules
 from dray.insight.whatif.evicting import has_place
 from dray.insight.whatif.nodes import Shape
 from dray.insight.whatif.placing import Pending, Placed, Placing, in_turn
+from dray.insight.whatif.pods import template_names
 from dray.insight.whatif.scenario import Evicted, Scenario, Workload, workload_of
 from dray.insight.whatif.sizing import Need, needs_of
 
@@ -57,7 +58,7 @@ def forecast(scenario: Scenario, shapes: Sequence[Shape] = ()) -> Forecast:
     outcomes = [placing.place(pod) for pod in in_turn(snapshot.pods)]
     placed = [each for each in outcomes if isinstance(each, Placed)]
     pending = [each for each in outcomes if isinstance(each, Pending)]
-    notes = [*scenario.notes, *_unchecked(each.pod for each in placed)]
+    notes = [*scenario.notes, *_kept(scenario), *_unchecked(each.pod for each in placed)]
     notes += [f"{plural} not known: {reason}" for plural, reason in snapshot.unknown.items()]
     return Forecast(
         not pending,
@@ -82,6 +83,23 @@ def _by_workload(
             known[0] += 1
     for workload, (running, found, left) in sorted(counts.items(), key=lambda item: not item[1][2]):
         yield WorkloadFit(str(workload), running + found + left, running, found, left)
+
+
+def _kept(scenario: Scenario) -> Iterable[str]:
+    """Claims are made from a template once, so its change does not reach pods that run."""
+    for template in scenario.templates:
+        running = sum(
+            has_place(pod) and (key.namespace, name) == template
+            for pod in scenario.snapshot.pods
+            for key, name in template_names(pod).items()
+        )
+        if running:
+            whose = (
+                "1 pod that runs keeps its claim"
+                if running == 1
+                else f"{running} pods that run keep their claims"
+            )
+            yield f"{whose} made from template {template} before; a restart makes new ones (--restart)"
 
 
 def _unchecked(pods: Iterable[Object]) -> Iterable[str]:

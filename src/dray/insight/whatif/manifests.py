@@ -1,5 +1,6 @@
 """Objects as a manifest would make them, and single fields set to another value."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from dray.api.resources import (
 from dray.insight.snapshot import Snapshot
 from dray.insight.whatif.devices import with_rule, with_slice
 from dray.insight.whatif.evicting import evict, has_place
-from dray.insight.whatif.pods import like
+from dray.insight.whatif.pods import like, template_names
 from dray.insight.whatif.scenario import NotThere, Scenario, workload_of
 from dray.insight.whatif.workloads import KINDS, remade, with_workload
 
@@ -76,22 +77,15 @@ def _with_claim(scenario: Scenario, claim: Object) -> Scenario:
 def _with_template(scenario: Scenario, template: Object) -> Scenario:
     """Claims are made from a template once: those of pods that wait are made anew, pods that run keep theirs."""
     changed = scenario.put(RESOURCE_CLAIM_TEMPLATES, [template])
-    specs, running = {}, 0
+    specs = {}
     for pod in scenario.snapshot.pods:
-        if namespace_of(pod) != namespace_of(template):
-            continue
-        for entry in claims_of(pod):
-            if entry.template != name_of(template) or not entry.claim:
+        for key, name in template_names(pod).items():
+            if (key.namespace, name) != (namespace_of(template), name_of(template)) or has_place(pod):
                 continue
-            claim = scenario.snapshot.find(RESOURCE_CLAIMS, entry.claim, namespace_of(pod))
-            if claim is None or has_place(pod):
-                running += has_place(pod)
-            elif not (claim.get("status") or {}).get("allocation"):
-                specs[key_of(claim)] = template["spec"]["spec"]
-    if running:
-        changed = changed.noting(
-            f"{running} running pod{'s' if running > 1 else ''} keep the claims made from template {name_of(template)} before"
-        )
+            claim = scenario.snapshot.find(RESOURCE_CLAIMS, key.name, key.namespace)
+            if claim is not None and not (claim.get("status") or {}).get("allocation"):
+                specs[key] = template["spec"]["spec"]
+    changed = dataclasses.replace(changed, templates=(*changed.templates, key_of(template)))
     return remade(changed, specs)
 
 

@@ -97,8 +97,8 @@ class Placing:
             if _is_new(claim):
                 add_asked(self._asked, claim)
 
-    def place(self, pod: Object) -> Placed | Pending:
-        """Put the pod on the first node that fits, with its devices."""
+    def place(self, pod: Object, *, explain: bool = True) -> Placed | Pending:
+        """Put the pod on the first node that fits, with its devices. Without `explain` reasons may be "", and it is quick."""
         read = read_claims(self.snapshot, pod)
         blockers = [gate] if (gate := gates_of(pod)) else list(read.blockers)
         if blockers:
@@ -113,13 +113,23 @@ class Placing:
             search = self._searches[ask.key] = _Search(self._candidates(ask))
         node = self._find(ask, search)
         if node is None:
-            search.reason = search.reason or refusal_text(
-                self.snapshot, self.world, self._rooms, pod, ask.free, ask.held, ask.by_devices,
-                [*self.snapshot.nodes, *self._more],
-            )  # fmt: skip
+            if explain and not search.reason:
+                search.reason = self._refusal(ask)
             return Pending(pod, search.reason)
         self._count_quota(new)
         return Placed(pod, node)
+
+    def why_not(self, pod: Object) -> str:
+        """The reason of a pod that was refused."""
+        outcome = self.place(pod)
+        return outcome.reason if isinstance(outcome, Pending) else ""
+
+    def _refusal(self, ask: _Ask) -> str:
+        # Of added nodes the last one is as empty as any that could be added.
+        nodes = self._more[-1:] or self.snapshot.nodes
+        return refusal_text(
+            self.snapshot, self.world, self._rooms, ask.pod, ask.free, ask.held, ask.by_devices, nodes
+        )  # fmt: skip
 
     def _ask(self, pod: Object, claims: Sequence[Object]) -> _Ask:
         free = [claim for claim in claims if not (claim.get("status") or {}).get("allocation")]

@@ -14,7 +14,7 @@ from dray.insight.why import Trial, group_cause
 from dray.insight.world import World
 
 MAX_LOOKED_AT = 300
-"""Nodes whose devices are examined one by one; of more, these many spread over all."""
+"""Nodes whose devices are examined one by one; of more, those with the most devices free."""
 
 
 def refusal_text(
@@ -44,18 +44,25 @@ def refusal_text(
     out = _out_text(against)
     if not places or not claims:
         return out
-    if nothing := no_devices_at_all(snapshot, ()):
+    if not world.index.inventory.slices and (nothing := no_devices_at_all(snapshot, ())):
         return nothing
     trial = Trial(world, claims)
-    step = -(-len(places) // MAX_LOOKED_AT)
-    looked_at = places[::step]
+    looked_at = places
+    if len(places) > MAX_LOOKED_AT:
+        looked_at = sorted(places, key=lambda node: -_free(world, node))[:MAX_LOOKED_AT]
     trial.look(looked_at)
     if not trial.groups:
         return out or "no node fits"
     text = group_cause(_told_by_template(trial.groups[0], pod))
-    if step > 1:
-        text += f" (looked at {len(looked_at)} of {len(places)} nodes, this one is the nearest to a fit)"
+    if len(places) > len(looked_at):
+        text += f" (the {len(looked_at)} nodes of {len(places)} with the most devices free were looked at)"
     return f"{text}; besides, {out}" if out else text
+
+
+def _free(world: World, node: Object) -> int:
+    """Devices of the node's own that nobody has for himself."""
+    slices = world.index.inventory.local_slices(name_of(node))
+    return sum((entry.whole & ~entry.used).bit_count() for entry in slices)
 
 
 def _out_text(against: Mapping[str, Sequence[Object]]) -> str:

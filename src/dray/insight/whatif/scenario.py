@@ -64,6 +64,8 @@ class Scenario:
     """What should be known about the changes."""
     focus: tuple[Workload, ...] = ()
     """The workloads that were asked about by name."""
+    templates: tuple[ObjectKey, ...] = ()
+    """ResourceClaimTemplates that were changed."""
 
     def replaced(self, resource: Resource, objects: Iterable[Object]) -> "Scenario":
         """With these objects of a kind and no others."""

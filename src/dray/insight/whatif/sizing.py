@@ -51,16 +51,16 @@ def _need(placing: Placing, name: str, pods: Sequence[Object], shape: Shape) -> 
         filled: dict[str, int] = {}
         reason = ""
         for pod in pods:
-            outcome = placing.place(pod)
+            outcome = placing.place(pod, explain=False)
             # An empty node that did not take it stands for all that could be added.
             if isinstance(outcome, Pending) and (not added or added[-1] in filled):
                 if len(added) >= MAX_NODES_ADDED:
                     reason = reason or f"{MAX_NODES_ADDED} more nodes are not enough"
                     continue
                 added.append(_one_more(placing, shape, len(added)))
-                outcome = placing.place(pod)
+                outcome = placing.place(pod, explain=False)
             if isinstance(outcome, Pending):
-                reason = reason or outcome.reason
+                reason = reason or placing.why_not(pod)
             else:
                 filled[outcome.node] = filled.get(outcome.node, 0) + 1
         used = [node for node in added if node in filled]

@@ -14,16 +14,17 @@ from dray.api.resources import (
     PODS,
     REPLICA_SETS,
     REPLICATION_CONTROLLERS,
+    RESOURCE_CLAIM_TEMPLATES,
     RESOURCE_CLAIMS,
     STATEFUL_SETS,
     Resource,
 )
 from dray.insight.snapshot import Snapshot
-from dray.insight.whatif.evicting import has_place, removed
-from dray.insight.whatif.pods import Made, like, of_template
+from dray.insight.whatif.evicting import evict, has_place, removed
+from dray.insight.whatif.pods import Made, like, of_template, template_names
 from dray.insight.whatif.scenario import NotThere, Scenario, Workload, workload_of
 
-MAX_PODS = 20_000
+MAX_PODS = 100_000
 KINDS: dict[str, Resource] = {
     "deployment": DEPLOYMENTS,
     "replicaset": REPLICA_SETS,
@@ -164,6 +165,18 @@ def _on_every_node(scenario: Scenario, workload: Workload, obj: Object) -> Scena
         and find_untolerated_taint((node.get("spec") or {}).get("taints") or (), tolerations) is None
     ]
     return with_made(scenario.about(workload), made)
+
+
+def restart(scenario: Scenario, workload: Workload) -> Scenario:
+    """All its pods made anew at once, with claims as their templates are now."""
+    snapshot = scenario.snapshot
+    pods = pods_of(snapshot, workload)
+    specs = {}
+    for pod in pods:
+        for key, name in template_names(pod).items():
+            if template := snapshot.find(RESOURCE_CLAIM_TEMPLATES, name, key.namespace):
+                specs[key] = template["spec"]["spec"]
+    return remade(evict(scenario.about(workload), pods, f"{workload} is restarted"), specs)
 
 
 def remade(scenario: Scenario, claims: dict[Any, Object]) -> Scenario:
