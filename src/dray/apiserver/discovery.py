@@ -52,6 +52,9 @@ def _subresource(kind: Kind, name: str) -> Subresource:
         return Subresource(name, ("create", "get"), _CONNECTIONS[name])
     if name == "log":
         return Subresource(name, ("get",), kind.resource.kind)
+    if name == "proxy":
+        # Pages of kubelets are only read through this server.
+        return Subresource(name, ("get",), f"{kind.resource.kind}ProxyOptions")
     verbs = ("update",) if name == "finalize" else WHOLE_OBJECT
     return Subresource(name, verbs, kind.resource.kind)
 

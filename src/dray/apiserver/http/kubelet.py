@@ -1,4 +1,5 @@
-"""Requests that the API server passes on to the kubelet of a pod's node: logs, exec, attach, port-forward.
+"""Requests that the API server passes on to the kubelet of a node: logs, exec, attach and port-forward of pods,
+and the kubelet's own pages.
 
 Decides which container and node is meant and refuses what cannot be; what a container does or says is the kubelet's.
 Streams are passed through as they come: the kubelet speaks WebSocket like the client (`upgrade`).
@@ -69,7 +70,7 @@ class Kubelets:
             return web.Response(body=b"", content_type="text/plain")  # as upstream: nothing was said yet
         location = self._locate(call, pod, container)
         options = [(name, first(query, name)) for name in _LOG_OPTIONS if name in query]
-        return await self._stream(request, location, location.path("containerLogs", options))
+        return await self._stream(request, location.endpoint, location.path("containerLogs", options))
 
     async def connect(self, call: Call, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         """exec, attach or portforward: the client's WebSocket is handed through to the kubelet."""
@@ -89,21 +90,33 @@ class Kubelets:
         location = self._locate(call, pod, container)
         return await splice(request, location.endpoint, location.path(verb, options))
 
+    async def proxy(self, call: Call, request: web.BaseRequest) -> web.StreamResponse:
+        """A page of the kubelet itself, such as its metrics: whatever follows `proxy` in the path."""
+        node = (await get(call)).obj
+        path = "/" + request.rel_url.raw_path.partition("/proxy")[2].lstrip("/")
+        query = request.rel_url.raw_query_string
+        return await self._stream(request, self._endpoint(node), f"{path}?{query}" if query else path)
+
     def _locate(self, call: Call, pod: Object, container: str) -> Location:
         """Raises a 500 when the node is unknown or has not said where its kubelet listens."""
         name = pod["spec"]["nodeName"]
         node = call.find(NODES, name)
         if node is None:
             raise errors.not_found("", NODES.plural, name)
+        return Location(self._endpoint(node), call.namespace, call.name, container)
+
+    def _endpoint(self, node: Object) -> Endpoint:
+        """Raises a 500 when the node has not said where its kubelet listens."""
         status = node.get("status") or {}
         port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
         host = _address(status.get("addresses") or ())
         if not host or not port:
+            name = node["metadata"]["name"]
             raise errors.StatusError(f"node {name} has not reported the address and port of its kubelet")
-        return Location(Endpoint(host, int(port), self._ssl), call.namespace, call.name, container)
+        return Endpoint(host, int(port), self._ssl)
 
-    async def _stream(self, request: web.BaseRequest, location: Location, path: str) -> web.StreamResponse:
-        url = location.endpoint.url(path)
+    async def _stream(self, request: web.BaseRequest, endpoint: Endpoint, path: str) -> web.StreamResponse:
+        url = endpoint.url(path)
         timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS)
         ssl_context: Any = self._ssl if self._ssl is not None else True
         try:

@@ -78,7 +78,9 @@ def _namespace(rest: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 def _place(rest: Sequence[str]) -> tuple[str, str, str]:
     name = rest[1] if len(rest) > 1 else ""
-    return rest[0], name, "/".join(rest[2:])
+    # What follows `proxy` is a path of the server behind it, and no business of ours.
+    subresource = "proxy" if rest[2:3] == ["proxy"] else "/".join(rest[2:])
+    return rest[0], name, subresource
 
 
 def _verb(method: str, name: str, is_watch: bool) -> str:

@@ -200,6 +200,8 @@ def _subresource_handlers(kind: Kind, subresource: str) -> Mapping[str, Handler]
         return _SCALE
     if subresource == "log":
         return {"get": _log}
+    if subresource == "proxy":
+        return {"get": _proxy}
     if subresource in ("exec", "attach", "portforward"):
         return {"get": _connect, "create": _connect}
     raise resource_not_found()
@@ -327,6 +329,10 @@ async def _review(wanted: ResourceRequest) -> web.StreamResponse:
 
 async def _log(wanted: ResourceRequest) -> web.StreamResponse:
     return await wanted.kubelets.log(wanted.call, wanted.request, wanted.query)
+
+
+async def _proxy(wanted: ResourceRequest) -> web.StreamResponse:
+    return await wanted.kubelets.proxy(wanted.call, wanted.request)
 
 
 async def _connect(wanted: ResourceRequest) -> web.StreamResponse:

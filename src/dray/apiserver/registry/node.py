@@ -102,6 +102,7 @@ NODE = Kind(
     validate_update=_validate_update,
     metadata_checks=("whole", "change"),
     status=StatusStrategy(keep_spec, _validate_status),
+    subresources=("proxy",),
     field_labels={"spec.unschedulable": lambda obj: str(bool(find(obj, "spec", "unschedulable"))).lower()},
     unknown_field_text=FIELD_LABEL_TEXT,
 )
