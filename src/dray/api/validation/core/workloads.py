@@ -26,12 +26,14 @@ def validate_daemon_set(obj: Object) -> list[FieldError]:
         errors.append(invalid(SPEC.child("selector"), selector, "empty selector is invalid for daemonset"))
     errors += validate_template(template, SPEC.child("template"))
     errors += _check_template_policy(template, "DaemonSet")
-    errors += _not_negative(spec, ("minReadySeconds", "revisionHistoryLimit"))
-    return errors + _validate_daemon_strategy(spec.get("updateStrategy") or {}, SPEC.child("updateStrategy"))
+    errors += _not_negative(spec, ("minReadySeconds",))
+    errors += _validate_daemon_strategy(spec.get("updateStrategy") or {}, SPEC.child("updateStrategy"))
+    return errors + _not_negative(spec, ("revisionHistoryLimit",))
 
 
 def validate_daemon_set_update(new: Object, old: Object) -> list[FieldError]:
-    return validate_daemon_set(new) + validate_selector_unchanged(new, old)
+    """The set is checked twice, as the kind and as the changed one."""
+    return 2 * validate_daemon_set(new) + validate_selector_unchanged(new, old)
 
 
 def validate_deployment(obj: Object) -> list[FieldError]:
