@@ -1,7 +1,7 @@
 """Events: what a component tells people about an object, aggregated as client-go aggregates them.
 
-Recording never blocks and never fails the caller: events go through a bounded queue and are dropped with one log
-line when the API server stays unreachable. An event equal to an earlier one raises that one's count; more than ten
+Recording never blocks and never fails the caller: events go through a bounded queue and are dropped, with few log
+lines, while the API server cannot keep up. An event equal to an earlier one raises that one's count; more than ten
 similar ones (same object and reason, other message) within ten minutes are folded into a single combined event.
 """
 
@@ -41,6 +41,26 @@ class _Similar:
     last_seen: float
 
 
+class EventQueue(asyncio.Queue[Object]):
+    """Events that wait to be written; of those that find no room the 1st, 10th, 100th ... is logged."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.dropped = 0
+
+    def offer(self, event: Object) -> None:
+        """Let `event` wait if there is room."""
+        try:
+            self.put_nowait(event)
+        except asyncio.QueueFull:
+            self.dropped += 1
+            if str(self.dropped).rstrip("0") == "1":
+                what = event["reason"], event["involvedObject"]["name"]
+                log.warning(
+                    "Too many events are waiting; dropped %d so far, now %s on %s", self.dropped, *what
+                )
+
+
 class EventRecorder:
     """Records events of one component; `run` sends them."""
 
@@ -49,7 +69,7 @@ class EventRecorder:
         self.component = component
         self.clock = clock
         self.host = host
-        self._queue: asyncio.Queue[Object] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue = EventQueue(QUEUE_LIMIT)
         self._sent: OrderedDict[tuple[str, ...], _Sent] = OrderedDict()
         self._similar: OrderedDict[tuple[str, ...], _Similar] = OrderedDict()
         self._serial = 0
@@ -82,10 +102,7 @@ class EventRecorder:
             "reportingComponent": self.component,
             "reportingInstance": self.host,
         }
-        try:
-            self._queue.put_nowait(event)
-        except asyncio.QueueFull:
-            log.warning("Too many events are waiting; dropped %s on %s", reason, reference["name"])
+        self._queue.offer(event)
 
     def _event_name(self, name: str) -> str:
         self._serial += 1

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from dray.api import errors
 from dray.api.meta import Object, format_micro_time, name_of, namespace_of
 from dray.api.resources import EVENTS
-from dray.client.events import EventKind, object_reference
+from dray.client.events import EventKind, EventQueue, object_reference
 from dray.client.protocol import Client, PatchType, Unreachable
 from dray.kits.clock import Clock
 from dray.kits.tasks import TaskSet
@@ -48,7 +48,7 @@ class EventLog:
         self._component = component
         self._instance = f"{component}-{host}"
         self._clock = clock
-        self._queue: asyncio.Queue[Object] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue = EventQueue(QUEUE_LIMIT)
         self._series: OrderedDict[tuple[str, ...], _Series] = OrderedDict()
         self._serial = 0
 
@@ -85,10 +85,7 @@ class EventLog:
         }
         if related is not None:
             event["related"] = object_reference(related)
-        try:
-            self._queue.put_nowait(event)
-        except asyncio.QueueFull:
-            log.warning("Too many events are waiting; dropped %s on %s", reason, regarding["name"])
+        self._queue.offer(event)
 
     def _event_name(self, name: str) -> str:
         self._serial += 1

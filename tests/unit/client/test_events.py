@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from dray.api import errors
 from dray.api.meta import Object
 from dray.api.resources import EVENTS
-from dray.client.events import EventRecorder
+from dray.client.events import QUEUE_LIMIT, EventRecorder
 from dray.kits.clock import LoopClock
 from dray.testing.memory_client import MemoryClient
 from dray.testing.virtual import run
@@ -86,3 +88,17 @@ def test_what_was_recorded_is_sent_before_the_recorder_ends() -> None:
         return len(client.all(EVENTS))
 
     assert run(scenario()) == 1
+
+
+def test_events_without_room_are_dropped_and_told_about_ever_less_often(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        recorder = EventRecorder(MemoryClient(), "tester", LoopClock())
+        for number in range(QUEUE_LIMIT + 250):
+            recorder.event(POD, "Warning", "Broken", f"message {number}")
+
+    run(scenario())
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Too many events are waiting; dropped {dropped} so far, now Broken on p" for dropped in (1, 10, 100)
+    ]
