@@ -37,10 +37,18 @@ class Hook:
         self.port = port
         self.bundle = base64.b64encode(authority.pem).decode()
         self.reviews: list[dict[str, Any]] = []
+        self.connections: list[object] = []
+        """On which each review came."""
+        self.drops = 0
+        """How many of the next connections are closed in place of an answer."""
         self.reply: Callable[[dict[str, Any]], Any] = lambda request: {"allowed": True}
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         review = await request.json()
+        self.connections.append(request.transport)
+        if self.drops and request.transport is not None:
+            self.drops -= 1
+            request.transport.close()
         self.reviews.append(review)
         said = self.reply(review["request"])
         if isinstance(said, web.StreamResponse):

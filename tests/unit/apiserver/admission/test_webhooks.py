@@ -253,6 +253,16 @@ async def test_a_slow_webhook_has_as_long_as_it_was_given(cluster: Cluster, hook
     never.set()
 
 
+async def test_a_connection_that_is_gone_is_made_anew(cluster: Cluster, hook: Hook) -> None:
+    await hook.register(cluster, VALIDATING)
+    await cluster.write("first")
+    await cluster.write("second")
+    assert len(set(hook.connections)) == 1
+    hook.drops = 1
+    await cluster.write("third")
+    assert len(set(hook.connections)) == 2
+
+
 async def test_an_answer_may_not_be_larger_than_a_request(
     cluster: Cluster, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """HTTPS to webhooks: connections are kept, answers are bounded in size and time, failures are told as Go tells them."""
 
+import asyncio
 import base64
 import binascii
 import ssl
@@ -41,7 +42,7 @@ class WebhookClient:
         target = Target.of(webhook.client, webhook.timeout_seconds)
         context = self._context(webhook.client.get("caBundle") or "")
         try:
-            status, answer = await self._post(core, target, context, webhook.timeout_seconds, body)
+            status, answer = await self._ask(core, target, context, webhook.timeout_seconds, body)
         except (Unreachable, OSError, aiohttp.ClientError, TimeoutError) as error:
             raise CallFailed(f"failed to call webhook: Post {quote(target.url)}: {_told(error)}") from error
         if len(answer) > MAX_ANSWER_BYTES:
@@ -53,6 +54,16 @@ class WebhookClient:
         except orjson.JSONDecodeError as error:
             why = f"couldn't get version/kind; json parse error: {error}"
             raise CallFailed(f"failed to call webhook: {why}") from None
+
+    async def _ask(
+        self, core: Core, target: Target, context: ssl.SSLContext, seconds: int, body: bytes
+    ) -> tuple[int, bytes]:
+        """Once more where a kept connection turns out to be gone, as after a restart of the webhook."""
+        async with asyncio.timeout(seconds):
+            try:
+                return await self._post(core, target, context, seconds, body)
+            except (aiohttp.ServerDisconnectedError, ConnectionResetError):
+                return await self._post(core, target, context, seconds, body)
 
     async def _post(
         self, core: Core, target: Target, context: ssl.SSLContext, seconds: int, body: bytes
