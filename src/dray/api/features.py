@@ -127,12 +127,18 @@ def parse_switches(text: str) -> dict[str, bool]:
         name, equals, value = entry.partition("=")
         if not equals:
             raise FeatureGateError(f"missing bool value for {name}")
-        if value not in _TRUE | _FALSE:
-            raise FeatureGateError(
-                f'invalid value of {name}={value}, err: strconv.ParseBool: parsing "{value}": invalid syntax'
-            )
-        found[name.strip()] = value in _TRUE
+        try:
+            found[name.strip()] = parse_bool(value)
+        except ValueError as error:
+            raise FeatureGateError(f"invalid value of {name}={value}, err: {error}") from None
     return found
+
+
+def parse_bool(text: str) -> bool:
+    """Go's spellings of booleans. Raises ValueError in Go's words."""
+    if text not in _TRUE | _FALSE:
+        raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
+    return text in _TRUE
 
 
 def _of_stages(named: Mapping[str, bool]) -> dict[str, bool]:

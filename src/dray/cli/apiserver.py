@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dray.cli.logs import set_up_logging
-from dray.cli.roles import feature_gates as parsed_gates
 from dray.cli.roles import logging_options, run_until_signal
+from dray.cluster.flags import feature_gates as parsed_gates
 from dray.kits.serving import serve
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import click
 
-from dray.api.features import FeatureGateError, FeatureGates, parse_feature_gates
+from dray.api.features import FeatureGates
 from dray.cli.logs import set_up_logging
 from dray.client.protocol import Client
-from dray.cluster.layout import ClusterError
+from dray.cluster.flags import feature_gates
 from dray.kits.metrics import Registry
 from dray.kits.serving import serve
 
@@ -96,14 +96,6 @@ def logging_options() -> list[Callable[[Callable[..., None]], Callable[..., None
             help="0 warnings, 2 the usual, 4 debug.",
         ),
     ]
-
-
-def feature_gates(text: str) -> FeatureGates:
-    """The flag's value. Raises ClusterError, in upstream's words."""
-    try:
-        return parse_feature_gates(text)
-    except FeatureGateError as error:
-        raise ClusterError(f"--feature-gates: {error}") from None
 
 
 def run_role(flags: RoleFlags, user_agent: str, make: Callable[[Client, Registry], Role]) -> None:

@@ -1,14 +1,17 @@
 """`dray up`: start a cluster, or go on with one."""
 
 import asyncio
+import dataclasses
 import os
 import pathlib
 import signal
 import sys
 import time
+from typing import Any
 
 import click
 
+from dray.cluster.flags import feature_gates as parsed_gates
 from dray.cluster.layout import (
     AlreadyRunning,
     ClusterError,
@@ -49,6 +52,16 @@ DETACH_TIMEOUT_SECONDS = 30.0
     help="Merge the context into this file instead of the default one.",
 )
 @click.option("--switch", is_flag=True, help="Make the cluster the current context of the kubeconfig.")
+@click.option(
+    "--feature-gates",
+    metavar="NAME=BOOL,...",
+    help="Kubernetes feature gates of all roles, e.g. DRAListTypeAttributes=true; then kept, '' for the defaults.",
+)
+@click.option(
+    "--runtime-config",
+    metavar="GROUP/VERSION=BOOL,...",
+    help="API versions to serve or not; all are, api/beta=false,api/alpha=false is as in Kubernetes. Then kept.",
+)
 @click.option("--logging-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "-v", "--verbosity", type=int, default=0, help="Log level, as in Kubernetes: 0 quiet, 2 usual, 4 debug."
@@ -61,6 +74,8 @@ def command(
     detach: bool,
     kubeconfig: pathlib.Path | None,
     switch: bool,
+    feature_gates: str | None,
+    runtime_config: str | None,
     logging_format: str,
     verbosity: int,
 ) -> None:
@@ -72,7 +87,9 @@ def command(
     if (pid := layout.running_pid()) is not None:
         raise AlreadyRunning(name, pid)
     layout.create()
-    spec = _spec(layout, name, nodes, port)
+    asked = {"nodes": nodes, "port": port, "feature_gates": feature_gates, "runtime_config": runtime_config}
+    spec = _spec(layout, name, {field: value for field, value in asked.items() if value is not None})
+    parsed_gates(spec.feature_gates)
     if detach:
         _start_detached(layout, name)
         return
@@ -83,17 +100,16 @@ def command(
     serve(_run(layout, spec, kubeconfig or default_kubeconfig_path(), switch))
 
 
-def _spec(layout: Layout, name: str, nodes: int | None, port: int | None) -> ClusterSpec:
+def _spec(layout: Layout, name: str, asked: dict[str, Any]) -> ClusterSpec:
+    """What was asked for, on top of what is remembered of the cluster."""
     present = layout.read_spec()
     if present is None:
-        return ClusterSpec(name, 2 if nodes is None else nodes, port or 0)
+        return ClusterSpec(name, **asked)
     if present.name != name:
         raise ClusterError(
             f"{layout.root} holds the cluster {present.name!r}; use --name {present.name} or another --data-dir"
         )
-    return ClusterSpec(
-        name, present.nodes if nodes is None else nodes, present.port if port is None else port
-    )
+    return dataclasses.replace(present, **asked)
 
 
 async def _run(layout: Layout, spec: ClusterSpec, kubeconfig: pathlib.Path, switch: bool) -> None:

@@ -11,11 +11,20 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from dray.api.features import FeatureGates
+from dray.api.resources import (
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    RESOURCE_CLAIM_TEMPLATES,
+    RESOURCE_CLAIMS,
+    RESOURCE_POOL_STATUS_REQUESTS,
+    RESOURCE_SLICES,
+)
 from dray.apiserver.access import AUTHENTICATED, Attributes
 from dray.apiserver.authentication.chain import service_account_groups
 from dray.apiserver.registry.kind import User
 from dray.client.protocol import Client
 from dray.cluster.api_server import ApiServerRole, ApiServerSettings
+from dray.cluster.flags import feature_gates
 from dray.cluster.layout import ClusterError, ClusterSpec, Layout, cannot_write
 from dray.controllers.manager import ControllerManager
 from dray.kits.clock import SystemClock
@@ -30,6 +39,11 @@ HOST = "127.0.0.1"
 POD_NETWORK = 64
 """Pods have addresses in 127.64.0.0/16, one /24 a node: loopback addresses that really answer."""
 READY_TIMEOUT_SECONDS = 30.0
+_NEEDED = (DEVICE_CLASSES, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS, RESOURCE_SLICES)
+_NEEDED_BY_GATE = (
+    ("DRADeviceTaintRules", DEVICE_TAINT_RULES),
+    ("DRAResourcePoolStatus", RESOURCE_POOL_STATUS_REQUESTS),
+)
 
 
 class EmbeddedCluster:
@@ -38,11 +52,17 @@ class EmbeddedCluster:
     def __init__(self, spec: ClusterSpec, layout: Layout, *, features: FeatureGates | None = None) -> None:
         self.spec = spec
         self.layout = layout
-        self.features = features or FeatureGates()
+        self.features = features or feature_gates(spec.feature_gates)
         self._clock = SystemClock()
         self._exit = contextlib.AsyncExitStack()
         self._failure: asyncio.Future[BaseException] | None = None
-        settings = ApiServerSettings(host=HOST, port=spec.port, cluster=spec.name, features=self.features)
+        settings = ApiServerSettings(
+            host=HOST,
+            port=spec.port,
+            cluster=spec.name,
+            features=self.features,
+            runtime_config=spec.runtime_config,
+        )
         self._api = ApiServerRole(layout, settings, self._clock)
 
     async def __aenter__(self) -> "EmbeddedCluster":
@@ -71,6 +91,7 @@ class EmbeddedCluster:
 
     async def _start(self) -> None:
         await self._exit.enter_async_context(self._api)
+        self._check_served()
         self.spec = dataclasses.replace(self.spec, port=self._api.port)
         self.layout.write_spec(self.spec)
         tasks = TaskSet("cluster")
@@ -83,6 +104,16 @@ class EmbeddedCluster:
             self._run(tasks, agent.run(), agent.config.name)
         ready = [manager.ready, scheduler.ready, *(agent.ready for agent in agents)]
         await asyncio.gather(*(event.wait() for event in ready))
+
+    def _check_served(self) -> None:
+        """The roles would wait for ever for an API that is turned off. Raises ClusterError."""
+        needed = [*_NEEDED, *(kind for gate, kind in _NEEDED_BY_GATE if self.features.enabled(gate))]
+        for resource in needed:
+            kind = self._api.server.core.kinds.of(resource)
+            if kind is None or resource.version not in kind.versions:
+                raise ClusterError(
+                    f"--runtime-config: a cluster with these feature gates needs {resource.api_version}/{resource.plural}"
+                )
 
     def _run(self, tasks: TaskSet, role: Coroutine[Any, Any, None], name: str) -> None:
         """Start a role; its unexpected end is the cluster's failure."""

@@ -1,7 +1,7 @@
 """Where a cluster keeps everything on disk, and who may use it: one directory, one process.
 
 <data directory>/
-  cluster.json     name, port, nodes: what a second `dray up` goes on with
+  cluster.json     name, port, nodes, gates: what a second `dray up` goes on with
   lock             held while the cluster runs; contains the pid
   state.db         the API server's database
   pki/             certificates and keys
@@ -46,6 +46,10 @@ class ClusterSpec:
     nodes: int = 2
     port: int = 0
     """Of the API server; 0 lets the system choose at first start, and keeps the choice."""
+    feature_gates: str = ""
+    """As the flag says it, for every role."""
+    runtime_config: str = ""
+    """As the API server's flag says it: API versions to serve or not."""
 
     def __post_init__(self) -> None:
         if not NAME_PATTERN.fullmatch(self.name):
@@ -113,7 +117,13 @@ class Layout:
         """What the cluster in this directory is; None where there is none."""
         try:
             content: dict[str, Any] = json.loads(self.spec_file.read_text())
-            return ClusterSpec(content["name"], int(content["nodes"]), int(content["port"]))
+            return ClusterSpec(
+                content["name"],
+                int(content["nodes"]),
+                int(content["port"]),
+                str(content.get("feature_gates", "")),
+                str(content.get("runtime_config", "")),
+            )
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
