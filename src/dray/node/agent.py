@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Mapping
 
 from dray.api.features import FeatureGates
-from dray.api.resources import PODS
+from dray.api.meta import Object
+from dray.api.resources import NODES, PODS
 from dray.cdi.cache import CdiCache
 from dray.client.events import EventRecorder
 from dray.client.informer import Informer
@@ -74,6 +75,7 @@ class NodeAgent:
         )
         self._plugins = PluginWatcher(paths.plugins_registry, self.drivers, self.metrics)
         self._wiper = SliceWiper(client, config.name, self.drivers, self._plugins.settled)
+        self._own_node = Informer(client, NODES, Selection(fields=f"metadata.name={config.name}"))
         self._informer = Informer(client, PODS, Selection(fields=f"spec.nodeName={config.name}"))
         self._server = NodeServer(config, self.runtime, self.pods, self.metrics)
         self._tasks = TaskSet(f"node/{config.name}")
@@ -113,6 +115,9 @@ class NodeAgent:
             recording = self._tasks.start(services.recorder.run(), "events")
             self.pods.node = await self._record.register(self._server.port)
             self._start_loops()
+            self._own_node.add_handler(
+                on_add=self._node_seen, on_update=lambda old, new: self._node_seen(new)
+            )
             self._informer.add_handler(
                 on_add=self.pods.seen, on_update=self.pods.changed, on_delete=self.pods.gone
             )
@@ -130,8 +135,13 @@ class NodeAgent:
             await self._server.stop()
             await self.runtime.stop(keep_containers=False)
 
+    def _node_seen(self, node: Object) -> None:
+        """Labels that others put on the node decide which pods it takes."""
+        self.pods.node = node
+
     def _start_loops(self) -> None:
         for name, loop in (
+            ("node", self._own_node.run()),
             ("lease", self._record.renew_lease_for_ever()),
             ("status", self._record.report_status_for_ever()),
             ("wiper", self._wiper.run()),

@@ -12,6 +12,8 @@ from node_story import (
     waiting_reason,
 )
 
+from dray.api.resources import NODES
+
 FOREVER = "trap 'exit 0' TERM; sleep 600 & wait"
 
 
@@ -248,6 +250,20 @@ async def test_a_pod_that_does_not_fit_is_rejected_and_holds_nothing(story: Node
     )
     assert story.agent is not None
     assert not story.agent.runtime.sandboxes()
+
+
+async def test_a_pod_is_taken_for_a_label_that_the_node_got_while_it_ran(story: NodeStory) -> None:
+    assert story.agent is not None
+    name = story.agent.pods.node["metadata"]["name"]
+    await story.client.patch(NODES, name, {"metadata": {"labels": {"gpu": "yes"}}})
+    pods = story.agent.pods
+
+    async def is_seen() -> bool:
+        return "gpu" in pods.node["metadata"]["labels"]
+
+    await eventually(is_seen, "the node sees its label")
+    await story.create_pod("picky", shell(FOREVER), nodeSelector={"gpu": "yes"})
+    await story.until_ready("picky")
 
 
 async def test_a_pod_deleted_while_it_starts_does_not_hang(story: NodeStory) -> None:
