@@ -125,6 +125,8 @@ class _Retrial:
 
     def without(self, request: str, devices: Sequence[DeviceID]) -> str:
         """What the allocator does when these devices may not be taken."""
+        if not isinstance(self._ask(self._claim), Allocated):
+            return ""
         outcome = self._ask(self._restricted(request, devices, inside=False))
         if isinstance(outcome, Allocated):
             return f"without {_these(devices)} it takes {_names([d for n, d in _found(outcome) if n == request])}"
@@ -171,6 +173,8 @@ class _Retrial:
         if evidence.error:
             return evidence.error
         for each in evidence.requests:
+            if not each.seen:
+                return "no device is published there any more"
             if each.request != request or each.claim != str(key_of(self._claim)):
                 continue
             for charge in each.charges:

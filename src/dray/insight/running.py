@@ -33,18 +33,25 @@ def progress_of(snapshot: Snapshot, pod: Object, allocated: Sequence[Object]) ->
 
 
 def _terminating(snapshot: Snapshot, pod: Object, allocated: Sequence[Object]) -> Progress:
-    node = pod["spec"].get("nodeName")
+    node = pod["spec"].get("nodeName") or ""
     since = pod["metadata"]["deletionTimestamp"]
-    lost = _lost_drivers(snapshot, node or "", allocated)
     facts = tuple(_warnings(snapshot, pod))
-    if lost and node:
+    why = _lost_text(node, lost_drivers(snapshot, node, allocated)) if node else ""
+    why = why or failed_unprepare(snapshot, pod)
+    if why:
         return Progress(
             "terminating",
-            f"the pod is being deleted since {since}, and its devices cannot be given back: {lost}",
+            f"the pod is being deleted since {since}, and its devices cannot be given back: {why}",
             f"start the driver on node {node} again: the kubelet then unprepares the devices and the pod goes",
             facts,
         )
     return Progress("terminating", f"the pod is being deleted since {since}", facts=facts)
+
+
+def failed_unprepare(snapshot: Snapshot, pod: Object) -> str:
+    """What the kubelet last said of devices that it could not have taken back, or ""."""
+    failures = [e for e in snapshot.events_of(pod) if e.get("reason") == "FailedUnprepareDynamicResources"]
+    return str(failures[-1].get("message", "")) if failures else ""
 
 
 def _binding(allocated: Sequence[Object]) -> Progress | None:
@@ -83,7 +90,7 @@ def _conditions(status: Object, result: Object) -> set[str]:
 def _starting(snapshot: Snapshot, pod: Object, node: str, allocated: Sequence[Object]) -> Progress:
     facts = tuple(_warnings(snapshot, pod))
     prepare = [e for e in snapshot.events_of(pod) if e.get("reason") == "FailedPrepareDynamicResources"]
-    lost = _lost_drivers(snapshot, node, allocated)
+    lost = _lost_text(node, lost_drivers(snapshot, node, allocated))
     if prepare:
         text = str(prepare[-1].get("message", ""))
         if "is not registered" in text:
@@ -122,19 +129,25 @@ def _warnings(snapshot: Snapshot, pod: Object) -> Iterator[str]:
         yield f"event {event.get('reason')}: {event.get('message')}"
 
 
-def _lost_drivers(snapshot: Snapshot, node: str, allocated: Sequence[Object]) -> str:
+def lost_drivers(snapshot: Snapshot, node: str, allocated: Sequence[Object]) -> list[str]:
     """Drivers of the pod's devices that publish nothing for the node."""
     if not snapshot.knows(RESOURCE_SLICES):
-        return ""
+        return []
     drivers: dict[str, None] = {}
     for claim in allocated:
         for result in (claim["status"]["allocation"].get("devices") or {}).get("results") or ():
             drivers.setdefault(result["driver"])
-    lost = []
-    for driver in drivers:
-        own = [s for s in snapshot.slices if s["spec"]["driver"] == driver]
-        if not any(s["spec"].get("nodeName") in (node, None) for s in own):
-            lost.append(driver)
+    return [
+        driver
+        for driver in drivers
+        if not any(
+            obj["spec"]["driver"] == driver and obj["spec"].get("nodeName") in (node, None)
+            for obj in snapshot.slices
+        )
+    ]
+
+
+def _lost_text(node: str, lost: Sequence[str]) -> str:
     if not lost:
         return ""
     return (

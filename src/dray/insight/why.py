@@ -49,7 +49,9 @@ def why_pod(snapshot: Snapshot, pod: Object) -> Answer:
 
 def _placed(snapshot: Snapshot, subject: str, claims: PodClaims, progress: Progress) -> Answer:
     world = World(snapshot)
-    choices = tuple(choice for claim in claims.allocated for choice in explain_choices(world, claim))
+    # Who ends does not ask why these devices.
+    asked = claims.allocated if progress.state not in ("terminating", "finished") else ()
+    choices = tuple(choice for claim in asked for choice in explain_choices(world, claim))
     blockers = (Blocker(progress.cause, progress.advice),) if progress.advice else ()
     return Answer(
         subject, progress.state, f"{progress.cause}.", blockers, choices=choices, facts=progress.facts,

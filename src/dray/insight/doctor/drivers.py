@@ -1,9 +1,9 @@
 """Drivers: DaemonSets that run nowhere, drivers that are gone while their devices are in use, drivers that fail to prepare."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from dray.api.meta import Object, is_deleting, key_of, name_of
+from dray.api.meta import Object, is_deleting, key_of, labels_of, name_of
 from dray.api.pods import is_terminal
 from dray.api.resources import NODES, RESOURCE_SLICES
 from dray.insight.doctor.driver_pods import is_driver, log_command
@@ -32,7 +32,7 @@ def _daemon_set(snapshot: Snapshot, obj: Object) -> Iterator[Finding]:
         yield Finding(
             ERROR, subject, "wants 0 pods, so its driver publishes no device anywhere",
             "status.desiredNumberScheduled is 0. " + _why_nowhere(snapshot, obj),
-            f"kubectl -n {namespace} get ds {name} -o yaml",
+            _admitting(snapshot, obj) or f"kubectl -n {namespace} get ds {name} -o yaml",
             "label or untaint nodes for it, or correct its nodeSelector, affinity and tolerations. A chart's default "
             "affinity stays where values say `affinity: {}`; `affinity: null` takes it away",
         )  # fmt: skip
@@ -49,6 +49,30 @@ def _why_nowhere(snapshot: Snapshot, obj: Object) -> str:
         return "The nodes could not be read"
     if not snapshot.nodes:
         return "There are no nodes"
+    against = _against(snapshot, obj)
+    found = Counter("; ".join(against(node)) for node in snapshot.nodes)
+    shown = [
+        f"{count} nodes: {text or 'nothing is against it'}" for text, count in found.most_common(_NODES_SHOWN)
+    ]
+    return ". ".join(shown)
+
+
+def _admitting(snapshot: Snapshot, obj: Object) -> str:
+    """A command that labels the first node which lacks nothing but labels of the DaemonSet's nodeSelector."""
+    spec = (obj["spec"].get("template") or {}).get("spec") or {}
+    wanted = spec.get("nodeSelector") or {}
+    against = _against(snapshot, obj)
+    for node in snapshot.nodes if wanted else ():
+        labels = labels_of(node)
+        lacking = {key: value for key, value in wanted.items() if labels.get(key) != value}
+        if lacking and len(against(node)) == len(lacking):
+            given = " ".join(f"{key}={value}" for key, value in lacking.items())
+            return f"kubectl label node {name_of(node)} {given} --overwrite"
+    return ""
+
+
+def _against(snapshot: Snapshot, obj: Object) -> Callable[[Object], list[str]]:
+    """What is against a node for pods of a DaemonSet."""
     template = obj["spec"].get("template") or {}
     spec = template.get("spec") or {}
     # DaemonSets tolerate cordons and the taints of troubled nodes by themselves.
@@ -60,12 +84,7 @@ def _why_nowhere(snapshot: Snapshot, obj: Object) -> str:
         "kind": "Pod", "metadata": {**obj["metadata"], **(template.get("metadata") or {}), "name": name_of(obj)},
         "spec": {**spec, "tolerations": tolerations},
     }  # fmt: skip
-    fit = NodeFit(snapshot, pod, (), {})
-    found = Counter("; ".join(fit.reasons(node)) for node in snapshot.nodes)
-    shown = [
-        f"{count} nodes: {text or 'nothing is against it'}" for text, count in found.most_common(_NODES_SHOWN)
-    ]
-    return ". ".join(shown)
+    return NodeFit(snapshot, pod, (), {}).reasons
 
 
 _TOLERATED = tuple(

@@ -59,61 +59,67 @@ def _kubelet_version(node: Object) -> Iterator[Finding]:
 
 def _registrations(snapshot: Snapshot, published: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     kubelets: Mapping[str, Mapping[str, Any]] = snapshot.server.get("kubelets") or {}
-    silent: list[str] = []
-    prepared = _prepared(snapshot)
+    told = {node: answer["plugins"] for node, answer in kubelets.items() if "plugins" in answer}
+    missing: dict[str, dict[str, str]] = {}
     for node, drivers in published.items():
-        told = kubelets.get(node) or {}
-        if "plugins" in told:
-            yield from _compared(snapshot, node, drivers, told["plugins"])
-        elif not all((node, driver) in prepared for driver in drivers):
-            silent.append(node)
-    for node, told in kubelets.items():
-        if "plugins" in told:
-            yield from _publishing_nothing(snapshot, node, published.get(node, ()), told["plugins"])
+        for driver in drivers if node in told else ():
+            if (seen := _unregistered(driver, told[node])) is not None:
+                missing.setdefault(driver, {})[node] = seen
+    for driver, nodes in missing.items():
+        yield _not_registered(snapshot, driver, nodes)
+    yield from _publishing_nothing(snapshot, published, told)
+    prepared = _prepared(snapshot)
+    silent = [
+        node
+        for node, drivers in published.items()
+        if node not in told and not all((node, driver) in prepared for driver in drivers)
+    ]
     if silent:
-        reason = next(
-            (kubelets[node]["unknown"] for node in silent if "unknown" in kubelets.get(node, {})),
-            "nobody asked them",
-        )
-        shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" if len(silent) > 3 else "")
+        reasons = (kubelets[node]["unknown"] for node in silent if "unknown" in kubelets.get(node, {}))
         yield Finding(
-            UNKNOWN, "registrations", f"whether the kubelets of {shown} know the drivers that publish for them cannot be told",
-            f"the API has no object for it; their metrics could not be read: {reason}; no pod with their devices has started there",
+            UNKNOWN, "registrations", f"whether the kubelet of {_some(silent)} knows the drivers that publish there cannot be told",
+            f"the API has no object for it; kubelets' metrics could not be read: {next(reasons, 'nobody asked them')}; no pod with their devices runs there",
             f"kubectl get --raw {_METRICS.format(silent[0])} | grep plugin_manager_total_plugins",
         )  # fmt: skip
 
 
-def _compared(
-    snapshot: Snapshot, node: str, drivers: Sequence[str], plugins: Mapping[str, bool]
-) -> Iterator[Finding]:
-    for driver in drivers:
-        sockets = [socket for socket in plugins if is_socket_of(socket, driver)]
-        if any(plugins[socket] for socket in sockets):
-            continue
-        known = (
-            f"the kubelet sees {sockets[0]} and has not registered it"
-            if sockets
-            else f"the kubelet's plugins: {', '.join(_base(s) for s in plugins) or 'none'}"
-        )
-        yield Finding(
-            ERROR, f"node {node}", f"driver {driver} publishes devices there, and the kubelet does not have it registered: no pod can start with them",
-            f"plugin_manager_total_plugins: {known}", restart_command(snapshot, node, driver),
-            f"the driver must put its registration socket into the kubelet's plugins_registry on {node}",
-        )  # fmt: skip
+def _unregistered(driver: str, plugins: Mapping[str, bool]) -> str | None:
+    """What the kubelet knows instead; None where it has the driver registered."""
+    sockets = [socket for socket in plugins if is_socket_of(socket, driver)]
+    if any(plugins[socket] for socket in sockets):
+        return None
+    if sockets:
+        return f"the kubelet sees {_base(sockets[0])} and has not registered it"
+    return f"the kubelet's plugins: {', '.join(map(_base, plugins)) or 'none'}"
+
+
+def _not_registered(snapshot: Snapshot, driver: str, nodes: Mapping[str, str]) -> Finding:
+    first = next(iter(nodes))
+    return Finding(
+        ERROR, f"driver {driver}", f"publishes devices for {_some(list(nodes))}, and the kubelet there does not have it registered: no pod can start with them or end",
+        f"plugin_manager_total_plugins of {first}: {nodes[first]}", restart_command(snapshot, first, driver),
+        f"the driver must run on {first} and put its registration socket into the kubelet's plugins_registry",
+    )  # fmt: skip
 
 
 def _publishing_nothing(
-    snapshot: Snapshot, node: str, drivers: Sequence[str], plugins: Mapping[str, bool]
+    snapshot: Snapshot, published: Mapping[str, Sequence[str]], told: Mapping[str, Mapping[str, bool]]
 ) -> Iterator[Finding]:
-    """DRA drivers are told from CSI drivers by their publishing elsewhere, or by a class that names them."""
+    """DRA drivers are told from CSI drivers, which register too, by their publishing elsewhere."""
     everywhere = {obj["spec"]["driver"] for obj in snapshot.slices}
     shared = {obj["spec"]["driver"] for obj in snapshot.slices if not obj["spec"].get("nodeName")}
-    for driver in sorted(everywhere - set(drivers) - shared):
-        if any(registered and is_socket_of(socket, driver) for socket, registered in plugins.items()):
+    for driver in sorted(everywhere - shared):
+        nodes = [
+            node
+            for node, plugins in told.items()
+            if driver not in published.get(node, ())
+            and any(registered and is_socket_of(socket, driver) for socket, registered in plugins.items())
+        ]
+        if nodes:
             yield Finding(
-                WARNING, f"node {node}", f"driver {driver} is registered there and publishes no device for the node",
-                f"plugin_manager_total_plugins has its socket; no ResourceSlice with spec.nodeName {node}",
-                log_command(snapshot, node, driver), "right where the node has no such hardware; else the driver does not find it",
+                WARNING, f"driver {driver}", f"is registered on {_some(nodes)} and publishes no device for it",
+                f"plugin_manager_total_plugins has its socket; no ResourceSlice with spec.nodeName {nodes[0]}",
+                log_command(snapshot, nodes[0], driver), "right where there is no such hardware; else the driver does not find it",
             )  # fmt: skip
 
 
@@ -121,6 +127,11 @@ def is_socket_of(path: str, driver: str) -> bool:
     """Whether a registration socket has a driver's name: alone, with `-reg`, or with `-UID-reg` for an instance."""
     name = _base(path).removesuffix(".sock").removesuffix("-reg")
     return name == driver or name.startswith(f"{driver}-") or f"/{driver}/" in path
+
+
+def _some(nodes: Sequence[str]) -> str:
+    more = f" and {len(nodes) - 3} more" if len(nodes) > 3 else ""
+    return f"node{'s' if len(nodes) > 1 else ''} {', '.join(nodes[:3])}{more}"
 
 
 def _base(path: str) -> str:
@@ -170,9 +181,8 @@ def _runtimes(snapshot: Snapshot, nodes: Sequence[Object]) -> Iterator[Finding]:
             if text.startswith("docker")
             else "enable_cdi = true in the CRI plugin's section of config.toml"
         )
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         yield Finding(
-            UNKNOWN, "device injection", f"whether CDI is on cannot be told for {shown}: {text} has it off unless configured, and then pods start without their devices",
+            UNKNOWN, "device injection", f"whether CDI is on cannot be told for {_some(names)}: {text} has it off unless configured, and then pods start without their devices",
             f"status.nodeInfo.containerRuntimeVersion is {text}; the runtime's configuration is not in the API",
             "", f"look on the node for {how}",
         )  # fmt: skip

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from dray.api.meta import Object, is_deleting, key_of
-from dray.api.resources import RESOURCE_SLICES
 from dray.insight.claim_state import read_claims
 from dray.insight.doctor.finding import ERROR, Finding
-from dray.insight.doctor.holdings import drivers_of
+from dray.insight.running import failed_unprepare, lost_drivers
 from dray.insight.snapshot import Snapshot
 
 
@@ -24,20 +23,23 @@ def pod_findings(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _terminating(snapshot: Snapshot, pod: Object, subject: str) -> Iterator[Finding]:
-    if not snapshot.knows(RESOURCE_SLICES) or not pod["spec"].get("nodeName"):
+    node = pod["spec"].get("nodeName")
+    if not node:
         return
-    node = pod["spec"]["nodeName"]
-    publishing = {
-        obj["spec"]["driver"] for obj in snapshot.slices if obj["spec"].get("nodeName") in (node, None)
-    }
-    claims = read_claims(snapshot, pod).allocated
-    lost = sorted({driver for claim in claims for driver in drivers_of(claim)} - publishing)
-    if not lost:
+    said = failed_unprepare(snapshot, pod)
+    lost = lost_drivers(snapshot, node, read_claims(snapshot, pod).allocated)
+    if not said and not lost:
         return
     namespace, name = key_of(pod)
+    evidence = (
+        f"event FailedUnprepareDynamicResources: {said}"
+        if said
+        else f"no slice of {', '.join(lost)} for {node}"
+    )
+    what = f"driver {', '.join(lost)} is gone from node {node} and" if lost else f"the driver on node {node}"
     yield Finding(
-        ERROR, subject, f"cannot end: driver {', '.join(lost)} is gone from node {node} and cannot take its devices back",
-        f"metadata.deletionTimestamp {pod['metadata']['deletionTimestamp']}; no slice of {', '.join(lost)} for {node}",
+        ERROR, subject, f"cannot end: {what} cannot take its devices back",
+        f"metadata.deletionTimestamp {pod['metadata']['deletionTimestamp']}; {evidence}",
         f"kubectl -n {namespace} delete pod {name} --grace-period=0 --force",
         f"better: start the driver on {node} again, then the pod ends by itself. The command leaves what the driver prepared on the node",
     )  # fmt: skip
