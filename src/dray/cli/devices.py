@@ -1,30 +1,79 @@
-"""`dray devices`: every device, who holds it, what is left."""
+"""`dray devices`: every device, who holds it, what is left, how it fares."""
 
-import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+import asyncio
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Sequence
 
 import click
 
-from dray.api.resources import DEVICE_CLASSES, DEVICE_TAINT_RULES, NODES, RESOURCE_CLAIMS, RESOURCE_SLICES
+from dray.api.resources import (
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    NODES,
+    PODS,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+)
+from dray.cli.insight.device_tables import device_data, device_table, sum_table, tree_lines
+from dray.cli.insight.examples import examples
+from dray.cli.insight.following import follow
+from dray.cli.insight.gather import gather
 from dray.cli.insight.options import Source, questions
-from dray.cli.insight.output import age, heading, show_data, table
-from dray.insight.devices import DeviceRow, count_by, devices_of
+from dray.cli.insight.output import heading, show_data
+from dray.insight.devices import Count, DeviceRow, count_by, devices_of
 from dray.insight.snapshot import Snapshot
 
-NEEDED = (NODES, RESOURCE_CLAIMS, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES)
+NEEDED = (NODES, PODS, RESOURCE_CLAIMS, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class View:
+    """What is to be shown, and how."""
+
+    output: str
+    namespace: str
+    tree: bool
+    by: str | None
+    node: str
+    driver: str
+    class_name: str
+    free: bool
+
+    def rows(self, snapshot: Snapshot) -> list[DeviceRow]:
+        return [row for row in devices_of(snapshot).rows if self._has(row)]
+
+    def _has(self, row: DeviceRow) -> bool:
+        return (
+            self.node in ("", row.node)
+            and self.driver in ("", row.device.driver)
+            and (not self.class_name or self.class_name in row.classes)
+            and (not self.free or row.can_be_had)
+            and (
+                not self.namespace
+                or any(use.holder.claim.startswith(f"{self.namespace}/") for use in row.uses)
+            )
+        )
 
 
 @click.command(
-    epilog="Examples:  dray devices  |  dray devices --tree  |  dray devices --by class  |  dray devices --free --driver gpu.example.com  |  dray devices -o csv"
+    epilog=examples(
+        "dray devices                            every device and who has it",
+        "dray devices --tree                     by node and pool",
+        "dray devices --by class                 only sums",
+        "dray devices --free --driver gpu.example.com",
+        "dray devices -n team-a -w               what team-a has, as it changes",
+        "dray devices -o csv > devices.csv",
+    )
 )
 @click.option("--tree", is_flag=True, help="By node, driver and pool, with every device.")
 @click.option("--by", type=click.Choice(["node", "driver", "pool", "class"]), help="Only sums.")
 @click.option("--node", default="", help="Only devices of this node.")
 @click.option("--driver", default="", help="Only devices of this driver.")
 @click.option("--class", "class_name", default="", help="Only devices that this DeviceClass selects.")
-@click.option("--free", is_flag=True, help="Only devices that can be had now.")
-@click.option("--watch", "-w", is_flag=True, help="Again every two seconds, until Ctrl-C.")
+@click.option("--free", is_flag=True, help="Only devices that can be had now, in part at least.")
+@click.option("--watch", "-w", is_flag=True, help="Go on with every change, until Ctrl-C.")
 @questions
 def command(
     source: Source,
@@ -36,101 +85,82 @@ def command(
     free: bool,
     watch: bool,
 ) -> None:
-    """Show every device: free, used, shared, blocked by a partition in use, or tainted; and by whom it is held.
+    """Show every device: whether it is free, used, shared, blocked by partitions in use, tainted, unusable since its pool
+    is incomplete or invalid, or gone; who has it, for how long; its health, where anybody knows.
 
-    Reads only: needs `list` on nodes and resource.k8s.io.
+    With -n only devices that claims of the namespace hold.
+
+    Reads only: needs `list` on nodes, pods (for health) and resource.k8s.io; with -w also `watch`.
     """
-    while True:
+    view = View(source.output, source.namespace, tree, by, node, driver, class_name, free)
+    if not watch:
         snapshot = source.snapshot(NEEDED)
-        rows = [
-            row
-            for row in devices_of(snapshot)
-            if node in ("", row.node)
-            and driver in ("", row.device.driver)
-            and (not class_name or class_name in row.classes)
-            and (not free or row.state == "free")
-        ]
-        if watch:
+        _show(view, snapshot, view.rows(snapshot))
+        return
+    if source.file is not None:
+        raise click.UsageError("a snapshot file does not change; leave out --watch")
+    if source.output != "text" and by:
+        raise click.UsageError("--watch -o json|yaml|csv tells devices that change, not sums; leave out --by")
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_watch(source, view))
+
+
+async def _watch(source: Source, view: View) -> None:
+    screen = _Screen(view)
+    async with source.connect() as client:
+        await follow(client, NEEDED, await gather(client, NEEDED, {}), screen.show)
+
+
+class _Screen:
+    """What is drawn anew on a terminal, and told line by line elsewhere, as `kubectl get -w` does."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._told: dict[str, DeviceRow] = {}
+        self._is_first = True
+        self._redraws = sys.stdout.isatty() and view.output == "text"
+
+    def show(self, snapshot: Snapshot) -> None:
+        rows = self._view.rows(snapshot)
+        if self._redraws:
             click.clear()
-        _show(source, snapshot, rows, tree=tree, by=by)
-        if not watch:
+            _show(self._view, snapshot, rows)
             return
-        time.sleep(2)
+        if self._is_first or self._view.by or self._view.tree:
+            _show(self._view, snapshot, rows)
+        else:
+            self._tell(snapshot, rows)
+        self._is_first = False
+        self._told = {str(row.device): row for row in rows}
+        sys.stdout.flush()
+
+    def _tell(self, snapshot: Snapshot, rows: Sequence[DeviceRow]) -> None:
+        """What is not as it was told before. The columns stay where all rows together put them."""
+        changed = [i for i, row in enumerate(rows) if self._told.get(str(row.device)) != row]
+        if self._view.output != "text" and changed:
+            _show(self._view, snapshot, [rows[i] for i in changed])
+        elif changed:
+            lines = device_table(rows, snapshot)
+            click.echo("\n".join(lines[i + 1] for i in changed))
 
 
-def _show(
-    source: Source, snapshot: Snapshot, rows: Sequence[DeviceRow], *, tree: bool, by: str | None
-) -> None:
-    if source.output != "text":
-        counts = count_by(rows, by) if by else None
-        show_data(
-            source.output,
-            counts or rows,
-            [_count_data(c) for c in counts] if counts else list(map(_data, rows)),
-        )
+def _show(view: View, snapshot: Snapshot, rows: Sequence[DeviceRow]) -> None:
+    if view.output != "text":
+        counts = count_by(rows, view.by) if view.by else None
+        records = [_count_data(c) for c in counts] if counts else list(map(device_data, rows))
+        show_data(view.output, counts or rows, records)
         return
     for plural, reason in snapshot.unknown.items():
         click.echo(f"not known: {plural} ({reason})", err=True)
     if not rows:
         click.echo("No devices found.", err=True)
         return
-    lines = sum_lines(rows, by) if by else tree_lines(rows, snapshot) if tree else _table(rows, snapshot)
-    click.echo("\n".join(lines))
+    if view.by:
+        lines = sum_table(rows, view.by)
+    else:
+        lines = list(tree_lines(rows, snapshot)) if view.tree else device_table(rows, snapshot)
+    click.echo("\n".join([lines[0] if view.tree else heading(lines[0]), *lines[1:]]))
 
 
-def sum_lines(rows: Sequence[DeviceRow], by: str) -> list[str]:
-    counts = count_by(rows, by)
-    body = [(c.name, c.total, c.used, c.shared, c.free, c.blocked, c.tainted) for c in counts]
-    return table((by.upper(), "TOTAL", "USED", "SHARED", "FREE", "BLOCKED", "TAINTED"), body)
-
-
-def _table(rows: Sequence[DeviceRow], snapshot: Snapshot) -> list[str]:
-    body = [
-        (row.node, f"{row.device.driver}/{row.device.device}", row.state, _held(row, snapshot), _notes(row))
-        for row in rows
-    ]
-    return table(("NODE", "DEVICE", "STATE", "HELD BY", "NOTES"), body)
-
-
-def tree_lines(rows: Sequence[DeviceRow], snapshot: Snapshot) -> Iterator[str]:
-    """Node, then pool, then device."""
-    node = pool = None
-    for row in rows:
-        if row.node != node:
-            node, pool = row.node, None
-            mine = [each for each in rows if each.node == node]
-            free = sum(each.state == "free" for each in mine)
-            yield heading(f"{node}  ({free} of {len(mine)} devices free)")
-        if (row.device.driver, row.device.pool) != pool:
-            pool = (row.device.driver, row.device.pool)
-            trouble = f"  ! {row.pool_state}" if row.pool_state else ""
-            yield f"  {pool[0]}, pool {pool[1]}{trouble}"
-        notes = ", ".join(part for part in (_held(row, snapshot), _notes(row)) if part)
-        yield f"    {row.device.device:<16} {row.state:<8} {notes}".rstrip()[:100]
-
-
-def _held(row: DeviceRow, snapshot: Snapshot) -> str:
-    shown = []
-    for holder in row.holders:
-        pods = f" (pod {', '.join(holder.pods)})" if holder.pods else ""
-        since = f" {age(holder.since, snapshot.now)}" if holder.since else ""
-        shown.append(f"{holder.claim}{pods}{since}")
-    return "; ".join(shown)
-
-
-def _notes(row: DeviceRow) -> str:
-    left = [f"{name} {rest} left" for name, rest in row.left.items()]
-    return ", ".join([*row.taints, *left, *([row.pool_state] if row.pool_state else [])])
-
-
-def _data(row: DeviceRow) -> dict[str, Any]:
-    return {
-        "node": row.node, "driver": row.device.driver, "pool": row.device.pool, "device": row.device.device,
-        "state": row.state, "claims": [h.claim for h in row.holders],
-        "pods": [pod for h in row.holders for pod in h.pods], "classes": row.classes, "taints": row.taints,
-        "left": row.left, "pool_state": row.pool_state,
-    }  # fmt: skip
-
-
-def _count_data(count: Any) -> dict[str, Any]:
+def _count_data(count: Count) -> dict[str, object]:
     return {name: getattr(count, name) for name in count.__slots__}

@@ -131,8 +131,8 @@ def test_a_partition_in_use_blocks_its_siblings(ask: Any) -> None:
     text = ask(
         "devices", resourceslices=[counters, parts], resourceclaims=[claim("c", held=("gpu-0",), pod="p")]
     )
-    assert "gpu-0 used default/c (pod p)" in text
-    assert "gpu-1 blocked" in text
+    assert "gpu-0 used - default/p for 60m" in text
+    assert "gpu-1 blocked - by gpu-0 (die/memory)" in text
 
 
 def test_what_may_not_be_read_is_said(ask: Any) -> None:

@@ -28,7 +28,7 @@ PAGE = 2000
 _GATE = re.compile(
     r'^kubernetes_feature_enabled\{name="(?P<name>\w+)",stage="\w*"\} (?P<value>[01])', re.MULTILINE
 )
-_RULE_VERSIONS = ("v1beta2", "v1alpha3")
+RULE_VERSIONS = ("v1beta2", "v1alpha3")
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -90,7 +90,7 @@ async def _pages(client: VersionedClient, resource: Resource, selection: Selecti
 
 async def _list_rules(client: VersionedClient) -> list[Object]:
     """Taint rules are alpha or beta and mostly not served: then there are none."""
-    for version in _RULE_VERSIONS:
+    for version in RULE_VERSIONS:
         try:
             return await _pages(client, DEVICE_TAINT_RULES.at(version), Selection())
         except errors.NotFound:

@@ -12,6 +12,7 @@ import click
 from dray.api.resources import EVENTS, PERSISTENT_VOLUME_CLAIMS, RESOURCE_QUOTAS, Resource
 from dray.cli.insight.gather import connect, gather, read_file
 from dray.client.config import load_config
+from dray.client.versions import VersionedClient
 from dray.insight import NoSnapshot, Snapshot
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -50,10 +51,14 @@ class Source:
         )
         return asyncio.run(self._gather(resources, limited, kubelets))
 
+    def connect(self) -> VersionedClient:
+        """A client, to be used with `async with`. Raises ConfigError."""
+        return connect(self.kubeconfig, self.context, self.user)
+
     async def _gather(
         self, resources: Sequence[Resource], limited: dict[str, str], kubelets: bool
     ) -> Snapshot:
-        async with connect(self.kubeconfig, self.context, self.user) as client:
+        async with self.connect() as client:
             return await gather(client, resources, limited, kubelets=kubelets)
 
 

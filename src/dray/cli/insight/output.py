@@ -11,8 +11,13 @@ from typing import IO, Any
 
 import click
 
+from dray.api.quantity import Quantity
+
 WIDTH = 100
 _GAP = 3
+_NAME_MIN = 8
+_NARROW = 12
+"""Columns that are no wider stay as they are while others can give way."""
 
 
 class NoAnswer(click.ClickException):
@@ -31,6 +36,8 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, dt.datetime):
         return value.isoformat()
+    if isinstance(value, Quantity):
+        return str(value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return str(value)
     if isinstance(value, Mapping):
@@ -80,35 +87,51 @@ def _cell(value: Any) -> Any:
     return "" if data is None else data
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: int = 0) -> list[str]:
+def table(
+    headers: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: int = 0, gap: int = _GAP
+) -> list[str]:
     """Aligned lines. Columns of numbers go to the right; the widest ones give way until all fit the width."""
     cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not cells:
         return []
     widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
-    room = WIDTH - indent - _GAP * (len(widths) - 1)
+    room = WIDTH - indent - gap * (len(widths) - 1)
     while sum(widths) > room:
-        widest = max(range(len(widths)), key=widths.__getitem__)
-        widths[widest] -= max(1, min(sum(widths) - room, widths[widest] - sorted(widths)[-2]))
-    numeric = [all(_is_number(row[i]) for row in cells) for i in range(len(widths))]
+        wide = [i for i in range(len(widths)) if widths[i] > _NARROW] or range(len(widths))
+        widest = max(wide, key=widths.__getitem__)
+        # Down to the next widest of those that give way, then both of them.
+        others = [widths[i] for i in wide if i != widest]
+        step = widths[widest] - max(others, default=0)
+        widths[widest] -= max(1, min(sum(widths) - room, step))
+    numeric = [_are_numbers([row[i] for row in cells]) for i in range(len(widths))]
     lines = [headers, *cells]
-    return [" " * indent + _line(line, widths, numeric) for line in lines]
+    return [" " * indent + _line(line, widths, numeric, gap) for line in lines]
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    return all(map(_is_number, cells)) and any(cell[:1].isdigit() for cell in cells)
 
 
 def _is_number(text: str) -> bool:
     return text.removesuffix("%").replace(".", "", 1).isdigit() or text in ("", "-")
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
+def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool], gap: int) -> str:
     shown = [
         _clip(cell, width).rjust(width) if right else _clip(cell, width).ljust(width)
         for cell, width, right in zip(cells, widths, numeric, strict=True)
     ]
-    return (" " * _GAP).join(shown).rstrip()
+    return (" " * gap).join(shown).rstrip()
 
 
 def _clip(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """Prose loses its end, a name its middle: names that are alike at their beginning differ at the end."""
+    if len(text) <= width:
+        return text
+    if " " in text or width < _NAME_MIN:
+        return text[: width - 1] + "…"
+    tail = (width - 1) // 2
+    return text[: width - 1 - tail] + "…" + text[-tail:]
 
 
 def wrapped(text: str, *, indent: int = 0, hang: int | None = None, mark: str = "") -> list[str]:

@@ -1,0 +1,64 @@
+"""A snapshot that follows the cluster: one list of each kind, then its watch, and a call whenever something changed."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+from dray.api import errors
+from dray.api.resources import DEVICE_TAINT_RULES, Resource
+from dray.cli.insight.gather import RULE_VERSIONS
+from dray.client.informer import SharedInformers
+from dray.client.protocol import Client, Selection
+from dray.insight.snapshot import Snapshot
+
+GATHER_SECONDS = 0.3
+"""Changes that come within this time are shown as one."""
+
+
+async def follow(
+    client: Client,
+    resources: Sequence[Resource],
+    first: Snapshot,
+    show: Callable[[Snapshot], object],
+    *,
+    gather_seconds: float = GATHER_SECONDS,
+) -> None:
+    """Call `show` now and after every change, until cancelled.
+
+    `first`: what was gathered before; kinds that it does not know are not followed.
+    """
+    served = {resource: await _served(client, resource) for resource in resources if first.knows(resource)}
+    informers = SharedInformers(client)
+    changed = asyncio.Event()
+    followed = {resource: informers.of(at) for resource, at in served.items() if at is not None}
+    for informer in followed.values():
+        informer.add_handler(
+            on_add=lambda obj: changed.set(),
+            on_update=lambda old, new: changed.set(),
+            on_delete=lambda obj: changed.set(),
+        )
+    try:
+        await informers.start()
+        while True:
+            changed.clear()
+            objects = {resource.plural: first.of(resource) for resource in resources}
+            objects |= {resource.plural: informer.cache.list() for resource, informer in followed.items()}
+            show(Snapshot(dt.datetime.now(dt.UTC), objects, first.unknown, server=first.server))
+            await changed.wait()
+            await asyncio.sleep(gather_seconds)
+    finally:
+        await informers.stop()
+
+
+async def _served(client: Client, resource: Resource) -> Resource | None:
+    """The resource as it is served; None where it is not, which for taint rules is no failure."""
+    if resource is not DEVICE_TAINT_RULES:
+        return resource
+    for version in RULE_VERSIONS:
+        at = resource.at(version)
+        try:
+            await client.list(at, Selection(), limit=1)
+        except errors.NotFound:
+            continue
+        return at
+    return None
