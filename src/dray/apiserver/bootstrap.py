@@ -1,6 +1,7 @@
 """What an API server makes sure of when it starts: namespaces, priority classes, the access policy, the `kubernetes` service.
 
-Objects that exist are left alone, so that what an administrator changed stays changed.
+Objects that exist are left alone, so that what an administrator changed stays changed; only the authority that clients'
+certificates come from is brought up to date.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dray.api.meta import Object
 from dray.api.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
+    CONFIG_MAPS,
     NAMESPACES,
     PRIORITY_CLASSES,
     ROLE_BINDINGS,
@@ -33,17 +35,28 @@ _RESOURCES = {
         ROLES,
         ROLE_BINDINGS,
         SERVICES,
+        CONFIG_MAPS,
     )
 }
+_SYSTEM = "kube-system"
+_AUTHENTICATION = "extension-apiserver-authentication"
+_TOKEN_TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
 
 
-async def bootstrap(core: Core, client: Client, *, service_ip: str = "", service_port: int = 0) -> None:
-    """Create whatever is missing; `client` acts as a member of system:masters."""
+async def bootstrap(
+    core: Core, client: Client, *, service_ip: str = "", service_port: int = 0, client_ca: str = ""
+) -> None:
+    """Create whatever is missing; `client` acts as a member of system:masters, `client_ca` is PEM."""
     await _ensure(core, client, map(_namespace, NAMESPACE_NAMES))
     others = [*map(_priority_class, _PRIORITIES), *bootstrap_policy(core.features)]
+    others.append(_config_map(_TOKEN_TRACKING, {"since": core.clock.now().date().isoformat()}))
     if service_ip:
         others.append(_kubernetes_service(service_ip, service_port))
+    if client_ca:
+        others.append(_config_map(_AUTHENTICATION, {"client-ca-file": client_ca}))
     await _ensure(core, client, others)
+    if client_ca:
+        await _publish_authority(core, client, client_ca)
 
 
 async def _ensure(core: Core, client: Client, objects: Iterable[Object]) -> None:
@@ -62,6 +75,23 @@ async def _create(client: Client, obj: Object) -> None:
         await client.create(resource, obj, obj["metadata"].get("namespace", ""))
     except errors.AlreadyExists:
         return
+
+
+async def _publish_authority(core: Core, client: Client, client_ca: str) -> None:
+    """Who else serves an API in the cluster reads here which certificates of clients to trust."""
+    stored = core.find(CONFIG_MAPS, _AUTHENTICATION, _SYSTEM) or {}
+    if (stored.get("data") or {}).get("client-ca-file") != client_ca:
+        patch = {"data": {"client-ca-file": client_ca}}
+        await client.patch(CONFIG_MAPS, _AUTHENTICATION, patch, _SYSTEM)
+
+
+def _config_map(name: str, data: dict[str, str]) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": _SYSTEM},
+        "data": data,
+    }
 
 
 def _namespace(name: str) -> Object:

@@ -99,7 +99,13 @@ class ApiServerRole:
         await self._listen()
         self._exit.push_async_callback(self.server.stop)
         admin = self.client(User("system:apiserver", (MASTERS, AUTHENTICATED)), manager="kube-apiserver")
-        await bootstrap(self.server.core, admin, service_ip=SERVICE_IP, service_port=self.port)
+        await bootstrap(
+            self.server.core,
+            admin,
+            service_ip=SERVICE_IP,
+            service_port=self.port,
+            client_ca=self.authority.pem.decode(),
+        )
         self._write_kubeconfig()
 
     def _open_store(self) -> SqliteStore:

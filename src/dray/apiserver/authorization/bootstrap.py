@@ -1,17 +1,25 @@
 """The roles and bindings every cluster starts with: Kubernetes' bootstrap policy, for what dray serves.
 
-A rule is written as `groups | resources | verbs`; `core` stands for the core group. Built at first use.
+A rule is written as `component_rules` and `controller_rules` write it. Built at first use.
 """
 
 from collections.abc import Iterable
 
 from dray.api.features import FeatureGates
 from dray.api.meta import Object
+from dray.apiserver.authorization.component_rules import (
+    CONTROLLER_MANAGER,
+    EVENTS,
+    NODE,
+    OTHERS,
+    READ,
+    SCHEDULER,
+    TAINT_RULES,
+)
+from dray.apiserver.authorization.controller_rules import controllers
 
-READ = "get list watch"
 WRITE = "create delete deletecollection patch update"
 ALL = f"{WRITE} {READ}"
-EVENTS = "core events.k8s.io | events | create patch update"
 
 GROUP = "rbac.authorization.k8s.io"
 API_VERSION = f"{GROUP}/v1"
@@ -59,179 +67,6 @@ _ADMIN = (
     "authorization.k8s.io | localsubjectaccessreviews | create",
     f"{GROUP} | rolebindings roles | create delete deletecollection get list patch update watch",
 )
-_SCHEDULER = (
-    EVENTS,
-    "coordination.k8s.io | leases | create",
-    "coordination.k8s.io | leases | get list update watch | kube-scheduler",
-    "coordination.k8s.io | leasecandidates | create delete deletecollection get list patch update watch",
-    f"core | nodes | {READ}",
-    "core | pods | delete get list watch",
-    "core | bindings pods/binding | create",
-    "core | pods/status | patch update",
-    f"core | replicationcontrollers services | {READ}",
-    f"apps extensions | replicasets | {READ}",
-    f"apps | statefulsets | {READ}",
-    f"policy | poddisruptionbudgets | {READ}",
-    f"core | persistentvolumeclaims persistentvolumes | {READ}",
-    "authentication.k8s.io | tokenreviews | create",
-    "authorization.k8s.io | subjectaccessreviews | create",
-    f"storage.k8s.io | csinodes | {READ}",
-    f"storage.k8s.io | volumeattachments | {READ}",
-    f"core | namespaces | {READ}",
-    f"storage.k8s.io | csidrivers | {READ}",
-    f"storage.k8s.io | csistoragecapacities | {READ}",
-    f"resource.k8s.io | deviceclasses | {READ}",
-    "resource.k8s.io | resourceclaims | get list patch update watch",
-    "resource.k8s.io | resourceclaims/status | get list patch update watch",
-    "core | pods/finalizers | update",
-    f"resource.k8s.io | resourceslices | {READ}",
-    "resource.k8s.io | resourceclaims | create delete",
-    "resource.k8s.io | resourceclaims/binding | patch update",
-)
-_TAINT_RULES: dict[str, tuple[str, ...]] = {
-    "system:kube-scheduler": (f"resource.k8s.io | devicetaintrules | {READ}",),
-    "system:controller:device-taint-eviction-controller": (
-        f"resource.k8s.io | devicetaintrules | {READ}",
-        "resource.k8s.io | devicetaintrules/status | patch update",
-    ),
-}
-"""What roles may do besides where taint rules are on."""
-_NODE = (
-    "authentication.k8s.io | tokenreviews | create",
-    "authorization.k8s.io | localsubjectaccessreviews subjectaccessreviews | create",
-    f"core | services | {READ}",
-    "core | nodes | create get list watch",
-    "core | nodes/status | patch update",
-    "core | nodes | patch update",
-    EVENTS,
-    f"core | pods | {READ}",
-    "core | pods | create delete",
-    "core | pods/status | patch update",
-    "core | pods/eviction | create",
-    f"core | configmaps secrets | {READ}",
-    "core | persistentvolumeclaims persistentvolumes | get",
-    "core | endpoints | get",
-    "certificates.k8s.io | certificatesigningrequests | create get list watch",
-    "coordination.k8s.io | leases | create delete get patch update",
-    "storage.k8s.io | volumeattachments | get",
-    "core | serviceaccounts/token | create",
-    "core | persistentvolumeclaims/status | get patch update",
-    f"storage.k8s.io | csidrivers | {READ}",
-    "storage.k8s.io | csinodes | create delete get patch update",
-    f"node.k8s.io | runtimeclasses | {READ}",
-    "resource.k8s.io | resourceclaims | get",
-    "resource.k8s.io | resourceslices | deletecollection",
-    "core | serviceaccounts | get",
-)
-_CONTROLLER_MANAGER = (
-    EVENTS,
-    "coordination.k8s.io | leases | create",
-    "coordination.k8s.io | leases | get update",
-    "core | secrets serviceaccounts | create",
-    "core | secrets | delete",
-    "core | configmaps namespaces secrets serviceaccounts | get",
-    "core | secrets serviceaccounts | update",
-    "authentication.k8s.io | tokenreviews | create",
-    "authorization.k8s.io | subjectaccessreviews | create",
-    "* | * | list watch",
-    "core | serviceaccounts/token | create",
-)
-
-_CLAIM_WRITES = "resource.k8s.io | resourceclaims resourceclaims/status | patch update"
-
-_CONTROLLERS: dict[str, tuple[str, ...]] = {
-    "resource-claim-controller": (
-        f"core | pods | {READ}",
-        "core | pods/finalizers | update",
-        "resource.k8s.io | resourceclaims | create delete get list watch",
-        _CLAIM_WRITES,
-        "core | pods/status | patch update",
-        EVENTS,
-        "resource.k8s.io | resourceclaims/binding | patch update",
-    ),
-    "device-taint-eviction-controller": (
-        "core | pods | delete get list watch",
-        "core | pods/status | patch update",
-        f"resource.k8s.io | resourceclaims | {READ}",
-        f"resource.k8s.io | resourceslices | {READ}",
-        f"resource.k8s.io | deviceclasses | {READ}",
-        EVENTS,
-    ),
-    "daemon-set-controller": (
-        "apps extensions | daemonsets | get list watch",
-        "apps extensions | daemonsets/status | update",
-        "apps extensions | daemonsets/finalizers | update",
-        f"core | nodes | {READ}",
-        "core | pods | create delete get list patch watch",
-        "core | pods/binding | create",
-        "apps | controllerrevisions | create delete get list patch update watch",
-        EVENTS,
-    ),
-    "replicaset-controller": (
-        "apps extensions | replicasets | get list update watch",
-        "apps extensions | replicasets/status | update",
-        "apps extensions | replicasets/finalizers | update",
-        "core | pods | create delete get list patch watch",
-        EVENTS,
-    ),
-    "deployment-controller": (
-        "apps extensions | deployments | get list update watch",
-        "apps extensions | deployments/status | update",
-        "apps extensions | deployments/finalizers | update",
-        "apps extensions | replicasets | create delete get list patch update watch",
-        "core | pods | get list update watch",
-        EVENTS,
-    ),
-    "job-controller": (
-        "batch | jobs | get list patch update watch",
-        "batch | jobs/status | update",
-        "batch | jobs/finalizers | update",
-        # Upstream patches the tracking finalizer away; this controller updates the pod.
-        "core | pods | create delete get list patch update watch",
-        EVENTS,
-    ),
-    "namespace-controller": (
-        "core | namespaces | delete get list watch",
-        "core | namespaces/finalize namespaces/status | update",
-        "* | * | delete deletecollection get list",
-    ),
-    "generic-garbage-collector": ("* | * | delete get list patch update watch", EVENTS),
-    "node-controller": (
-        "core | nodes | delete get list patch update",
-        "core | nodes/status | patch update",
-        "core | pods/status | patch update",
-        "core | pods | delete get list",
-        f"coordination.k8s.io | leases | {READ}",
-        EVENTS,
-    ),
-    "taint-eviction-controller": (
-        "core | pods | delete get list",
-        "core | nodes | get list",
-        "core | pods/status | patch update",
-        EVENTS,
-    ),
-    "pod-garbage-collector": (
-        "core | pods | delete list watch",
-        "core | nodes | get list",
-        "core | pods/status | patch",
-    ),
-    "service-account-controller": ("core | serviceaccounts | create", EVENTS),
-    "root-ca-cert-publisher": ("core | configmaps | create update", EVENTS),
-    "clusterrole-aggregation-controller": (f"{GROUP} | clusterroles | escalate get list patch update watch",),
-}
-
-_POOL_STATUS = {
-    "resourcepoolstatusrequest-controller": (
-        "resource.k8s.io | resourcepoolstatusrequests | delete get list watch",
-        "resource.k8s.io | resourcepoolstatusrequests/status | patch update",
-        f"resource.k8s.io | resourceslices | {READ}",
-        f"resource.k8s.io | resourceclaims | {READ}",
-    ),
-}
-
-
-def _controllers(features: FeatureGates) -> dict[str, tuple[str, ...]]:
-    return {**_CONTROLLERS, **(_POOL_STATUS if features.enabled("DRAResourcePoolStatus") else {})}
 
 
 def bootstrap_policy(features: FeatureGates | None = None) -> list[Object]:
@@ -242,7 +77,7 @@ def bootstrap_policy(features: FeatureGates | None = None) -> list[Object]:
 
 def node_rules() -> list[Object]:
     """What the node authorizer grants every kubelet; also the content of the role `system:node`."""
-    return [parse_rule(rule) for rule in _NODE]
+    return [parse_rule(rule) for rule in NODE]
 
 
 def parse_rule(text: str) -> Object:
@@ -288,7 +123,7 @@ def _aggregated(name: str, into: str) -> Object:
 
 
 def _cluster_roles(features: FeatureGates) -> list[Object]:
-    more = _TAINT_RULES if features.enabled("DRADeviceTaintRules") else {}
+    more = TAINT_RULES if features.enabled("DRADeviceTaintRules") else {}
 
     def component(name: str, rules: tuple[str, ...]) -> Object:
         return _role(name, (*rules, *more.get(name, ())))
@@ -344,9 +179,9 @@ def _cluster_roles(features: FeatureGates) -> list[Object]:
                 )
             ],
         ),
-        component("system:kube-scheduler", _SCHEDULER),
-        _role("system:kube-controller-manager", _CONTROLLER_MANAGER),
-        _role("system:node", _NODE),
+        component("system:kube-scheduler", SCHEDULER),
+        _role("system:kube-controller-manager", CONTROLLER_MANAGER),
+        _role("system:node", NODE),
         _role(
             "system:kubelet-api-admin",
             (
@@ -354,7 +189,20 @@ def _cluster_roles(features: FeatureGates) -> list[Object]:
                 "core | nodes/log nodes/metrics nodes/proxy nodes/stats | *",
             ),
         ),
-        *(component(f"system:controller:{name}", rules) for name, rules in _controllers(features).items()),
+        _role(
+            "system:service-account-issuer-discovery",
+            [
+                _url_rule(
+                    "get",
+                    "/.well-known/openid-configuration",
+                    "/.well-known/openid-configuration/",
+                    "/openid/v1/jwks",
+                    "/openid/v1/jwks/",
+                )
+            ],
+        ),
+        *(_role(name, rules) for name, rules in OTHERS.items()),
+        *(component(f"system:controller:{name}", rules) for name, rules in controllers(features).items()),
     ]
 
 
@@ -397,31 +245,69 @@ def _cluster_bindings(features: FeatureGates) -> list[Object]:
             _user("system:kube-controller-manager"),
         ),
         _binding("system:node", "system:node"),
+        _binding("system:volume-scheduler", "system:volume-scheduler", _user("system:kube-scheduler")),
+        _binding("system:node-proxier", "system:node-proxier", _user("system:kube-proxy")),
+        _binding("system:kube-dns", "system:kube-dns", _account("kube-dns")),
+        _binding(
+            "system:service-account-issuer-discovery",
+            "system:service-account-issuer-discovery",
+            _group("system:serviceaccounts"),
+        ),
         *(
             _binding(f"system:controller:{name}", f"system:controller:{name}", _account(name))
-            for name in _controllers(features)
+            for name in controllers(features)
         ),
     ]
+
+
+_NAMESPACED: dict[tuple[str, str], tuple[str, ...]] = {
+    ("kube-system", "extension-apiserver-authentication-reader"): (
+        f"core | configmaps | {READ} | extension-apiserver-authentication",
+    ),
+    ("kube-system", "system::leader-locking-kube-controller-manager"): (
+        "core | configmaps | watch",
+        "core | configmaps | get update | kube-controller-manager",
+    ),
+    ("kube-system", "system::leader-locking-kube-scheduler"): (
+        "core | configmaps | watch",
+        "core | configmaps | get update | kube-scheduler",
+    ),
+    ("kube-system", "system:controller:bootstrap-signer"): (f"core | secrets | {READ}",),
+    ("kube-system", "system:controller:cloud-provider"): ("core | configmaps | create get list watch",),
+    ("kube-system", "system:controller:token-cleaner"): ("core | secrets | delete get list watch", EVENTS),
+    ("kube-public", "system:controller:bootstrap-signer"): (
+        f"core | configmaps | {READ}",
+        "core | configmaps | update | cluster-info",
+        EVENTS,
+    ),
+}
 
 
 def _roles() -> list[Object]:
-    return [
-        _role(
-            "extension-apiserver-authentication-reader",
-            [
-                {
-                    "apiGroups": [""],
-                    "resourceNames": ["extension-apiserver-authentication"],
-                    "resources": ["configmaps"],
-                    "verbs": READ.split(),
-                }
-            ],
-            namespace="kube-system",
-        ),
-    ]
+    return [_role(name, rules, namespace=namespace) for (namespace, name), rules in _NAMESPACED.items()]
 
 
 def _role_bindings() -> list[Object]:
+    managers = _user("system:kube-controller-manager"), _account("kube-controller-manager")
+    schedulers = _user("system:kube-scheduler"), _account("kube-scheduler")
     reader = "extension-apiserver-authentication-reader"
-    users = (_user("system:kube-controller-manager"), _user("system:kube-scheduler"))
-    return [_binding(f"system::{reader}", reader, *users, namespace="kube-system", role_kind="Role")]
+    bound = (
+        ("kube-system", f"system::{reader}", reader, (managers[0], schedulers[0])),
+        *(
+            ("kube-system", f"system::leader-locking-{name}", f"system::leader-locking-{name}", subjects)
+            for name, subjects in (("kube-controller-manager", managers), ("kube-scheduler", schedulers))
+        ),
+        *(
+            (namespace, f"system:controller:{name}", f"system:controller:{name}", (_account(name),))
+            for namespace, name in (
+                ("kube-system", "bootstrap-signer"),
+                ("kube-system", "cloud-provider"),
+                ("kube-system", "token-cleaner"),
+                ("kube-public", "bootstrap-signer"),
+            )
+        ),
+    )
+    return [
+        _binding(name, role, *subjects, namespace=namespace, role_kind="Role")
+        for namespace, name, role, subjects in bound
+    ]
