@@ -1,4 +1,8 @@
-"""Watches as HTTP streams: JSON lines, sent as they happen, until the time is up or the server stops."""
+"""Watches as HTTP streams: JSON lines, sent as they happen, until the time is up or the server stops.
+
+A client that reads slowly falls behind on the shared history and is told so when it has missed too much; one that
+stops reading is cut off. Neither has more kept for it than what the connection buffers and one batch of changes.
+"""
 
 import asyncio
 import random
@@ -16,6 +20,11 @@ SHORTEST_SECONDS: Final = 1800
 """A watch without its own limit ends after this to twice this long, so that clients do not all come back at once."""
 
 BOOKMARK_SECONDS: Final = 60
+STALLED_SECONDS = 60.0
+"""A client that has taken nothing for so long, while there is something for it, is gone for good."""
+
+CHUNK_BYTES: Final = 64 * 1024
+"""Lines are joined to about this size, so that what is on its way to a slow client stays small."""
 
 
 class WatchStream:
@@ -66,7 +75,7 @@ class WatchStream:
                     next_bookmark = self._time() + BOOKMARK_SECONDS
                 continue
             except errors.Expired as error:
-                await self._response.write(error_line(error.status))
+                await self._write(error_line(error.status))
                 return
             if not changes:
                 return
@@ -77,12 +86,28 @@ class WatchStream:
             await self._send([bookmark])
 
     async def _send(self, items: "list[Change] | list[Change | Bookmark] | list[Bookmark]") -> None:
-        lines = []
+        lines: list[bytes] = []
+        size = 0
         for item in items:
             if isinstance(item, Bookmark):
-                lines.append(self._view.bookmark(item, self._is_first))
+                line = self._view.bookmark(item, self._is_first)
             else:
-                lines.append(self._view.event(item, self._is_first))
+                line = self._view.event(item, self._is_first)
             self._is_first = False
+            lines.append(line)
+            size += len(line)
+            if size >= CHUNK_BYTES:
+                await self._write(b"".join(lines))
+                lines, size = [], 0
         if lines:
-            await self._response.write(b"".join(lines))
+            await self._write(b"".join(lines))
+
+    async def _write(self, data: bytes) -> None:
+        """Raises ConnectionError when the client takes nothing any more."""
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await self._response.write(data)
+        except TimeoutError:
+            if (transport := self._request.transport) is not None:
+                transport.abort()
+            raise ConnectionResetError("the client of a watch does not read") from None
