@@ -79,7 +79,6 @@ DAEMON_SET = Kind(
     prepare_update=_prepare_update,
     validate_create=checks(validate_daemon_set),
     validate_update=checks_update(validate_daemon_set_update),
-    metadata_checks=("whole", "change"),
     status=StatusStrategy(keep_spec),
     has_generation=True,
 )

@@ -32,8 +32,7 @@ def validate_daemon_set(obj: Object) -> list[FieldError]:
 
 
 def validate_daemon_set_update(new: Object, old: Object) -> list[FieldError]:
-    """The set is checked twice, as the kind and as the changed one."""
-    return 2 * validate_daemon_set(new) + validate_selector_unchanged(new, old)
+    return validate_daemon_set(new) + validate_selector_unchanged(new, old)
 
 
 def validate_deployment(obj: Object) -> list[FieldError]:
