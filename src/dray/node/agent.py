@@ -34,7 +34,7 @@ from dray.node.pods.table import PodTable
 from dray.node.probes.actions import ProbeActions
 from dray.node.runtime.process import ProcessRuntime
 from dray.node.runtime.protocol import Runtime
-from dray.node.server import NodeServer
+from dray.node.serving.server import NodeServer
 from dray.node.tokens import ServiceAccountTokens
 from dray.node.volumes.podvolumes import PodVolumes
 

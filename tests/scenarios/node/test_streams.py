@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from node_story import NAMESPACE, NodeStory, eventually, processes_with, shell, waiting_reason
+from spdy_client import Upgraded
 
 FOREVER = "trap 'exit 0' TERM; sleep 600 & wait"
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
@@ -210,3 +211,39 @@ async def test_attach_reaches_the_programs_own_streams(story: NodeStory, termina
         await remote.until_end()
     assert b"got bye" in remote.channels[STDOUT]
     await story.until_phase("app", "Failed")
+
+
+# --- over SPDY ---
+
+
+async def test_exec_over_spdy_has_a_stream_for_each_channel(story: NodeStory) -> None:
+    """As API servers before 1.36 ask a kubelet, and clients before 1.31 an API server."""
+    await story.create_pod("app", shell(FOREVER))
+    await story.until_ready("app")
+    assert story.agent is not None
+    words = "command=sh&command=-c&command=cat;%20echo%20oops%20>%262;%20exit%206&input=1&output=1&error=1"
+    path = f"/exec/{NAMESPACE}/app/main?{words}"
+    offered = "v1.channel.k8s.io, v4.channel.k8s.io"
+    async with Upgraded(story.agent.port, path, offered) as client:
+        assert b"X-Stream-Protocol-Version: v4.channel.k8s.io\r\n" in client.head
+        error, stdin, stdout, stderr = [
+            await client.begin(streamtype=name) for name in ("error", "stdin", "stdout", "stderr")
+        ]
+        await client.say(stdin, b"all of it", last=True)
+        await client.until_ended(stdout, stderr, error)
+    assert (client.received[stdout], client.received[stderr]) == (b"all of it", b"oops\n")
+    assert json.loads(client.received[error])["details"]["causes"] == [{"reason": "ExitCode", "message": "6"}]
+
+
+async def test_a_terminal_over_spdy_has_the_clients_size(story: NodeStory) -> None:
+    await story.create_pod("app", shell(FOREVER))
+    await story.until_ready("app")
+    assert story.agent is not None
+    path = f"/exec/{NAMESPACE}/app/main?command=sh&input=1&output=1&tty=1"
+    async with Upgraded(story.agent.port, path, "v5.channel.k8s.io") as client:
+        _, stdin, stdout, resize = [
+            await client.begin(streamtype=name) for name in ("error", "stdin", "stdout", "resize")
+        ]
+        await client.say(resize, b'{"Width":101,"Height":31}')
+        await client.say(stdin, b"stty size\n")
+        await client.until_received(stdout, b"31 101")

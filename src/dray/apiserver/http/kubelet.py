@@ -2,7 +2,7 @@
 and the kubelet's own pages.
 
 Decides which container and node is meant and refuses what cannot be; what a container does or says is the kubelet's.
-Streams are passed through as they come: the kubelet speaks WebSocket like the client (`upgrade`).
+Streams are passed through as they come, WebSocket or SPDY: the kubelet speaks what the client does (`upgrade`).
 """
 
 import dataclasses
@@ -73,7 +73,7 @@ class Kubelets:
         return await self._stream(request, location.endpoint, location.path("containerLogs", options))
 
     async def connect(self, call: Call, request: web.BaseRequest, query: Query) -> web.StreamResponse:
-        """exec, attach or portforward: the client's WebSocket is handed through to the kubelet."""
+        """exec, attach or portforward: the client's connection is handed through to the kubelet."""
         pod = (await get(call)).obj
         verb = call.subresource
         if not pod["spec"].get("nodeName"):

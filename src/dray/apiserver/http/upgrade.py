@@ -21,6 +21,7 @@ HIGH_WATER: Final = 1024 * 1024
 """Bytes on their way to the backend above which the client is not read any further."""
 
 CONNECT_SECONDS: Final = 10
+UPGRADES: Final = ("websocket", "spdy/3.1")
 _HEAD_LIMIT: Final = 64 * 1024
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _PASSED_ON: Final = re.compile(
@@ -94,26 +95,33 @@ async def splice(request: web.BaseRequest, endpoint: Endpoint, path: str) -> web
 
     Raises BadRequest for a request that is no upgrade, the backend's refusal, or a 500 when it cannot be reached.
     """
-    if request.headers.get("Upgrade", "").lower() != "websocket":
-        raise errors.BadRequest(
-            "Upgrade request required: this server speaks WebSocket (v5.channel.k8s.io) for streams"
-        )
+    if request.headers.get("Upgrade", "").lower() not in UPGRADES:
+        raise errors.BadRequest("Upgrade request required")
     transport = request.transport
     if transport is None:
         raise errors.BadRequest("the connection is gone")
     reader, writer = await _connect(endpoint, path)
     try:
+        # Its refusal is answered like any other: the connection is handed away only once it agrees.
         head = await _agree(request, endpoint, path, reader, writer)
-        transport.write(head)
-        parser: Any = _ToBackend(writer, transport)
-        request.protocol.set_parser(parser)
-        await _to_client(
-            reader, asyncio.StreamWriter(transport, request.protocol, None, asyncio.get_running_loop())
-        )
+        await _hand_over(request, transport, head, reader, writer)
     finally:
         writer.close()
-        transport.close()
     return _Handed()
+
+
+async def _hand_over(
+    request: web.BaseRequest,
+    transport: asyncio.Transport,
+    head: bytes,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    transport.write(head)
+    parser: Any = _ToBackend(writer, transport)
+    request.protocol.set_parser(parser)
+    loop = asyncio.get_running_loop()
+    await _to_client(reader, asyncio.StreamWriter(transport, request.protocol, None, loop))
 
 
 async def _connect(endpoint: Endpoint, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -139,8 +147,10 @@ async def _agree(
     headers: CIMultiDict[str] = CIMultiDict(
         (name, value) for name, value in request.headers.items() if _PASSED_ON.fullmatch(name)
     )
-    lines = [f"GET {path} HTTP/1.1", f"Host: {endpoint.authority}"]
+    lines = [f"{request.method} {path} HTTP/1.1", f"Host: {endpoint.authority}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
+    if request.method != "GET":
+        lines.append("Content-Length: 0")
     writer.write("\r\n".join([*lines, "", ""]).encode())
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -172,7 +182,12 @@ async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
 
 
 async def _to_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
+    """Everything, and then the end."""
+    try:
         while data := await reader.read(CHUNK):
             writer.write(data)
             await writer.drain()
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()

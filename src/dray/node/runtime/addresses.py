@@ -4,10 +4,18 @@ A pod there has the node's address, as a host-network pod has. One range is bett
 answered by a Linux machine, so a node whose pod CIDR lies in it gives each pod an address that is its own and works.
 """
 
+import asyncio
 import ipaddress
+import os
 import sys
 from collections.abc import Iterable
+from typing import Final
 
+from dray.node.runtime.protocol import RuntimeFailure
+
+DIAL_SECONDS: Final = 10.0
+_LOCAL: Final = ("127.0.0.1", "::1")
+"""Where a program listens that nobody else shall reach: every pod's own on a cluster, one for all of them here."""
 _LOOPBACK = ipaddress.IPv4Network("127.0.0.0/8")
 
 
@@ -36,6 +44,24 @@ class PodAddresses:
 
     def give_back(self, address: str) -> None:
         self._taken.discard(address)
+
+
+async def dial(address: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect with whoever listens on the pod's address, or else on the machine's own. Raises RuntimeFailure."""
+    failure = ""
+    for host in dict.fromkeys((address, *_LOCAL)):
+        try:
+            async with asyncio.timeout(DIAL_SECONDS):
+                return await asyncio.open_connection(host, port)
+        except (OSError, TimeoutError) as error:
+            failure = failure or f"dial tcp {host}:{port}: {_reason(error)}"
+    raise RuntimeFailure(f"failed to connect to the pod: {failure}")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, TimeoutError) or not error.errno:
+        return "i/o timeout"
+    return f"connect: {os.strerror(error.errno).lower()}"
 
 
 def _usable_network(pod_cidr: str) -> ipaddress.IPv4Network | None:

@@ -27,7 +27,7 @@ import dray
 from dray.cdi.cache import CdiCache
 from dray.kits.clock import Clock
 from dray.node.runtime import records
-from dray.node.runtime.addresses import PodAddresses
+from dray.node.runtime.addresses import PodAddresses, dial
 from dray.node.runtime.box import Box
 from dray.node.runtime.images import entrypoint_of, full_name
 from dray.node.runtime.launch import Isolation, default_path, prepare_launch
@@ -255,6 +255,9 @@ class ProcessRuntime:
             stdin=stdin and traits.stdin,
             stdin_once=traits.stdin_once,
         )
+
+    async def dial(self, sandbox_id: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await dial(self._sandbox(sandbox_id).ip, port)
 
     def _sandbox(self, sandbox_id: str) -> Sandbox:
         try:

@@ -5,6 +5,7 @@ and removed. The runtime remembers all of them across restarts of the agent; the
 containers that it cannot read back from here. Times are UTC.
 """
 
+import asyncio
 import dataclasses
 import datetime as dt
 import enum
@@ -209,3 +210,7 @@ class Runtime(Protocol):
         ...
 
     async def attach(self, container_id: str, *, stdin: bool = False) -> Session: ...
+
+    async def dial(self, sandbox_id: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A TCP connection with a port of the pod, as from inside it. Raises RuntimeFailure."""
+        ...

@@ -4,19 +4,21 @@ Who may ask is decided by the configuration's authorizer, from the client certif
 log is of is decided here; how it is read is `logs`, and how streams go over the wire is `streams`.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
 
-from dray.api.meta import Object, uid_of
-from dray.node import streams
+from dray.api.meta import Object, name_of, uid_of
 from dray.node.config import Caller, NodeConfig
-from dray.node.logs import LogOptions, read_log
 from dray.node.metrics import NodeMetrics
+from dray.node.pods.observation import newest_sandbox
 from dray.node.pods.table import PodTable
 from dray.node.pods.view import attempts_of
-from dray.node.runtime.protocol import Container, ContainerState, Runtime, RuntimeFailure
+from dray.node.runtime.protocol import Container, ContainerState, Runtime, SandboxState
+from dray.node.serving import portforward, streams
+from dray.node.serving.logs import LogOptions, read_log
 
 _SUBRESOURCES: Final = {"metrics": "metrics"}
 """First part of the path -> the subresource of nodes that guards it; all others `proxy`."""
@@ -34,8 +36,10 @@ class NodeServer:
     async def start(self) -> None:
         app = web.Application(middlewares=[self._authorize])
         app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", self._logs)
-        app.router.add_get("/exec/{namespace}/{pod}/{container}", self._exec)
-        app.router.add_get("/attach/{namespace}/{pod}/{container}", self._attach)
+        for method in ("GET", "POST"):
+            app.router.add_route(method, "/exec/{namespace}/{pod}/{container}", self._exec)
+            app.router.add_route(method, "/attach/{namespace}/{pod}/{container}", self._attach)
+            app.router.add_route(method, "/portForward/{namespace}/{pod}", self._forward)
         app.router.add_get("/pods", self._list_pods)
         app.router.add_get("/metrics", self._show_metrics)
         app.router.add_get("/healthz", _healthz)
@@ -56,7 +60,7 @@ class NodeServer:
         authorize = self._config.authorize
         if request.path != "/healthz" and authorize is not None:
             part = request.path.split("/")[1]
-            verb = "create" if part in ("exec", "attach") else "get"
+            verb = "create" if part in ("exec", "attach", "portForward") else "get"
             if not await authorize(_caller(request), verb, _SUBRESOURCES.get(part, "proxy")):
                 return web.Response(status=403, text="Forbidden")
         response: web.StreamResponse = await handler(request)
@@ -118,21 +122,19 @@ class NodeServer:
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
         container = self._running(request)
-        stdin, terminal = _flag(request, "input", "stdin"), _flag(request, "tty")
-        try:
-            command = request.query.getall("command", [])
-            session = await self._runtime.execute(container.id, command, stdin=stdin, terminal=terminal)
-        except RuntimeFailure as failure:
-            return await streams.refuse(request, str(failure))
-        return await streams.serve(request, session)
+        stdin = streams.is_set(request, "input", "stdin")
+        terminal = streams.is_set(request, "tty")
+        command = request.query.getall("command", [])
+        start = functools.partial(
+            self._runtime.execute, container.id, command, stdin=stdin, terminal=terminal
+        )
+        return await streams.serve(request, start)
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
         container = self._running(request)
-        try:
-            session = await self._runtime.attach(container.id, stdin=_flag(request, "input", "stdin"))
-        except RuntimeFailure as failure:
-            return await streams.refuse(request, str(failure))
-        return await streams.serve(request, session)
+        stdin = streams.is_set(request, "input", "stdin")
+        start = functools.partial(self._runtime.attach, container.id, stdin=stdin)
+        return await streams.serve(request, start)
 
     def _running(self, request: web.Request) -> Container:
         name = request.match_info["container"]
@@ -140,6 +142,16 @@ class NodeServer:
         if not attempts or attempts[0].state is not ContainerState.RUNNING:
             raise web.HTTPNotFound(text=f'container not found ("{name}")')
         return attempts[0]
+
+    # --- port-forward ---
+
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        pod = self._pod(request)
+        sandbox = newest_sandbox(self._runtime, uid_of(pod))
+        if sandbox is None or sandbox.state is not SandboxState.READY:
+            raise web.HTTPNotFound(text=f'pod "{name_of(pod)}" is not running')
+        named = f"{name_of(pod)}, uid {uid_of(pod)}"
+        return await portforward.serve(request, named, functools.partial(self._runtime.dial, sandbox.id))
 
     # --- about the node ---
 
@@ -170,10 +182,6 @@ def _not_started(pod: Object, name: str) -> str:
 
 def _is_waiting(pod: Object, name: str) -> bool:
     return bool(_waiting_state(pod, name))
-
-
-def _flag(request: web.Request, *names: str) -> bool:
-    return any(request.query.get(name, "").lower() in ("1", "true") for name in names)
 
 
 def _caller(request: web.Request) -> Caller:
