@@ -98,11 +98,11 @@ def _unflatten_claim_spec(spec: Object) -> Object:
 
 
 def _unflatten(request: Object) -> Object:
-    """Any flat field that is set makes an `exactly`, even an incomplete one: validation says what it lacks."""
+    """Any flat field that is set makes an `exactly`, even an incomplete one or an empty list: validation says what it lacks."""
     kept = {key: value for key, value in request.items() if key not in _EXACTLY_FIELDS}
     exactly = {key: request[key] for key in _EXACTLY_FIELDS if key in request}
     if any(_is_set(key, value) for key, value in exactly.items()):
-        kept["exactly"] = exactly
+        kept["exactly"] = {key: value for key, value in exactly.items() if value != []}
     return kept
 
 

@@ -1,7 +1,7 @@
 """Requests about resources: from the HTTP method and URL to a verb, and from its outcome to an answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -72,6 +72,8 @@ class ResourceRequest:
         self.request = request
         self.info = info
         self.query = query
+        self.sent: Any = None
+        """The body's document, once it was read."""
         self.call = Call(
             core,
             user,
@@ -107,6 +109,7 @@ class ResourceRequest:
     async def object(self, wanted: TypeName) -> Object:
         """The body as an object of that type. Raises BadRequest, UnsupportedMediaType."""
         body = await bodies.read_object(self.request, wanted.kind)
+        self.sent = body.tree
         return structured(body, wanted, self.call.options.field_validation, self.call.warnings)
 
     def respond(self, record: Record, shown_as: Representation, status: int = 200) -> web.Response:
@@ -215,7 +218,7 @@ async def _create(wanted: ResourceRequest) -> web.StreamResponse:
     call = wanted.call
     wanted.written("CreateOptions")
     obj = await wanted.object(type_name(call.kind, call.version))
-    record = await create(call, to_hub(call, obj))
+    record = await create(call, to_hub(call, obj), sent=wanted.sent)
     return wanted.respond(record, shown_as, 201)
 
 
@@ -250,7 +253,7 @@ async def _update(wanted: ResourceRequest) -> web.StreamResponse:
     call = wanted.call
     wanted.written("UpdateOptions")
     obj = await wanted.object(type_name(call.kind, call.version))
-    record, is_new = await update(call, to_hub(call, obj))
+    record, is_new = await update(call, to_hub(call, obj), wanted.sent)
     return wanted.respond(record, shown_as, 201 if is_new else 200)
 
 

@@ -1,13 +1,16 @@
 """POST: bring an object into being."""
 
-from typing import Final
+from typing import Any, Final
 
 from dray.api import errors
+from dray.api.fields import FieldError
 from dray.api.meta import Object, name_of
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.call import Call
 from dray.apiserver.core import path_of
+from dray.apiserver.structure import type_name
 from dray.apiserver.verbs import lifecycle, managed, metadata
+from dray.apiserver.verbs.emptied import with_empties
 from dray.apiserver.verbs.writing import raise_invalid, store_failures, unstored
 from dray.store.errors import KeyExists
 from dray.store.record import Record
@@ -15,10 +18,11 @@ from dray.store.record import Record
 NAME_TRIES: Final = 8
 
 
-async def create(call: Call, obj: Object, *, is_owned: bool = False) -> Record:
+async def create(call: Call, obj: Object, *, is_owned: bool = False, sent: Any = None) -> Record:
     """Store `obj`, a new object in hub form that is taken over; its metadata is completed here.
 
-    `is_owned`: its managedFields say already who owns it. Raises NotFound for a missing namespace, Forbidden, Invalid, AlreadyExists, or what admission says.
+    `is_owned`: its managedFields say already who owns it. `sent`: the document it was read from. Raises NotFound for a
+    missing namespace, Forbidden, Invalid, AlreadyExists, or what admission says.
     """
     meta = obj["metadata"]
     metadata.match_namespace(call, meta)
@@ -31,9 +35,12 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False) -> Record:
     metadata.begin(call, obj)
     _settle_name(obj)
     call.kind.prepare_create(call, obj)
-    raise_invalid(
-        call, obj, metadata.create_errors(call, obj["metadata"]) + call.kind.validate_create(call, obj)
-    )
+    if found := _findings(call, obj):
+        shown = with_empties(obj, sent, type_name(call.kind, call.version).schema)
+        if shown is not None:
+            call.kind.prepare_create(call, shown)
+            found = _findings(call, shown) or found
+        raise_invalid(call, obj, found)
     call.warnings += call.kind.warnings(call, obj)
     request.object = obj
     await call.core.admission.validate(request)
@@ -44,6 +51,10 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False) -> Record:
     else:
         metadata.put_in_order(obj)
     return await _store(call, obj)
+
+
+def _findings(call: Call, obj: Object) -> list[FieldError]:
+    return metadata.create_errors(call, obj["metadata"]) + call.kind.validate_create(call, obj)
 
 
 def _settle_name(obj: Object) -> None:

@@ -13,6 +13,7 @@ from dray.api.conversion.resource import (
     template_from_hub,
     template_to_hub,
 )
+from dray.api.schema import decode, schema_for
 
 
 def a_claim(version, *requests):
@@ -23,7 +24,7 @@ def a_claim(version, *requests):
     }
 
 
-EXACTLY = {"deviceClassName": "c", "allocationMode": "All", "adminAccess": False, "selectors": []}
+EXACTLY = {"deviceClassName": "c", "allocationMode": "All", "adminAccess": False, "selectors": [{}]}
 
 
 def test_flat_request_becomes_exactly_and_back():
@@ -48,6 +49,14 @@ def test_any_flat_field_makes_a_request_exact(field):
         a_claim("v1beta1", {"name": "r", "firstAvailable": [{"name": "a"}], **field}), "v1beta1"
     )
     assert hub["spec"]["devices"]["requests"][0]["exactly"] == field
+
+
+@pytest.mark.parametrize("field", ["selectors", "tolerations"])
+def test_empty_list_makes_a_request_exact_too_and_is_not_kept(field):
+    sent = a_claim("v1beta1", {"name": "r", field: []})
+    read = decode(sent, schema_for("resource.k8s.io/v1beta1", "ResourceClaim")).object
+    hub = claim_to_hub(read, "v1beta1")
+    assert hub["spec"]["devices"]["requests"] == [{"name": "r", "exactly": {"deviceClassName": ""}}]
 
 
 def test_unset_flat_fields_make_nothing():
