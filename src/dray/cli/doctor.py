@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 
 from dray.cli.insight.options import Source, questions
-from dray.cli.insight.output import heading, show_data, wrapped
+from dray.cli.insight.output import heading, shell, show_data, wrapped
 from dray.cli.snapshot_insight import ALL
 from dray.insight.doctor import Finding, examine
 
@@ -41,4 +41,4 @@ def _lines(finding: Finding) -> Iterator[str]:
     if finding.advice:
         yield from wrapped(finding.advice, indent=2, mark="-> ")
     if finding.command:
-        yield f"  $ {finding.command}"
+        yield from shell(finding.command, indent=2)

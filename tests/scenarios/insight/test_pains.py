@@ -92,7 +92,7 @@ def test_a_pod_stuck_on_a_lost_driver_is_told_how_to_end(ask: Any) -> None:
     objects = {"pods": [dying], "resourceclaims": [claim("c", held=("gpu-0",), pod="p")]}
     assert "its devices cannot be given back" in ask("why", "pod/p", **objects)
     assert "cannot end: driver gpu.example.com is gone" in ask("doctor", **objects)
-    assert "not safe, 1 claims hold" in ask("safe-to-remove", "driver/gpu.example.com", **objects)
+    assert "not safe, 1 pod would be hurt" in ask("safe-to-remove", "driver/gpu.example.com", **objects)
 
 
 def test_an_unregistered_driver_is_the_cause_of_a_pod_that_does_not_start(ask: Any) -> None:

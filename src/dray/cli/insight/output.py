@@ -5,6 +5,7 @@ import dataclasses
 import datetime as dt
 import enum
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
@@ -14,6 +15,7 @@ import click
 from dray.api.quantity import Quantity
 
 WIDTH = 100
+_WORD = re.compile(r"(?:[^\s']|'[^']*')+")
 _GAP = 3
 _NAME_MIN = 8
 _NARROW = 12
@@ -52,10 +54,12 @@ def _camel(name: str) -> str:
     return head + "".join(part.title() for part in tail)
 
 
-def show_data(output: str, answer: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+def show_data(
+    output: str, answer: Any, rows: Sequence[Mapping[str, Any]], *, with_header: bool = True
+) -> None:
     """`answer` as JSON or YAML, or `rows` as CSV."""
     if output == "csv":
-        click.echo(_csv(rows), nl=False)
+        click.echo(_csv(rows, with_header), nl=False)
         return
     data = plain(answer)
     if output == "json":
@@ -68,11 +72,12 @@ def show_data(output: str, answer: Any, rows: Sequence[Mapping[str, Any]]) -> No
         click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def _csv(rows: Sequence[Mapping[str, Any]], with_header: bool) -> str:
     text = io.StringIO()
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
+    if with_header:
+        writer.writeheader()
     for row in rows:
         writer.writerow({name: _cell(row.get(name)) for name in names})
     return text.getvalue()
@@ -145,6 +150,30 @@ def wrapped(text: str, *, indent: int = 0, hang: int | None = None, mark: str = 
             break_long_words=False, break_on_hyphens=False,
         ) or [""]  # fmt: skip
     return lines
+
+
+def shell(command: str, *, indent: int = 0) -> list[str]:
+    """A command line to copy: broken with backslashes between words, and inside a quoted JSON where it may have blanks."""
+    prompt, rest = " " * indent + "$ ", " " * (indent + 4)
+    lines = [prompt]
+    for word in _WORD.findall(command):
+        if len(lines[-1]) + len(word) + 3 > WIDTH and lines[-1] != prompt:
+            lines[-1] += " \\"
+            lines.append(rest)
+        lines[-1] += word if lines[-1] in (prompt, rest) else f" {word}"
+    return [part for line in lines for part in _broken_json(line, rest)]
+
+
+def _broken_json(line: str, indent: str) -> list[str]:
+    """JSON does not mind line breaks after its brackets and commas, nor does the quote around it."""
+    parts = []
+    while len(line) > WIDTH:
+        end = max(line.rfind(mark, 0, WIDTH - 2) for mark in ("{", "[", ","))
+        if end < len(indent) + 2:
+            break
+        parts.append(line[: end + 1])
+        line = indent + line[end + 1 :]
+    return [*parts, line]
 
 
 def sentence(text: str) -> str:

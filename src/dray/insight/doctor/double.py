@@ -18,14 +18,19 @@ def double_findings(snapshot: Snapshot) -> Iterator[Finding]:
         for obj in snapshot.classes
         if (obj.get("spec") or {}).get("extendedResourceName")
     }
-    drivers: dict[str, dict[str, int]] = {}
+    drivers: dict[str, dict[str, set[tuple[str, str]]]] = {}
     for obj in snapshot.slices:
-        if node := obj["spec"].get("nodeName"):
-            count = len(obj["spec"].get("devices") or ())
-            of_node = drivers.setdefault(node, {})
-            of_node[obj["spec"]["driver"]] = of_node.get(obj["spec"]["driver"], 0) + count
+        spec = obj["spec"]
+        if node := spec.get("nodeName"):
+            devices = {(spec["pool"]["name"], device["name"]) for device in spec.get("devices") or ()}
+            drivers.setdefault(node, {}).setdefault(spec["driver"], set()).update(devices)
     for node in snapshot.nodes:
-        yield from _of_node(snapshot, node, extended, drivers.get(name_of(node), {}))
+        yield from _of_node(
+            snapshot,
+            node,
+            extended,
+            {driver: len(devices) for driver, devices in drivers.get(name_of(node), {}).items()},
+        )
 
 
 def _of_node(
