@@ -42,7 +42,7 @@ def test_alternatives_are_shown_with_an_empty_class():
 
 
 @pytest.mark.parametrize(
-    "field", [{"count": 1}, {"adminAccess": False}, {"tolerations": []}, {"allocationMode": "All"}]
+    "field", [{"count": 1}, {"adminAccess": False}, {"tolerations": [{}]}, {"allocationMode": "All"}]
 )
 def test_any_flat_field_makes_a_request_exact(field):
     hub = claim_to_hub(
