@@ -16,8 +16,8 @@ from dray.api.resources import (
     RESOURCE_CLAIMS,
     RESOURCE_SLICES,
 )
+from dray.cli.examples import examples
 from dray.cli.insight.device_tables import device_data, device_table, sum_table, tree_lines
-from dray.cli.insight.examples import examples
 from dray.cli.insight.following import follow
 from dray.cli.insight.gather import gather
 from dray.cli.insight.options import Source, questions
@@ -26,6 +26,8 @@ from dray.insight.devices import Count, DeviceRow, count_by, devices_of
 from dray.insight.snapshot import Snapshot
 
 NEEDED = (NODES, PODS, RESOURCE_CLAIMS, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES)
+REMOVED = "removed"
+"""While it is watched a device may come to be neither published nor held."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,12 +108,12 @@ def command(
 
 
 async def _watch(source: Source, view: View) -> None:
-    screen = _Screen(view)
+    screen = Screen(view)
     async with source.connect() as client:
         await follow(client, NEEDED, await gather(client, NEEDED, {}), screen.show)
 
 
-class _Screen:
+class Screen:
     """What is drawn anew on a terminal, and told line by line elsewhere, as `kubectl get -w` does."""
 
     def __init__(self, view: View) -> None:
@@ -136,12 +138,15 @@ class _Screen:
 
     def _tell(self, snapshot: Snapshot, rows: Sequence[DeviceRow]) -> None:
         """What is not as it was told before. The columns stay where all rows together put them."""
-        changed = [i for i, row in enumerate(rows) if self._told.get(str(row.device)) != row]
+        there = {str(row.device) for row in rows}
+        changed = [row for row in rows if self._told.get(str(row.device)) != row]
+        left = [row for name, row in self._told.items() if name not in there]
+        changed += [dataclasses.replace(row, state=REMOVED, uses=(), left={}, pool_state="") for row in left]
         if self._view.output != "text" and changed:
-            _show(self._view, snapshot, [rows[i] for i in changed])
+            show_data(self._view.output, changed, list(map(device_data, changed)), with_header=False)
         elif changed:
-            lines = device_table(rows, snapshot)
-            click.echo("\n".join(lines[i + 1] for i in changed))
+            lines = device_table([*rows, *changed], snapshot)
+            click.echo("\n".join(lines[1 + len(rows) :]))
 
 
 def _show(view: View, snapshot: Snapshot, rows: Sequence[DeviceRow]) -> None:

@@ -6,6 +6,7 @@ import sys
 import click
 
 import dray
+from dray.cli.examples import examples, lay_out
 
 COMMANDS = {
     "tutorial": "dray.cli.tutorial",
@@ -61,6 +62,7 @@ class LazyGroup(click.Group):
             return None
         command = importlib.import_module(module).command
         assert isinstance(command, click.Command)
+        lay_out(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -96,7 +98,7 @@ HELP = {
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Examples:  dray tutorial  |  dray up --nodes 3 --detach  |  dray kubectl get pods -A",
+    epilog=examples("dray tutorial", "dray up --nodes 3 --detach", "dray kubectl get pods -A"),
 )
 @click.version_option(
     dray.__version__, "-V", "--version", message=f"dray %(version)s (Kubernetes {dray.KUBERNETES_VERSION})"

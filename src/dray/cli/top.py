@@ -4,8 +4,8 @@ import click
 
 from dray.api.resources import RESOURCE_QUOTAS
 from dray.cli.devices import NEEDED
+from dray.cli.examples import examples
 from dray.cli.insight.device_tables import consumption_table, quota_table
-from dray.cli.insight.examples import examples
 from dray.cli.insight.options import Source, questions
 from dray.cli.insight.output import heading, show_data
 from dray.insight.consumption import Consumption, consumption_by

@@ -22,8 +22,8 @@ from dray.api.resources import (
     STATEFUL_SETS,
     Resource,
 )
+from dray.cli.examples import examples
 from dray.cli.insight.changes import Changes, asked_shapes, changed
-from dray.cli.insight.examples import examples
 from dray.cli.insight.forecast import forecast_lines, forecast_rows
 from dray.cli.insight.manifests import NotValid
 from dray.cli.insight.options import Source, questions
@@ -52,8 +52,8 @@ _WORKLOADS: dict[str, Resource] = {
         "dray whatif --scale deployment/trainer=20 --min-nodes         what would 20 of them need?",
         "dray whatif --add-nodes 3 --like worker-1 --scale job/sweep=8",
         "dray whatif --taint gpu.example.com/worker-1/gpu-0 hot:NoExecute",
-        "dray whatif --taint node/worker-1 repair=soon:NoSchedule --fail gpu.example.com/worker-2/gpu-3",
-        "dray whatif --set template/gpu spec.spec.devices.requests[0].exactly.count=2 --restart deployment/trainer",
+        "dray whatif --taint node/w-1 repair=soon:NoSchedule --fail gpu.example.com/w-2/gpu-3",
+        "dray whatif --set template/gpu spec.spec.devices.requests[0].exactly.count=2 --restart job/sweep",
         "dray whatif --add-devices gpu.example.com/worker-1/gpu-0 4",
         "dray whatif -f deployment.yaml -f template.yaml               would it fit, before I apply it?",
         "dray whatif --min-nodes --like new-shape.yaml -o json         scale from zero: a Node and its slices",

@@ -11,6 +11,7 @@ from insight_story import DRIVER, GPU_CLASS, NOW, claim, gpus, node, pod
 
 from dray.api.meta import Object
 from dray.api.resources import NODES, RESOURCE_CLAIMS, RESOURCE_SLICES
+from dray.cli.devices import Screen, View
 from dray.cli.insight.following import follow
 from dray.cli.main import cli
 from dray.insight.devices import devices_of
@@ -256,3 +257,17 @@ def test_devices_of_several_drivers_are_told_apart(ask: Any) -> None:
     text = ask("devices", resourceslices=[gpus("n1", 1), other], deviceclasses=[GPU_CLASS])
     assert "n1 gpu.example.com/gpu-0 free" in text
     assert "n1 net.example.com/gpu-0 free" in text
+
+
+def test_elsewhere_than_on_a_terminal_only_what_changed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    held = claim("c", held=("gpu-0",), pod="p")
+    kinds = {"nodes": [node("n1")], "resourceslices": [gpus("n1", 3)], "resourceclaims": []}
+    before = Snapshot(NOW, kinds)
+    screen = Screen(View("text", "", False, None, "", "", "", False))
+    screen.show(before)
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    screen.show(before)
+    assert capsys.readouterr().out == ""
+    screen.show(before.replace(RESOURCE_CLAIMS, [held]).replace(RESOURCE_SLICES, [gpus("n1", 2)]))
+    told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert told == ["n1 gpu-0 used - default/p for 60m", "n1 gpu-2 removed -"]

@@ -4,6 +4,8 @@ import importlib
 
 import click
 
+from dray.cli.examples import lay_out
+
 SECTIONS = {
     "Write and test a driver": {
         "new": "Make a project for a new driver: code, tests, image, chart.",
@@ -27,6 +29,7 @@ class _LazyGroup(click.Group):
             return None
         command = importlib.import_module(f"dray.cli.driver.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
+        lay_out(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
