@@ -6,9 +6,11 @@ import click
 
 from dray.api.resources import (
     DAEMON_SETS,
+    DEPLOYMENTS,
     DEVICE_CLASSES,
     DEVICE_TAINT_RULES,
     EVENTS,
+    JOBS,
     NAMESPACES,
     NODES,
     PODS,
@@ -16,6 +18,7 @@ from dray.api.resources import (
     RESOURCE_CLAIMS,
     RESOURCE_QUOTAS,
     RESOURCE_SLICES,
+    STATEFUL_SETS,
 )
 from dray.cli.insight.options import Source, questions
 from dray.insight.volumes import STORAGE
@@ -24,6 +27,8 @@ ALL = (
     NODES, PODS, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES,
     EVENTS, RESOURCE_QUOTAS, DAEMON_SETS, NAMESPACES, *STORAGE,
 )  # fmt: skip
+WORKLOADS = (DEPLOYMENTS, STATEFUL_SETS, JOBS)
+"""What `whatif --scale` can then be asked about."""
 
 
 @click.command(
@@ -37,13 +42,13 @@ def capture(source: Source, file: pathlib.Path) -> None:
 
     Environment variables, commands, secrets, driver parameters, annotations and addresses are left out; names, labels,
     taints, requests, selectors, devices and events stay. Needs `list` on nodes, pods, namespaces, events, resourcequotas,
-    daemonsets, persistent volumes, their claims, storageclasses and resource.k8s.io, and `get` on nodes/proxy and /metrics;
-    what you may not read is noted in the file.
+    daemonsets, deployments, statefulsets, jobs, persistent volumes, their claims, storageclasses and resource.k8s.io, and
+    `get` on nodes/proxy and /metrics; what you may not read is noted in the file.
     """
     from dray.cli.insight.gather import write_file
     from dray.insight.redaction import redact
 
-    snapshot = redact(source.snapshot(ALL, kubelets=True))
+    snapshot = redact(source.snapshot((*ALL, *WORKLOADS), kubelets=True))
     size = write_file(file, snapshot)
     counts = ", ".join(f"{len(items)} {plural}" for plural, items in snapshot.objects.items() if items)
     click.echo(f"{file}: {counts or 'nothing'} ({size / 1024:.0f} KiB)")

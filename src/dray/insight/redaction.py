@@ -20,6 +20,9 @@ _POD_SPEC = (
     "restartPolicy", "terminationGracePeriodSeconds", "hostNetwork",
 )  # fmt: skip
 _CONTAINER = ("name", "image", "resources", "ports", "restartPolicy")
+_WORKLOADS = (
+    "daemonsets", "deployments", "jobs", "podtemplates", "replicasets", "replicationcontrollers", "statefulsets",
+)  # fmt: skip
 _NODE_STATUS = ("capacity", "allocatable", "conditions", "nodeInfo", "declaredFeatures")
 
 
@@ -72,11 +75,16 @@ def _pod(pod: Object) -> Object:
     return {**pod, "spec": _pod_spec(pod["spec"]), "status": status}
 
 
-def _daemon_set(obj: Object) -> Object:
-    template = obj["spec"].get("template") or {}
+def _workload(obj: Object) -> Object:
+    if "template" in obj:
+        return {**obj, "template": _pod_template(obj["template"])}
+    spec = obj.get("spec") or {}
+    return {**obj, "spec": {**spec, "template": _pod_template(spec.get("template") or {})}}
+
+
+def _pod_template(template: Mapping[str, Any]) -> Object:
     labels = {"labels": (template.get("metadata") or {}).get("labels") or {}}
-    shown = {**template, "metadata": labels, "spec": _pod_spec(template.get("spec") or {})}
-    return {**obj, "spec": {**obj["spec"], "template": shown}}
+    return {**template, "metadata": labels, "spec": _pod_spec(template.get("spec") or {})}
 
 
 def _node(node: Object) -> Object:
@@ -144,7 +152,7 @@ def _storage_class(obj: Object) -> Object:
 _RULES: Mapping[str, Callable[[Object], Object]] = {
     "pods": _pod,
     "nodes": _node,
-    "daemonsets": _daemon_set,
+    **dict.fromkeys(_WORKLOADS, _workload),
     "namespaces": _namespace,
     "persistentvolumes": _volume,
     "storageclasses": _storage_class,

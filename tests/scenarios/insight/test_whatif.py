@@ -11,6 +11,7 @@ from insight_story import DRIVER, NOW, claim, gpus, node, pod
 
 from dray.api.meta import Object
 from dray.cli.main import cli
+from dray.insight.redaction import redact
 from dray.insight.snapshot import Snapshot
 from dray.insight.whatif.forecast import forecast
 from dray.insight.whatif.nodes import add_nodes, shape_of
@@ -495,3 +496,15 @@ def test_trying_more_nodes_leaves_no_trace() -> None:
     shape = shape_of(scenario.snapshot, "n0")
     twice = forecast(grown, [shape, shape]).needs
     assert twice[0] == twice[1]
+
+
+def test_workloads_of_a_snapshot_file_carry_no_environment() -> None:
+    secret = deployment(
+        "web", 1, containers=[{"name": "c", "env": [{"name": "TOKEN", "value": "secret-value"}]}]
+    )
+    bare = {"metadata": {"name": "t"}, "template": secret["spec"]["template"]}
+    kinds = {"deployments": [secret], "statefulsets": [secret], "jobs": [secret], "podtemplates": [bare]}
+    clean = redact(Snapshot(NOW, kinds)).objects
+    assert "secret-value" not in str(clean)
+    assert clean["deployments"][0]["spec"]["template"]["spec"]["resourceClaims"]
+    assert clean["podtemplates"][0]["template"]["spec"]["resourceClaims"]
