@@ -15,6 +15,8 @@ from dray.api.meta import Object
 from dray.api.schema import Schema, decode, schema_for
 from dray.api.schema.conversion import restore
 from dray.api.schema.inspection import DecodeError, syntax_error
+from dray.api.schema.raw_values import with_sent_sizes
+from dray.api.validation.resource.opaque import PARAMETERS_MAX_BYTES
 from dray.apiserver.call import Call, FieldValidation
 from dray.apiserver.registry.kind import Kind
 
@@ -141,6 +143,8 @@ def strict_decode(body: Body, wanted: TypeName, found: list[str] | None, *, rest
         else:
             decoded = decode(source, schema, strict=found is not None)
         obj = decoded.object
+        if body.text is not None and wanted.api_version.startswith("resource.k8s.io/"):
+            obj = with_sent_sizes(obj, body.text, PARAMETERS_MAX_BYTES)
         if found is not None:
             found += (*body.complaints, *decoded.strict_errors)
     obj["apiVersion"], obj["kind"] = wanted.api_version, wanted.kind

@@ -1,10 +1,10 @@
 """Opaque driver configuration: any JSON object of limited size, for one driver."""
 
-import json
 from typing import Any
 
 from dray.api.fields import FieldError, Path, invalid, required, too_long
 from dray.api.meta import Object
+from dray.api.schema.raw_values import size_of
 from dray.api.validation.resource.naming import validate_driver
 
 PARAMETERS_MAX_BYTES = 10 * 1024
@@ -29,13 +29,8 @@ def _validate_parameters(parameters: Any, path: Path, *, stored: bool) -> list[F
 
 def validate_raw_object(value: Any, path: Path, *, limit: int | None) -> list[FieldError]:
     """A runtime.RawExtension must hold a JSON object; its content is never shown."""
-    if limit is not None and _size(value) > limit:
+    if limit is not None and size_of(value) > limit:
         return [too_long(path, limit)]
     if not isinstance(value, dict):
         return [invalid(path, OMITTED, "must be a valid JSON object")]
     return []
-
-
-def _size(value: Any) -> int:
-    """Bytes of the value as compact JSON, which is how it is kept."""
-    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
