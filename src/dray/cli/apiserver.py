@@ -58,6 +58,12 @@ def _with_logging(function: Any) -> Any:
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
     help="Write who asked what, and the answer's code, as audit.k8s.io/v1 events (no bodies).",
 )
+@click.option(
+    "--verify-kubelets/--no-verify-kubelets",
+    default=True,
+    show_default=True,
+    help="Speak only to kubelets with a certificate of this server's authority; Kubernetes' own sign theirs themselves.",
+)
 @_with_logging
 def command(
     data_dir: pathlib.Path,
@@ -69,6 +75,7 @@ def command(
     feature_gates: str,
     runtime_config: str,
     audit_log_path: pathlib.Path | None,
+    verify_kubelets: bool,
     logging_format: str,
     verbosity: int,
 ) -> None:
@@ -85,6 +92,7 @@ def command(
         features=parsed_gates(feature_gates),
         runtime_config=runtime_config,
         audit_log=audit_log_path,
+        verify_kubelets=verify_kubelets,
     )
     serve(_serve(data_dir, settings))
 

@@ -53,6 +53,8 @@ class ApiServerSettings:
     runtime_config: str = ""
     """Versions to serve or not: `GROUP/VERSION=BOOL,...`."""
     audit_log: pathlib.Path | None = None
+    verify_kubelets: bool = True
+    """Whether kubelets must show certificates of this cluster's authority; real ones mostly sign their own."""
 
 
 class ApiServerRole:
@@ -158,7 +160,11 @@ class ApiServerRole:
     def _kubelet_context(self) -> ssl.SSLContext:
         """With what the server presents itself to kubelets, and how it knows theirs."""
         self.authority.client("apiserver-kubelet-client", "kube-apiserver-kubelet-client", [MASTERS])
-        return self.authority.client_context("apiserver-kubelet-client")
+        context = self.authority.client_context("apiserver-kubelet-client")
+        if not self.settings.verify_kubelets:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
     def _static_tokens(self) -> dict[str, User]:
         if self.settings.token_file is None:
