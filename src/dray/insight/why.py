@@ -8,7 +8,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from dray.allocation import Allocated, Unsatisfiable
-from dray.api.meta import Object, key_of, name_of
+from dray.api.meta import Object, ObjectKey, key_of, name_of
+from dray.api.pods import claims_of
 from dray.api.resources import NAMESPACES, NODES
 from dray.insight.answer import Answer, Help
 from dray.insight.choice import explain_choices
@@ -17,12 +18,14 @@ from dray.insight.evidence import Examiner, NodeEvidence, RequestEvidence, group
 from dray.insight.exclusions import Exclusion, Places
 from dray.insight.neighbours import Neighbourhood
 from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
+from dray.insight.quotas import asked_of
 from dray.insight.remedies import Doctor
 from dray.insight.running import Progress, progress_of
 from dray.insight.snapshot import Snapshot
 from dray.insight.volumes import STORAGE, Volumes, volume_claims_of
 from dray.insight.wording import charge_text
 from dray.insight.world import Broken, Outcome, World
+from dray.insight.written import left_out_of
 
 GROUPS_TRIED = 4
 """Groups of nodes for which remedies are looked for; one node stands for its group."""
@@ -72,7 +75,7 @@ def _unplaced(
     trial.look(places.open)
     exclusions = places.exclusions(trial.count_fitting)
     cause = _cause(snapshot, pod, exclusions, trial)
-    facts = _facts(snapshot, pod)
+    facts = (*_facts(snapshot, pod), *_left_out(snapshot, claims.pending))
     fixes, way_out = trial.helps()
     return Answer(
         subject, "pending", cause, (), exclusions, tuple(trial.groups), tuple(trial.fitting), fixes, way_out,
@@ -85,7 +88,7 @@ def why_claim(snapshot: Snapshot, claim: Object) -> Answer:
     subject = f"claim {key_of(claim)}"
     unknown = _unknown(snapshot)
     pods = snapshot.pods_by_claim.get(key_of(claim), ())
-    users = tuple(f"used by pod {key_of(pod)}" for pod in pods)
+    users = (*(f"used by pod {key_of(pod)}" for pod in pods), *_left_out(snapshot, [claim]))
     if (claim.get("status") or {}).get("allocation"):
         choices = tuple(explain_choices(World(snapshot), claim))
         cause = _allocated_text(claim)
@@ -112,7 +115,7 @@ def why_claim(snapshot: Snapshot, claim: Object) -> Answer:
     fixes, way_out = trial.helps()
     return Answer(
         subject, "unused", cause, (), (), tuple(trial.groups), tuple(trial.fitting), fixes, way_out,
-        unknown=unknown,
+        facts=users, unknown=unknown,
     )  # fmt: skip
 
 
@@ -253,6 +256,23 @@ def _facts(snapshot: Snapshot, pod: Object) -> tuple[str, ...]:
         if not any(str(event.get("message")) in fact for fact in found):
             found.append(text)
     return tuple(found)
+
+
+def _left_out(snapshot: Snapshot, claims: Sequence[Object]) -> list[str]:
+    """Fields that a server left out of claims, of the templates they were made from and of the classes they name."""
+    objects: list[tuple[str, str]] = []
+    for claim in claims:
+        objects.append(("ResourceClaim", str(key_of(claim))))
+        templates = (
+            entry.template
+            for pod in snapshot.pods_by_claim.get(key_of(claim), ())
+            for entry in claims_of(pod)
+        )
+        objects += [
+            ("ResourceClaimTemplate", f"{key_of(claim).namespace}/{name}") for name in templates if name
+        ]
+        objects += [("DeviceClass", str(ObjectKey("", name))) for name in asked_of(claim)]
+    return list(left_out_of(snapshot, objects))
 
 
 def _unknown(snapshot: Snapshot, pod: Object | None = None) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import orjson
 from dray.api.conversion import resource as conversion
 from dray.api.meta import Object, key_of
 from dray.api.resources import DEVICE_CLASSES, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS, RESOURCE_SLICES
+from dray.insight.gates import Gates, gate_of_field, gates_of
 from dray.insight.snapshot import Snapshot
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -47,6 +48,25 @@ class Writer:
     version: str
     kind: str
     count: int
+
+
+def left_out(dropped: Dropped, gates: Gates) -> str:
+    """What a missing field means, as far as the server's gates are known; the object is named before it."""
+    gate = gate_of_field(dropped.path)
+    if gate and gates.is_off(gate):
+        return f"the API server left out {dropped.path}, since its feature gate {gate} is off"
+    reason = (
+        f"a server with {gate} off leaves it out" if gate else "a server leaves out what it does not know"
+    )
+    return f"{dropped.path} was asked for and is not there: {reason}, unless somebody has removed it since"
+
+
+def left_out_of(snapshot: Snapshot, objects: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Sentences about what is missing in these objects: (kind, namespace/name)."""
+    gates = gates_of(snapshot)
+    for dropped in dropped_fields(snapshot) if objects else ():
+        if (dropped.kind, dropped.name) in objects:
+            yield f"{dropped.kind} {dropped.name}: {left_out(dropped, gates)}"
 
 
 def dropped_fields(snapshot: Snapshot) -> Sequence[Dropped]:

@@ -55,6 +55,30 @@ def test_a_field_that_the_server_left_out_is_found_with_the_gate_that_is_off(ask
     assert "turn DRAConsumableCapacity on in kube-apiserver" in text
 
 
+def test_why_says_that_a_claim_does_not_ask_what_was_meant(ask: Any) -> None:
+    text = ask(
+        "why", "claim/c", resourceclaims=[share_asked()], resourceslices=[gpus("n1", 1)],
+        server={"gates": {"DRAConsumableCapacity": False}},
+    )  # fmt: skip
+    assert (
+        "ResourceClaim default/c: the API server left out spec.devices.requests[gpu].exactly.capacity" in text
+    )
+
+
+def test_why_blames_the_gate_where_the_server_has_it_off_and_the_claim_needs_it(ask: Any) -> None:
+    gates = {
+        "DRAConsumableCapacity": False, "DRADeviceBindingConditions": True, "DRAResourceClaimDeviceStatus": True,
+    }  # fmt: skip
+    wanted = claim("c")
+    wanted["spec"]["devices"]["requests"][0]["exactly"]["capacity"] = {"requests": {"memory": "10Gi"}}
+    objects = {"resourceclaims": [wanted], "resourceslices": [gpus("n1", 1)], "pods": [pod("p", "c")]}
+    text = ask("why", "pod/p", server={"gates": gates}, **objects)
+    assert "has capacity requests, but the DRAConsumableCapacity feature is disabled" in text
+    assert "turn on feature gate DRAConsumableCapacity in kube-apiserver and kube-scheduler" in text
+    assert "ask for whole devices in request gpu, without capacity" in text
+    assert "DRAConsumableCapacity" not in ask("why", "pod/p", **objects)
+
+
 def test_without_the_servers_gates_a_missing_field_is_not_blamed_on_one(ask: Any) -> None:
     text = ask("doctor", resourceclaims=[share_asked()])
     assert (

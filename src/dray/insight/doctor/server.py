@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dray.insight.doctor.finding import ERROR, UNKNOWN, WARNING, Finding
 from dray.insight.gates import Gates, gate_of_field, gates_of
 from dray.insight.snapshot import Snapshot
-from dray.insight.written import Dropped, Writer, dropped_fields, writers
+from dray.insight.written import Dropped, Writer, dropped_fields, left_out, writers
 
 _UNDERSTOOD = ("v1", "v1beta2", "v1beta1")
 
@@ -49,18 +49,11 @@ def _dropped(dropped: Dropped, gates: Gates) -> Finding:
     evidence = f"{dropped.writer} set {dropped.path}; the object does not have it"
     subject = f"{dropped.kind} {dropped.name.lstrip('/')}"
     if gate and gates.is_off(gate):
-        text = f"the API server left out {dropped.path}, since its feature gate {gate} is off"
         advice = f"turn {gate} on in kube-apiserver (and scheduler, controller manager, kubelets), then apply the object anew"
-        return Finding(
-            ERROR, subject, text, f"{evidence}; kubernetes_feature_enabled{{{gate}}} 0", command, advice
-        )
-    reason = (
-        f"a server with {gate} off leaves it out" if gate else "a server leaves out what it does not know"
-    )
-    text = f"{dropped.path} was asked for and is not there: {reason}, unless somebody has removed it since"
-    return Finding(
-        WARNING, subject, text, evidence, command, "apply the object anew and compare" if not gate else ""
-    )
+        evidence += f"; kubernetes_feature_enabled{{{gate}}} 0"
+        return Finding(ERROR, subject, left_out(dropped, gates), evidence, command, advice)
+    advice = "" if gate else "apply the object anew and compare"
+    return Finding(WARNING, subject, left_out(dropped, gates), evidence, command, advice)
 
 
 def _version(writer: Writer, snapshot: Snapshot) -> Iterator[Finding]:
