@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from dray.api.resources import NODES, PODS
+from dray.api.resources import NODES, PODS, SERVICE_ACCOUNTS
 from dray.apiserver.access import MASTERS
 from dray.apiserver.registry.kind import User
 from dray.cluster.api_server import ApiServerRole, ApiServerSettings
@@ -51,6 +51,7 @@ async def log_of_a_pod(
         address = {"type": "InternalIP", "address": "127.0.0.1"}
         endpoint = {"daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet_port}}, "addresses": [address]}
         await client.create(NODES, {"metadata": {"name": "n"}, "status": endpoint})
+        await client.create(SERVICE_ACCOUNTS, {"metadata": {"name": "default"}}, "default")
         spec = {"nodeName": "n", "containers": [{"name": "c", "image": "i"}]}
         await client.create(PODS, {"metadata": {"name": "p"}, "spec": spec}, "default")
         trusted = ssl.create_default_context(cadata=role.authority.pem.decode())
