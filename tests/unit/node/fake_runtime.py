@@ -153,5 +153,8 @@ class FakeRuntime:
     ) -> Session:
         raise RuntimeFailure("this runtime runs nothing")
 
+    async def dial(self, sandbox_id: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        raise RuntimeFailure("nobody listens here")
+
     async def attach(self, container_id: str, *, stdin: bool = False) -> Session:
         raise RuntimeFailure("this runtime runs nothing")

@@ -134,7 +134,8 @@ class Node:
 
 
 def status_of(found: Object, name: str = "main") -> Object:
-    entries = found["status"].get("containerStatuses", []) + found["status"].get("initContainerStatuses", [])
+    lists = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
+    entries = [entry for key in lists for entry in found["status"].get(key, [])]
     return next(dict(entry) for entry in entries if entry["name"] == name)
 
 

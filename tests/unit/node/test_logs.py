@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dray.node.serving.logs import LogOptions, read_log
 from dray.node.pods.messages import termination_message
+from dray.node.serving.logs import LogOptions, read_log
 from dray.testing import virtual
 from tests.unit.node.builders import container, exited
 

@@ -83,6 +83,19 @@ def test_a_sidecar_that_ends_is_started_again_even_beside_containers_that_are_do
     assert names(plan_pod(mixed, sandbox(), views, {}).start) == ["proxy"]
 
 
+def test_an_ephemeral_container_starts_beside_whatever_runs_and_only_once() -> None:
+    debugger = view(None, Role.EPHEMERAL, "debugger")
+    plan = plan_pod(pod(init=(container("one"),)), sandbox(), [init("one"), view(), debugger], {})
+    assert names(plan.start) == ["debugger", "one"]
+    ended = view(exited(1, "debugger"), Role.EPHEMERAL, "debugger")
+    assert names(plan_pod(pod(), sandbox(), [view(running()), ended], {}).start) == []
+
+
+def test_an_ephemeral_container_keeps_no_pod_from_being_over() -> None:
+    views = [view(exited(0)), view(running("debugger"), Role.EPHEMERAL, "debugger")]
+    assert plan_pod(pod(restartPolicy="Never"), sandbox(), views, {}).over
+
+
 def test_a_failed_probe_kills_the_container_that_runs() -> None:
     probe = {"periodSeconds": 1}
     plan = plan_pod(pod(), sandbox(), [view(running())], {"main": ("liveness", probe)})

@@ -49,6 +49,16 @@ def test_containers_behind_init_containers_say_so() -> None:
     assert conditions(found)["Initialized"] == ("False", "ContainersNotInitialized")
 
 
+def test_an_ephemeral_container_has_a_list_of_its_own_and_no_say_in_the_pods_conditions() -> None:
+    views = [view(running()), view(exited(3, "debugger"), Role.EPHEMERAL, "debugger")]
+    found = status(pod(), *views)
+    (entry,) = found["ephemeralContainerStatuses"]
+    assert entry["state"]["terminated"]["exitCode"] == 3
+    assert entry["ready"] is False
+    assert "started" not in entry
+    assert {one["type"]: one["status"] for one in found["conditions"]}["Ready"] == "True"
+
+
 def test_a_readiness_gate_keeps_a_pod_from_being_ready() -> None:
     gated = pod(readinessGates=[{"conditionType": "example.com/ok"}])
     found = status(gated, view(running()))

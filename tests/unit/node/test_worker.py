@@ -272,6 +272,26 @@ def test_a_pod_deleted_during_a_long_hook_does_not_wait_for_it(play: Play) -> No
     play(story)
 
 
+def test_an_ephemeral_container_added_to_a_running_pod_runs_and_ends_with_it(play: Play) -> None:
+    async def story(node: Node) -> None:
+        before = node.put()
+        await asyncio.sleep(1)
+        added = {**before["spec"], "ephemeralContainers": [container("debugger", image="none")]}
+        node.runtime.missing_images.add("none")
+        node.client.put({**node.pod(), "spec": added})
+        await asyncio.sleep(1)
+        assert status_of(node.pod(), "debugger")["state"]["waiting"]["reason"] == "ErrImagePull"
+        assert is_ready(node.pod())
+        node.runtime.missing_images.clear()
+        await asyncio.sleep(15)
+        assert "running" in status_of(node.pod(), "debugger")["state"]
+        node.delete()
+        await asyncio.sleep(5)
+        assert node.is_gone
+
+    play(story)
+
+
 def test_a_finished_pod_stays_until_it_is_deleted(play: Play) -> None:
     async def story(node: Node) -> None:
         node.runtime.lives["main"] = [(2, 0)]

@@ -45,7 +45,7 @@ def _timed(pod: Mapping[str, Any], condition: Object, now: str) -> Object:
 def _initialized(containers: Sequence[ContainerView], phase: Phase) -> Object:
     if phase == "Succeeded":
         return {"type": "Initialized", "status": "True", "reason": "PodCompleted"}
-    initial = [view for view in containers if view.role is not Role.MAIN]
+    initial = [view for view in containers if view.role.is_initial]
     main_ran = any(view.role is Role.MAIN and view.current is not None for view in containers)
     incomplete = [view.name for view in initial if not _is_initialized(view)]
     if main_ran or not incomplete:
@@ -67,7 +67,7 @@ def _containers_ready(containers: Sequence[ContainerView], phase: Phase) -> Obje
     condition: Object = {"type": "ContainersReady", "status": "False"}
     if phase in ("Succeeded", "Failed"):
         return {**condition, "reason": "PodCompleted" if phase == "Succeeded" else "PodFailed"}
-    unready = [view.name for view in containers if view.role is not Role.INIT and not view.ready]
+    unready = [view.name for view in containers if view.role in (Role.SIDECAR, Role.MAIN) and not view.ready]
     if not unready:
         return {**condition, "status": "True"}
     return {

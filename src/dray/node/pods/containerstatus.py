@@ -30,13 +30,14 @@ def container_status(view: ContainerView, default_waiting: str) -> Object:
         status["state"] = _state(view, current)
         last = view.previous
     status["lastState"] = _last_state(view, last)
-    status["ready"] = view.succeeded if view.role is Role.INIT else view.ready
+    status["ready"] = _is_ready(view)
     status["restartCount"] = current.attempt if current is not None else 0
     status["image"] = current.image if current is not None else view.spec.get("image", "")
     status["imageID"] = current.image_id if current is not None else ""
     if current is not None:
         status["containerID"] = current.id
-    status["started"] = view.started and view.role is not Role.INIT
+    if view.role is not Role.EPHEMERAL:
+        status["started"] = view.started and view.role is not Role.INIT
     if current is not None:
         status.update(_resources(view.spec))
     if mounts := list(mounted_volumes(view.spec)):
@@ -44,6 +45,13 @@ def container_status(view: ContainerView, default_waiting: str) -> Object:
     if view.health and view.is_running:
         status["allocatedResourcesStatus"] = list(view.health)
     return status
+
+
+def _is_ready(view: ContainerView) -> bool:
+    """Nobody waits for an ephemeral container."""
+    if view.role is Role.INIT:
+        return view.succeeded
+    return view.ready and view.role is not Role.EPHEMERAL
 
 
 def _resources(spec: Mapping[str, Any]) -> Object:

@@ -9,6 +9,7 @@ Read as a table:
     main container never started in this sandbox            start it
     main container ended, and its policy says so            start it again, after its back-off
     runs, and its liveness or startup probe has failed      kill it (it then counts as ended)
+    an ephemeral container never ran                        start it, whatever the others do
     all main containers ended for good                      the pod is over
 """
 
@@ -55,16 +56,20 @@ def plan_pod(
         for view in containers
         if view.is_running and view.name in failed_probes
     ]
+    ephemeral = [view for view in containers if view.role is Role.EPHEMERAL and view.current is None]
     present = [_in_sandbox(view, sandbox) for view in containers]
-    initial = [view for view in present if view.role is not Role.MAIN]
+    return Plan(start=[*ephemeral, *_due(pod, present)], kill=kills)
+
+
+def _due(pod: Mapping[str, Any], present: Sequence[ContainerView]) -> list[ContainerView]:
+    """The initial and main containers whose turn it is."""
+    initial = [view for view in present if view.role.is_initial]
     main = [view for view in present if view.role is Role.MAIN]
     if any(view.current is not None for view in main):
         sidecars = [view for view in initial if view.role is Role.SIDECAR and not view.is_running]
-        return Plan(start=[*sidecars, *_startable(pod, main)], kill=kills)
+        return [*sidecars, *_startable(pod, main)]
     todo = _initialization(initial)
-    if todo is None:
-        return Plan(start=_startable(pod, main), kill=kills)
-    return Plan(start=todo, kill=kills)
+    return _startable(pod, main) if todo is None else todo
 
 
 def _kill_message(name: str, probe: str) -> str:

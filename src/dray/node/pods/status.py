@@ -25,6 +25,7 @@ _OWNED: Final = (
     "startTime",
     "initContainerStatuses",
     "containerStatuses",
+    "ephemeralContainerStatuses",
     "resources",
     "allocatedResources",
 )
@@ -82,15 +83,21 @@ def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], fact
 
 
 def _container_statuses(containers: Sequence[ContainerView]) -> Object:
-    initial = [view for view in containers if view.role is not Role.MAIN]
+    initial = [view for view in containers if view.role.is_initial]
     default = "PodInitializing" if initial else "ContainerCreating"
     statuses: Object = {}
     if initial:
         statuses["initContainerStatuses"] = [container_status(view, default) for view in initial]
-    main = [container_status(view, default) for view in containers if view.role is Role.MAIN]
-    # The kubelet orders these by name, and the initial ones as they run.
-    statuses["containerStatuses"] = sorted(main, key=lambda status: str(status["name"]))
+    statuses["containerStatuses"] = _by_name(containers, Role.MAIN, default)
+    if ephemeral := _by_name(containers, Role.EPHEMERAL, default):
+        statuses["ephemeralContainerStatuses"] = ephemeral
     return statuses
+
+
+def _by_name(containers: Sequence[ContainerView], role: Role, default_waiting: str) -> list[Object]:
+    """As the kubelet orders all but the initial ones, which stand as they run."""
+    found = [container_status(view, default_waiting) for view in containers if view.role is role]
+    return sorted(found, key=lambda status: str(status["name"]))
 
 
 def status_patch(pod: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object | None:

@@ -14,6 +14,13 @@ class Role(enum.Enum):
     SIDECAR = "sidecar"
     """An init container that keeps running (`restartPolicy: Always`)."""
     MAIN = "main"
+    EPHEMERAL = "ephemeral"
+    """Added to the pod while it runs, to look into it: it is started once, whatever the others do."""
+
+    @property
+    def is_initial(self) -> bool:
+        """Begins before the main containers may."""
+        return self in (Role.INIT, Role.SIDECAR)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,11 +76,13 @@ class ContainerView:
 
 
 def container_specs(pod: Mapping[str, Any]) -> Iterator[tuple[Role, Mapping[str, Any]]]:
-    """Init containers in their order, then the main ones."""
+    """Init containers in their order, then the main ones, then the ephemeral ones."""
     for spec in pod["spec"].get("initContainers") or ():
         yield (Role.SIDECAR if spec.get("restartPolicy") == "Always" else Role.INIT), spec
     for spec in pod["spec"]["containers"]:
         yield Role.MAIN, spec
+    for spec in pod["spec"].get("ephemeralContainers") or ():
+        yield Role.EPHEMERAL, spec
 
 
 def attempts_of(name: str, containers: Iterable[Container]) -> list[Container]:
@@ -88,8 +97,9 @@ def identity_of(pod: Mapping[str, Any]) -> PodIdentity:
 
 def field_path(pod: Mapping[str, Any], container: str) -> str:
     """How events name a container of the pod."""
-    init = any(spec["name"] == container for spec in pod["spec"].get("initContainers") or ())
-    return f"spec.{'initContainers' if init else 'containers'}{{{container}}}"
+    lists = ("initContainers", "ephemeralContainers")
+    found = (key for key in lists for spec in pod["spec"].get(key) or () if spec["name"] == container)
+    return f"spec.{next(found, 'containers')}{{{container}}}"
 
 
 def format_pod(pod: Mapping[str, Any]) -> str:

@@ -31,6 +31,9 @@ ENTRYPOINTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Last part of the repository -> what a container of it runs when the pod does not say."""
 
+WITH_ENTRYPOINT: Final = frozenset({"dra-example-driver", "pause"})
+"""Images whose program takes a pod's arguments; those of the others replace it, unless they begin with an option."""
+
 OWN_PROGRAMS: Final[Mapping[str, str]] = {
     "dra-example-controller": "dray.drivers.example.controller",
     "dra-example-kubeletplugin": "dray.drivers.example",
@@ -62,9 +65,24 @@ def full_name(image: str) -> str:
     return image if has_tag else f"{image}:latest"
 
 
+def program_of(image: str, command: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """What a container runs, given what its pod says of it. Raises ImageFailure."""
+    if command:
+        return [*command, *arguments]
+    known = entrypoint_of(image)
+    takes_arguments = _short_name(image) in WITH_ENTRYPOINT
+    if arguments and not takes_arguments and not arguments[0].startswith("-"):
+        return list(arguments)
+    return [*known, *arguments]
+
+
+def _short_name(image: str) -> str:
+    return repository_of(image).rsplit("/", 1)[-1]
+
+
 def entrypoint_of(image: str) -> tuple[str, ...]:
     """The command of a container whose pod names none. Raises ImageFailure."""
-    name = repository_of(image).rsplit("/", 1)[-1]
+    name = _short_name(image)
     known = ENTRYPOINTS.get(name)
     if known is None:
         raise ImageFailure(

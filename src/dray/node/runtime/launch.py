@@ -18,7 +18,7 @@ from dray.cdi.edits import OciSpec, apply_edits
 from dray.cdi.errors import CdiError
 from dray.cdi.hostdevice import stat_host_device
 from dray.cdi.spec import Edits
-from dray.node.runtime.images import entrypoint_of, resolve_own_program
+from dray.node.runtime.images import program_of, resolve_own_program
 from dray.node.runtime.protocol import ContainerConfig, Identity, Mount, RuntimeFailure
 from dray.node.runtime.translation import PathTranslation
 
@@ -100,8 +100,7 @@ def _common(config: ContainerConfig, hostname: str) -> dict[str, Any]:
 
 
 def _command(config: ContainerConfig) -> list[str]:
-    command = list(config.command) or list(entrypoint_of(config.image))
-    return [*command, *config.arguments]
+    return program_of(config.image, config.command, config.arguments)
 
 
 def _edits(config: ContainerConfig, cdi: CdiCache) -> Edits:

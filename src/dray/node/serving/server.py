@@ -20,6 +20,7 @@ from dray.node.runtime.protocol import Container, ContainerState, Runtime, Sandb
 from dray.node.serving import portforward, streams
 from dray.node.serving.logs import LogOptions, read_log
 
+STATUS_LISTS: Final = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 _SUBRESOURCES: Final = {"metrics": "metrics"}
 """First part of the path -> the subresource of nodes that guards it; all others `proxy`."""
 
@@ -166,7 +167,7 @@ class NodeServer:
 def _waiting_state(pod: Object, name: str) -> Mapping[str, Any]:
     """Why a container of the pod waits, as its status says; empty when it does not."""
     status = pod.get("status") or {}
-    entries = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    entries = (entry for key in STATUS_LISTS for entry in status.get(key) or ())
     found: Mapping[str, Any] = next((entry for entry in entries if entry["name"] == name), {})
     waiting: Mapping[str, Any] = (found.get("state") or {}).get("waiting") or {}
     return waiting
