@@ -19,6 +19,7 @@ from dray.controllers.jobs import Jobs
 from dray.controllers.namespaces import Namespaces
 from dray.controllers.nodes import NodeLifecycle, TaintEviction
 from dray.controllers.pod_gc import PodGarbageCollector
+from dray.controllers.policy_status import PolicyStatus
 from dray.controllers.pool_status import PoolStatusRequests
 from dray.controllers.replica_sets import ReplicaSets
 from dray.controllers.service_accounts import RootCertificates, ServiceAccounts
@@ -42,6 +43,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     NodeLifecycle,
     TaintEviction,
     PodGarbageCollector,
+    PolicyStatus,
     ServiceAccounts,
     ClusterRoleAggregation,
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dray.api.meta import Object
 from dray.apiserver.admission.policies.evaluation import MATCH_BUDGET, Activation, OutOfBudget
-from dray.apiserver.admission.policies.expressions import RULE, Compiled, Compiler
+from dray.cel.admission.compiler import RULE, Compiled, Compiler
 
 
 class MatchFault(Exception):

@@ -11,7 +11,7 @@ class AdmissionExpressions(ExpressionCheck):
 
     def __init__(self, *, has_params: bool = False, has_variables: bool = False) -> None:
         # Here: the compiler takes long to import, and most objects have no expression.
-        from dray.apiserver.admission.policies import expressions
+        from dray.cel.admission import compiler as expressions
 
         self._roles = {
             "condition": expressions.RULE,

@@ -5,7 +5,11 @@ import datetime as dt
 from dray.api.fields import FieldError, Path, forbidden
 from dray.api.meta import Object
 from dray.api.resources import VALIDATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICY_BINDINGS
-from dray.api.validation.admission.policy import validate_binding, validate_policy
+from dray.api.validation.admission.policy import (
+    validate_binding,
+    validate_policy,
+    validate_policy_status,
+)
 from dray.api.validation.lists import items_of
 from dray.apiserver.registry.admission_expressions import AdmissionExpressions
 from dray.apiserver.registry.admission_params import may_read_params, show_user
@@ -111,7 +115,7 @@ VALIDATING_ADMISSION_POLICY = Kind(
     prepare_update=keep_status,
     validate_create=_validate_policy,
     validate_update=_validate_policy,
-    status=StatusStrategy(keep_spec),
+    status=StatusStrategy(keep_spec, lambda context, obj: validate_policy_status(obj)),
     has_generation=True,
     unconditional_update=False,
 )

@@ -161,6 +161,19 @@ async def test_a_request_has_the_fields_that_are_documented(cluster: Cluster) ->
     assert "undefined field 'user'" in found
 
 
+async def test_advice_must_say_what_and_where(cluster: Cluster) -> None:
+    await cluster.policy(bind=False, validations=[rule("true")])
+    status = {"typeChecking": {"expressionWarnings": [{"fieldRef": " ", "warning": ""}]}}
+    refused = await cluster.refusal(
+        lambda: cluster.client.patch(
+            VALIDATING_ADMISSION_POLICIES, "p", {"status": status}, subresource="status"
+        )
+    )
+    fields = [cause["field"] for cause in (refused.details or {})["causes"]]
+    at = "status.typeChecking.expressionWarnings[0]"
+    assert fields == [f"{at}.warning", f"{at}.fieldRef"]
+
+
 @pytest.mark.parametrize(
     ("spec", "finding"),
     [

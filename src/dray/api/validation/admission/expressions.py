@@ -25,7 +25,7 @@ class ExpressionCheck(Protocol):
     def check(self, role: Role, text: str, path: Path, *, stored: bool) -> list[FieldError]: ...
 
 
-def validate_conditions(
+def validate_match_conditions(
     conditions: list[Object], path: Path, check: ExpressionCheck, known: Collection[str]
 ) -> list[FieldError]:
     """matchConditions; `known` are the expressions that were accepted before."""

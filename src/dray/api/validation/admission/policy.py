@@ -9,12 +9,17 @@ from typing import Final
 from dray.api import names
 from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from dray.api.meta import Object
-from dray.api.validation.admission.expressions import ExpressionCheck, expressions_of, validate_conditions
+from dray.api.validation.admission.expressions import (
+    ExpressionCheck,
+    expressions_of,
+    validate_match_conditions,
+)
 from dray.api.validation.admission.matching import (
     FAILURE_POLICIES,
     validate_choice,
     validate_match_resources,
 )
+from dray.api.validation.conditions import validate_conditions
 from dray.api.validation.label_selector import validate_label_selector
 from dray.api.validation.lists import items_of
 
@@ -73,7 +78,7 @@ def validate_policy(obj: Object, check: ExpressionCheck, old: Object | None = No
     if old is None or _may_affect_conditions(spec, before):
         known = expressions_of(items_of(before.get("matchConditions")))
         conditions = items_of(spec.get("matchConditions"))
-        errors += validate_conditions(conditions, _SPEC.child("matchConditions"), check, known)
+        errors += validate_match_conditions(conditions, _SPEC.child("matchConditions"), check, known)
     known = _expressions(before)
     for index, variable in enumerate(items_of(spec.get("variables"))):
         errors += _validate_variable(variable, _SPEC.child("variables").index(index), check, known)
@@ -195,6 +200,19 @@ def _validate_annotation(
     if names.byte_length(text) > MAX_ANNOTATION_BYTES:
         return [*errors, required(at, f"must not exceed {MAX_ANNOTATION_BYTES} bytes in length")]
     return errors + check.check("annotation", text, at, stored=text in known)
+
+
+def validate_policy_status(obj: Object) -> list[FieldError]:
+    status, path = obj.get("status") or {}, Path("status")
+    errors: list[FieldError] = []
+    at = path.child("typeChecking", "expressionWarnings")
+    warnings = items_of((status.get("typeChecking") or {}).get("expressionWarnings"))
+    for index, warning in enumerate(warnings):
+        if not warning.get("warning"):
+            errors.append(required(at.index(index).child("warning")))
+        if not (warning.get("fieldRef") or "").strip():
+            errors.append(required(at.index(index).child("fieldRef")))
+    return errors + validate_conditions(status.get("conditions"), path.child("conditions"))
 
 
 def validate_binding(obj: Object) -> list[FieldError]:

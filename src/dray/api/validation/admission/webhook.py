@@ -11,7 +11,11 @@ from urllib.parse import SplitResult, urlsplit
 from dray.api import names
 from dray.api.fields import FieldError, Path, duplicate, invalid, not_supported, required
 from dray.api.meta import Object
-from dray.api.validation.admission.expressions import ExpressionCheck, expressions_of, validate_conditions
+from dray.api.validation.admission.expressions import (
+    ExpressionCheck,
+    expressions_of,
+    validate_match_conditions,
+)
 from dray.api.validation.admission.matching import FAILURE_POLICIES, MATCH_POLICIES, validate_rule
 from dray.api.validation.label_selector import validate_label_selector
 from dray.api.validation.lists import items_of
@@ -46,7 +50,7 @@ def validate_configuration(
         errors += _validate_hook(hook, path, side_effects)
         if not same_conditions:
             conditions = items_of(hook.get("matchConditions"))
-            errors += validate_conditions(conditions, path.child("matchConditions"), check(), known)
+            errors += validate_match_conditions(conditions, path.child("matchConditions"), check(), known)
         errors += _validate_versions(hook, path.child("admissionReviewVersions"), needs_version)
         name = hook.get("name") or ""
         if needs_unique and name and name in seen:

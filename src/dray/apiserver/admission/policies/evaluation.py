@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from dray.api.meta import Object
-from dray.apiserver.admission.policies.expressions import Compiled
 from dray.cel import COST_LIMIT, CelRuntimeError, Expression
+from dray.cel.admission.compiler import Compiled
 from dray.cel.errors import EvalFailure
 from dray.cel.values.authorization import Ask, Authorizer, Question, ResourceCheck
 from dray.cel.values.container import LazyMap

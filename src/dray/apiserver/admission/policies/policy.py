@@ -13,7 +13,7 @@ from dray.api.validation.lists import items_of
 from dray.apiserver.admission.conditions import MatchConditions, MatchFault
 from dray.apiserver.admission.matching import Criteria
 from dray.apiserver.admission.policies.evaluation import BUDGET, Activation, Meter, Outcome, OutOfBudget
-from dray.apiserver.admission.policies.expressions import (
+from dray.cel.admission.compiler import (
     ANNOTATION,
     MESSAGE,
     RULE,

@@ -88,6 +88,6 @@ def _conditions(hook: Object, fails: bool) -> "MatchConditions | None":
         return None
     # Here: the compiler takes long to import, and most webhooks have no conditions.
     from dray.apiserver.admission.conditions import MatchConditions
-    from dray.apiserver.admission.policies.expressions import Compiler
+    from dray.cel.admission.compiler import Compiler
 
     return MatchConditions.compile(conditions, Compiler(has_params=False, has_variables=False), fails=fails)

@@ -7,8 +7,8 @@ evaluates what was stored. Source: kubernetes apiserver/pkg/admission/plugin/cel
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from dray.apiserver.admission.policies.vocabulary import vocabulary
 from dray.cel import CelCompileError, Expression, Vocabulary
+from dray.cel.admission.vocabulary import UNTYPED, Types, vocabulary
 from dray.cel.types import BOOL, DYN, NULL, STRING, CelType, Kind, list_of, map_of
 
 RULE: Final = (BOOL,)
@@ -33,8 +33,9 @@ class Compiled(NamedTuple):
 class Compiler:
     """Compiles the expressions of one policy."""
 
-    def __init__(self, *, has_params: bool, has_variables: bool) -> None:
+    def __init__(self, *, has_params: bool, has_variables: bool, types: Types = UNTYPED) -> None:
         self._has_params = has_params
+        self._objects = types
         self._types: dict[str, CelType] | None = {} if has_variables else None
         self._known: dict[tuple[bool, bool], Vocabulary] = {}
 
@@ -62,6 +63,7 @@ class Compiler:
                 has_authorizer=has_authorizer,
                 variables=self._types,
                 is_new=is_new,
+                types=self._objects,
             )
         return self._known[key]
 

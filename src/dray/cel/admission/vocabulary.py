@@ -1,17 +1,29 @@
 """What the expressions of policies and of match conditions may speak of.
 
-`object`, `oldObject` and `params` have no types, since one policy may be about many kinds. Source: kubernetes
-apiserver/pkg/admission/plugin/cel/compile.go, 1.36.
+`object`, `oldObject` and `params` have no types where expressions are to run, since one policy may be about many kinds; they
+can be given some to find mistakes. Source: kubernetes apiserver/pkg/admission/plugin/cel/compile.go, 1.36.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from dray.cel import NEW, Vocabulary
 from dray.cel.library.authorization import AUTHORIZER, RESOURCE
 from dray.cel.types import BOOL, DYN, INT, STRING, TIMESTAMP, CelType, list_of, map_of, struct
 
 VARIABLES: Final = "kubernetes.variables"
+
+
+class Types(NamedTuple):
+    """What is known of the types of the objects."""
+
+    object: CelType = DYN
+    params: CelType = DYN
+    structs: Mapping[str, Mapping[str, CelType]] = {}
+    """The fields of the types that have some."""
+
+
+UNTYPED: Final = Types()
 
 _GROUP_KIND: Final = struct("kubernetes.GroupVersionKind")
 _GROUP_RESOURCE: Final = struct("kubernetes.GroupVersionResource")
@@ -78,20 +90,21 @@ def vocabulary(
     has_authorizer: bool,
     variables: Mapping[str, CelType] | None = None,
     is_new: bool = False,
+    types: Types = UNTYPED,
 ) -> Vocabulary:
     """`variables`: the types of the policy's own variables, which may grow; None where there are none.
 
     `is_new`: for expressions that were never accepted before, with the libraries that the release before had.
     """
     known = {
-        "object": DYN,
-        "oldObject": DYN,
+        "object": types.object,
+        "oldObject": types.object,
         "namespaceObject": struct("kubernetes.Namespace"),
         "request": struct("kubernetes.AdmissionRequest"),
     }
-    structs = dict(_STRUCTS)
+    structs = {**_STRUCTS, **types.structs}
     if has_params:
-        known["params"] = DYN
+        known["params"] = types.params
     if has_authorizer:
         known["authorizer"] = AUTHORIZER
         known["authorizer.requestResource"] = RESOURCE

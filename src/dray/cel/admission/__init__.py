@@ -1,0 +1,1 @@
+"""The language of admission policies and match conditions: its variables, its compiler, its advice on types."""
