@@ -23,7 +23,7 @@ from dray.cli.insight.options import Source, questions
 from dray.cli.insight.output import age, heading, sentence, show_data, wrapped
 from dray.insight.absent import why_no_claim, why_no_pod
 from dray.insight.answer import Answer, Help
-from dray.insight.evidence import NodeEvidence, RequestEvidence
+from dray.insight.evidence import TAKEN, Charge, NodeEvidence, RequestEvidence
 from dray.insight.snapshot import Snapshot
 from dray.insight.volumes import STORAGE
 from dray.insight.why import why_claim, why_pod
@@ -141,7 +141,8 @@ def _exclusions(answer: Answer) -> Iterator[str]:
             exclusion.devices_fit,
             f"; devices would fit on {_of(exclusion.devices_fit or 0, len(exclusion.nodes))}",
         )
-        yield from wrapped(f"{names(exclusion.nodes)}: {exclusion.reason}{fit}", indent=2, mark="- ")
+        details = f" ({names(exclusion.details)})" if exclusion.details else ""
+        yield from wrapped(f"{names(exclusion.nodes)}: {exclusion.reason}{details}{fit}", indent=2, mark="- ")
         if exclusion.advice and exclusion.opens:
             yield from wrapped(exclusion.advice, indent=4, mark="-> ")
     if len(answer.exclusions) > _GROUPS_SHOWN:
@@ -189,11 +190,20 @@ def _request(request: RequestEvidence, group: NodeEvidence, snapshot: Snapshot) 
         hang=4,
     )
     for charge in request.charges:
-        yield from wrapped(charge_text(charge, request.class_name), indent=4, mark="- ")
-        for holder in charge.holders[:_HOLDERS_SHOWN] if charge.rule == "taken" else ():
-            since = f", since {age(holder.since, snapshot.now)}" if holder.since else ""
-            pods = f", pod {', '.join(holder.pods)}" if holder.pods else ", reserved for no pod"
-            yield from wrapped(f"claim {holder.claim}{pods}{since}", indent=8)
+        if charge.rule == TAKEN:
+            yield from _taken(charge, snapshot)
+        else:
+            yield from wrapped(charge_text(charge, request.class_name), indent=4, mark="- ")
+
+
+def _taken(charge: Charge, snapshot: Snapshot) -> Iterator[str]:
+    yield f"    - {charge.count} taken:"
+    for holder in charge.holders[:_HOLDERS_SHOWN]:
+        since = f", since {age(holder.since, snapshot.now)}" if holder.since else ""
+        pods = f", pod {', '.join(holder.pods)}" if holder.pods else ", reserved for no pod"
+        yield from wrapped(f"claim {holder.claim}{pods}{since}", indent=8)
+    if len(charge.holders) > _HOLDERS_SHOWN:
+        yield f"        and {len(charge.holders) - _HOLDERS_SHOWN} more claims (all: -o json)"
 
 
 def _remedies(answer: Answer) -> Iterator[str]:

@@ -8,3 +8,5 @@ class Against:
     text: str
     """Equal for nodes that are alike."""
     advice: str = ""
+    detail: str = ""
+    """What differs from node to node: the pod that is in the way, the counts."""

@@ -66,11 +66,18 @@ def without_term(
 ) -> Change:
     """The selector with `true` in place of the term; all of it goes where the term cannot be cut out."""
     rest = selector.replace(term, "true", 1) if term != selector and term in selector else "true"
+    return with_expression(world, claim, request, selector, rest, of_class)
+
+
+def with_expression(
+    world: World, claim: Object, request: str, selector: str, other: str, of_class: str
+) -> Change:
+    """Another expression in place of a selector, of the request or, where it is named, of its class."""
     if of_class:
-        return Change(classes=[with_class_selector(world.device_class(of_class) or {}, selector, rest)])
+        return Change(classes=[with_class_selector(world.device_class(of_class) or {}, selector, other)])
     raw = find_request(claim, request)
     changed = [
-        {"cel": {"expression": rest}} if (item.get("cel") or {}).get("expression") == selector else item
+        {"cel": {"expression": other}} if (item.get("cel") or {}).get("expression") == selector else item
         for item in raw.get("selectors") or ()
     ]
     return asking(with_request(claim, request, selectors=changed))

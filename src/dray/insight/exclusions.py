@@ -14,6 +14,8 @@ from dray.insight.volumes import Volumes
 class Exclusion:
     reason: str
     nodes: tuple[str, ...]
+    details: tuple[str, ...]
+    """What differs from node to node, each once."""
     devices_fit: int | None
     """On how many of them the devices would be there; None where the pod needs none or it was not tried."""
     advice: str = ""
@@ -30,13 +32,14 @@ class Places:
         self._neighbours = neighbours
         self._volumes = volumes
         self.open: list[Object] = []
-        self._closed: dict[tuple[Against, ...], list[Object]] = {}
+        self._closed: dict[tuple[str, ...], list[tuple[Object, Sequence[Against]]]] = {}
 
     def look(self, nodes: Sequence[Object]) -> None:
         for node in nodes:
             against = tuple(self._against(node))
             if against:
-                self._closed.setdefault(against, []).append(node)
+                texts = tuple(each.text for each in against)
+                self._closed.setdefault(texts, []).append((node, against))
             else:
                 self.open.append(node)
 
@@ -47,22 +50,26 @@ class Places:
 
     def exclusions(self, count_fitting: Callable[[Sequence[Object]], int | None]) -> tuple[Exclusion, ...]:
         """The most nodes first. `count_fitting` asks the allocator; None where the pod needs no devices."""
-        found = [self._exclusion(against, nodes, count_fitting) for against, nodes in self._closed.items()]
+        found = [self._exclusion(texts, found, count_fitting) for texts, found in self._closed.items()]
         return tuple(sorted(found, key=lambda exclusion: -len(exclusion.nodes)))
 
     def _exclusion(
         self,
-        against: tuple[Against, ...],
-        nodes: Sequence[Object],
+        texts: Sequence[str],
+        found: Sequence[tuple[Object, Sequence[Against]]],
         count_fitting: Callable[[Sequence[Object]], int | None],
     ) -> Exclusion:
-        fitting = count_fitting(nodes)
-        text = "; ".join(each.text for each in against)
+        nodes = [node for node, _ in found]
         names = tuple(map(name_of, nodes))
-        if len(against) > 1 or not against[0].advice:
-            return Exclusion(text, names, fitting)
-        advice = against[0].advice.replace("NODE", names[0])
-        return Exclusion(text, names, fitting, advice, len(nodes) if fitting is None else fitting)
+        fitting = count_fitting(nodes)
+        details = tuple(dict.fromkeys(each.detail for _, against in found for each in against if each.detail))
+        first = found[0][1][0]
+        if len(texts) > 1 or not first.advice:
+            return Exclusion("; ".join(texts), names, details, fitting)
+        advice = first.advice.replace("NODE", names[0])
+        return Exclusion(
+            texts[0], names, details, fitting, advice, len(nodes) if fitting is None else fitting
+        )
 
 
 def _advice(text: str) -> str:

@@ -4,7 +4,9 @@ The texts are those of Kubernetes; what they are about is found by their words, 
 events. Refuses to know: refusals, where the input is sound and devices are lacking (`suggestions`).
 """
 
+import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from dray.insight.alterations import (
     request_names,
     selectors_of,
     with_devices,
+    with_expression,
     with_request,
     without_term,
 )
@@ -197,12 +200,43 @@ class InvalidInputs:
             for request, where, number, expression in selectors_of(self._world, claim):
                 owner = f"class {where}" if where else f"claim {key_of(claim)}"
                 if f"{owner}: selector #{number}" in text:
+                    yield from self._misspelt(claim, request, where, expression, text)
                     yield Remedy(
                         text,
                         f"{_repair(text)} selector #{number} of {owner}: {one_line(expression)}",
                         without_term(self._world, claim, request, expression, expression, where),
                         ("error", str(key_of(claim)), request, where, expression),
                     )
+
+    def _misspelt(
+        self, claim: Object, request: str, where: str, expression: str, text: str
+    ) -> Iterator[Remedy]:
+        """The name that is nearly that of an attribute or capacity which devices have."""
+        match = re.search(r"no such key: (\w+)", text)
+        names = self._published_names() if match else {}
+        for name in difflib.get_close_matches(match[1], names, n=1) if match else ():
+            assert match is not None
+            other = re.sub(rf"\b{re.escape(match[1])}\b", name, expression)
+            yield Remedy(
+                text,
+                f"write {name} instead of {match[1]}: {name} is on {names[name]} devices, {match[1]} on {names.get(match[1], 0)}",
+                with_expression(self._world, claim, request, expression, other, where),
+                ("misspelt", str(key_of(claim)), request, where, expression),
+            )
+
+    def _published_names(self) -> Counter[str]:
+        """Names of attributes and capacities without their domains, with the number of devices."""
+        names: Counter[str] = Counter()
+        for raw in self._world.slices():
+            for device in raw["spec"].get("devices") or ():
+                names.update(
+                    {
+                        name.rpartition("/")[2]
+                        for part in ("attributes", "capacity")
+                        for name in device.get(part) or ()
+                    }
+                )
+        return names
 
     def _bad_attribute(self, text: str, match: re.Match[str]) -> Iterator[Remedy]:
         """An attribute that is no version makes every selector fail that is asked about its device."""

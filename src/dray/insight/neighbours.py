@@ -113,10 +113,10 @@ class Neighbourhood:
                     continue
                 for pod in other.pods.values():
                     if term.selects(pod.pod, self._namespace):
-                        where = _domain(*here)
                         return Against(
-                            f"pod anti-affinity keeps away from pods {_selector(term)}; one runs in {where}: {pod.key}",
+                            f"pod anti-affinity keeps away from pods {_selector(term)}, and one runs {_there(term.topology_key)}",
                             f"move pod {pod.key} away, or make the pod's anti-affinity preferred",
+                            f"{pod.key} in {_domain(*here)}",
                         )
         return Against("pod anti-affinity refuses it")
 
@@ -128,8 +128,9 @@ class Neighbourhood:
                     same = value is not None and other.labels.get(term.topology_key) == value
                     if same and term.selects(self._view.pod, self._namespace):
                         return Against(
-                            f"pod {pod.key}, in {_domain(term.topology_key, value)}, keeps away from pods {_selector(term)} like this one",
+                            f"a pod {_there(term.topology_key)} keeps away from pods {_selector(term)} like this one",
                             f"move pod {pod.key} away, or make its anti-affinity preferred",
+                            f"{pod.key} in {_domain(term.topology_key, value)}",
                         )
         return Against("the anti-affinity of a running pod refuses it")
 
@@ -170,13 +171,15 @@ class _Skew:
         advice = f"raise maxSkew above {constraint.max_skew}, set whenUnsatisfiable to ScheduleAnyway, or make room where there are fewer"
         if len(self._counts) < constraint.min_domains:
             return Against(
-                f"topology spread wants {constraint.min_domains} domains of {key} and there are {len(self._counts)}; {here} has {mine} pods {self._what}",
+                f"topology spread wants {constraint.min_domains} domains of {key} and there are {len(self._counts)}",
                 f"add nodes with other values of {key}, or lower minDomains",
+                f"{here} has {mine} pods {self._what}",
             )
         fewest = min(self._counts, key=lambda domain: self._counts[domain])
         return Against(
-            f"topology spread: {here} has {mine} pods {self._what} and {_domain(key, fewest)} has {self._counts[fewest]}; one more would exceed maxSkew {constraint.max_skew}",
+            f"topology spread over {key}: one more of pods {self._what} would exceed maxSkew {constraint.max_skew}",
             advice,
+            f"{here} has {mine}, {_domain(key, fewest)} has {self._counts[fewest]}",
         )
 
 
@@ -218,6 +221,11 @@ def _requirement(each: Requirement) -> str:
 def _domain(key: str, value: str | None) -> str:
     """`node n1` rather than the label that hosts have."""
     return f"node {value}" if key == "kubernetes.io/hostname" else f"{key}={value}"
+
+
+def _there(key: str) -> str:
+    """Where a node's domain is meant: the node itself, or all that share a label with it."""
+    return "on the node" if key == "kubernetes.io/hostname" else f"in the same {key}"
 
 
 def _some(places: Sequence[str]) -> str:

@@ -111,7 +111,9 @@ def _starting(snapshot: Snapshot, pod: Object, node: str, allocated: Sequence[Ob
             "scheduled", f"scheduled to node {node}, but {lost}", f"start the driver on {node}", facts
         )
     waiting = next(_waiting(pod), "") or "its containers have not started yet"
-    return Progress("scheduled", f"scheduled to node {node}, {waiting}", facts=facts)
+    if facts:
+        return Progress("scheduled", f"scheduled to node {node}, {waiting}; {facts[-1]}", facts=facts[:-1])
+    return Progress("scheduled", f"scheduled to node {node}, {waiting}")
 
 
 def _waiting(pod: Object) -> Iterator[str]:

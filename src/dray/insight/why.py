@@ -37,7 +37,7 @@ def why_pod(snapshot: Snapshot, pod: Object) -> Answer:
     claims = read_claims(snapshot, pod)
     progress = progress_of(snapshot, pod, claims.allocated)
     if progress is not None:
-        return _placed(snapshot, subject, claims, progress)
+        return _placed(snapshot, pod, subject, claims, progress)
     unknown = _unknown(snapshot, pod)
     gate = gates_of(pod)
     blockers = [*((gate,) if gate else ()), *claims.blockers, *Volumes(snapshot, pod).blockers()]
@@ -50,12 +50,14 @@ def why_pod(snapshot: Snapshot, pod: Object) -> Answer:
     return _unplaced(snapshot, pod, subject, claims, unknown)
 
 
-def _placed(snapshot: Snapshot, subject: str, claims: PodClaims, progress: Progress) -> Answer:
+def _placed(snapshot: Snapshot, pod: Object, subject: str, claims: PodClaims, progress: Progress) -> Answer:
     world = World(snapshot)
     # Who ends does not ask why these devices.
     asked = claims.allocated if progress.state not in ("terminating", "finished") else ()
     choices = tuple(choice for claim in asked for choice in explain_choices(world, claim))
     blockers = (Blocker(progress.cause, progress.advice),) if progress.advice else ()
+    if progress.state == "scheduled":
+        blockers = (*blockers, *Volumes(snapshot, pod).blockers())
     return Answer(
         subject, progress.state, f"{progress.cause}.", blockers, choices=choices, facts=progress.facts,
         unknown=_unknown(snapshot),
@@ -253,9 +255,15 @@ def _facts(snapshot: Snapshot, pod: Object) -> tuple[str, ...]:
     events = [e for e in snapshot.events_of(pod) if e.get("type") == "Warning"]
     for event in events[-2:]:
         text = f"event {event.get('reason')}: {event.get('message')}"
-        if not any(str(event.get("message")) in fact for fact in found):
+        said = str(event.get("message"))
+        # The event about a scheduling attempt begins as the condition does.
+        if not any(said in fact or _told(fact, said) for fact in found):
             found.append(text)
     return tuple(found)
+
+
+def _told(fact: str, text: str) -> bool:
+    return text.startswith(fact.removeprefix("the scheduler says: "))
 
 
 def _left_out(snapshot: Snapshot, claims: Sequence[Object]) -> list[str]:

@@ -36,9 +36,8 @@ def test_anti_affinity_names_the_pod_that_is_in_the_way(ask: Any) -> None:
     web = pod("web", "c", affinity=required("podAntiAffinity", term("web")))
     others = [running("a", "n1", {"app": "web"}), running("b", "n2", {"app": "web"})]
     text = ask("why", "pod/web", pods=[web, *others], resourceclaims=[claim("c")], **TWO_NODES)
-    assert "n1: pod anti-affinity keeps away from pods app=web; one runs in node n1: default/a" in text
-    assert "n2: pod anti-affinity keeps away from pods app=web; one runs in node n2: default/b" in text
-    assert "devices would fit on it" in text
+    assert "n1, n2: pod anti-affinity keeps away from pods app=web, and one runs on the node" in text
+    assert "(default/a in node n1, default/b in node n2); devices would fit on them all" in text
     assert "move pod default/a away" in text
 
 
@@ -46,7 +45,8 @@ def test_anti_affinity_of_a_running_pod_is_charged_to_that_pod(ask: Any) -> None
     loner = running("loner", "n1", affinity=required("podAntiAffinity", term("web", "zone")))
     web = pod("web", meta={"labels": {"app": "web"}}, nodeSelector={"zone": "a"})
     text = ask("why", "pod/web", pods=[web, loner], **TWO_NODES)
-    assert "n1: pod default/loner, in zone=a, keeps away from pods app=web like this one" in text
+    assert "n1: a pod in the same zone keeps away from pods app=web like this one" in text
+    assert "(default/loner in zone=a)" in text
     assert "n2: label zone is b, the pod asks for a" in text
 
 
@@ -63,7 +63,7 @@ def test_every_rule_against_a_node_is_named_not_only_the_first(ask: Any) -> None
     rules = {**required("podAffinity", term("db")), **required("podAntiAffinity", term("web"))}
     both = pod("both", affinity=rules)
     text = ask("why", "pod/both", pods=[both, running("a", "n1", {"app": "web"})], **TWO_NODES)
-    assert "and none runs anywhere; pod anti-affinity keeps away from pods app=web" in text
+    assert "and none runs anywhere; pod anti-affinity keeps away from pods app=web, and one" in text
 
 
 def test_topology_spread_tells_the_counts_and_the_skew(ask: Any) -> None:
@@ -76,8 +76,8 @@ def test_topology_spread_tells_the_counts_and_the_skew(ask: Any) -> None:
     text = ask(
         "why", "pod/web", pods=[web, running("a", "n1", {"app": "web"})], resourceclaims=[claim("c")], **objects
     )  # fmt: skip
-    assert "n1: topology spread: zone=a has 1 pods app=web and zone=b has 0; one more would exceed" in text
-    assert "maxSkew 1; devices would fit on it" in text
+    assert "n1: topology spread over zone: one more of pods app=web would exceed maxSkew 1" in text
+    assert "(zone=a has 1, zone=b has 0); devices would fit on it" in text
     assert "raise maxSkew above 1" in text
 
 
@@ -172,3 +172,24 @@ def test_a_pod_that_was_never_created_is_explained_by_its_owner_and_the_quota(as
     assert "Pod default/trainer-5d9-x does not exist" in text
     assert "ReplicaSet trainer-5d9 could not create it: exceeded quota team" in text
     assert "pods: 3 of 3 used" in text
+
+
+def test_a_name_that_is_nearly_right_is_corrected_and_the_correction_was_tried(ask: Any) -> None:
+    typo = claim("c", selector="device.attributes['gpu.example.com'].modle == 'A100'")
+    text = ask("why", "pod/p", pods=[pod("p", "c")], resourceclaims=[typo], **TWO_NODES)
+    assert "write model instead of modle: model is on 2 devices, modle on 0" in text
+    assert text.index("write model instead") < text.index("guard with has(...)")
+
+
+def test_a_scheduled_pod_that_waits_for_a_mount_says_so(ask: Any) -> None:
+    event = {
+        "metadata": {"name": "e", "namespace": "default"}, "type": "Warning", "reason": "FailedMount",
+        "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"}, "message": "persistentvolumeclaim not found",
+    }  # fmt: skip
+    waiting = {**with_volume("p", "data"), "status": {"phase": "Pending"}}
+    waiting["spec"]["nodeName"] = "n1"
+    text = ask(
+        "why", "pod/p", pods=[waiting], resourceclaims=[claim("c")], events=[event], persistentvolumeclaims=[], **TWO_NODES
+    )  # fmt: skip
+    assert "its containers have not started yet; event FailedMount: persistentvolumeclaim not found" in text
+    assert "PersistentVolumeClaim default/data does not exist" in text

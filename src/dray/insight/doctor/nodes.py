@@ -69,11 +69,11 @@ def _registrations(snapshot: Snapshot, published: Mapping[str, Sequence[str]]) -
         yield _not_registered(snapshot, driver, nodes)
     yield from _publishing_nothing(snapshot, published, told)
     prepared = _prepared(snapshot)
-    nodes = {name_of(node) for node in snapshot.nodes}
+    existing = {name_of(node) for node in snapshot.nodes}
     silent = [
         node
         for node, drivers in published.items()
-        if node in nodes and node not in told and not all((node, driver) in prepared for driver in drivers)
+        if node in existing and node not in told and not all((node, driver) in prepared for driver in drivers)
     ]
     if silent:
         reasons = (kubelets[node]["unknown"] for node in silent if "unknown" in kubelets.get(node, {}))
