@@ -124,7 +124,7 @@ def _blockers(answer: Answer) -> Iterator[str]:
     yield ""
     yield heading("What to do")
     for blocker in answer.blockers:
-        if len(answer.blockers) > 1:
+        if len(answer.blockers) > 1 or not answer.cause.startswith(blocker.cause):
             yield from wrapped(blocker.cause, indent=2, mark="- ")
             yield from wrapped(blocker.advice, indent=4, mark="-> ")
         else:
