@@ -34,6 +34,7 @@ from dray.node.pods.table import PodTable
 from dray.node.probes.actions import ProbeActions
 from dray.node.runtime.process import ProcessRuntime
 from dray.node.runtime.protocol import Runtime
+from dray.node.serving.podresources import PodResources, serve_pod_resources
 from dray.node.serving.server import NodeServer
 from dray.node.tokens import ServiceAccountTokens
 from dray.node.volumes.podvolumes import PodVolumes
@@ -77,6 +78,7 @@ class NodeAgent:
         self._wiper = SliceWiper(client, config.name, self.drivers, self._plugins.settled)
         self._own_node = Informer(client, NODES, Selection(fields=f"metadata.name={config.name}"))
         self._informer = Informer(client, PODS, Selection(fields=f"spec.nodeName={config.name}"))
+        self._pod_resources = PodResources(self.pods, self._services.claims.find, clock)
         self._server = NodeServer(config, self.runtime, self.pods, self.metrics)
         self._tasks = TaskSet(f"node/{config.name}")
 
@@ -147,5 +149,9 @@ class NodeAgent:
             ("wiper", self._wiper.run()),
             ("health", self._services.health.run()),
             ("plugins", self._plugins.run()),
+            (
+                "pod-resources",
+                serve_pod_resources(self.config.paths.pod_resources_socket, self._pod_resources),
+            ),
         ):
             self._tasks.start(loop, name)

@@ -111,6 +111,14 @@ class PodTable:
         ]
         return found[-1] if found else None
 
+    def active(self) -> list[Object]:
+        """Pods that run, or are about to, or are being stopped."""
+        return [
+            worker.pod
+            for worker in self._workers.values()
+            if worker.was_admitted and worker.stage in (Stage.RUNNING, Stage.STOPPING)
+        ]
+
     def running_count(self) -> int:
         return sum(worker.stage is Stage.RUNNING and worker.was_admitted for worker in self._workers.values())
 
@@ -120,10 +128,7 @@ class PodTable:
     # --- what a pod may ask about the others ---
 
     def admission_failure(self, pod: Object) -> Failure | None:
-        unfinished = (Stage.RUNNING, Stage.STOPPING)
-        others = [
-            worker.pod for worker in self._others(pod) if worker.was_admitted and worker.stage in unfinished
-        ]
+        others = [other for other in self.active() if uid_of(other) != uid_of(pod)]
         return admission_failure(pod, others, self.node, self._services.allocatable)
 
     def must_outlive_others(self, pod: Object) -> bool:
