@@ -105,34 +105,46 @@ class Neighbourhood:
         )
 
     def _own_enemies(self, node: NodeView, rejection: Rejection) -> Against:
-        terms = self._view.required_anti_affinity
-        for term in terms:
-            here = (term.topology_key, node.labels.get(term.topology_key))
-            for other in self._placed:
-                if here != (term.topology_key, other.labels.get(term.topology_key)):
-                    continue
-                for pod in other.pods.values():
-                    if term.selects(pod.pod, self._namespace):
-                        return Against(
-                            f"pod anti-affinity keeps away from pods {_selector(term)}, and one runs {_there(term.topology_key)}",
-                            f"move pod {pod.key} away, or make the pod's anti-affinity preferred",
-                            f"{pod.key} in {_domain(*here)}",
-                        )
-        return Against("pod anti-affinity refuses it")
+        terms = [term for term in self._view.required_anti_affinity if term.topology_key in node.labels]
+        found = {term: self._selected(term, node) for term in terms}
+        hit = {term: pods for term, pods in found.items() if pods}
+        wanted = "; ".join(dict.fromkeys(map(_selector, hit)))
+        where = next(iter(hit)).topology_key
+        pods = list(dict.fromkeys(str(pod.key) for each in hit.values() for pod in each))
+        return Against(
+            f"pod anti-affinity keeps away from pods {wanted}, which run {_there(where)}",
+            "move the pods that are named away, or make the pod's anti-affinity preferred",
+            f"{_some(pods)} in {_domain(where, node.labels[where])}",
+        )
+
+    def _selected(self, term: Term, node: NodeView) -> list[PodView]:
+        """The pods that a term means in the domain of a node."""
+        key = term.topology_key
+        return [
+            pod
+            for other in self._placed
+            if other.labels.get(key) == node.labels[key]
+            for pod in other.pods.values()
+            if term.selects(pod.pod, self._namespace)
+        ]
 
     def _their_enemy(self, node: NodeView, rejection: Rejection) -> Against:
-        for other in self._placed.hostile():
-            for pod in other.anti_affinity_pods.values():
-                for term in pod.required_anti_affinity:
-                    value = node.labels.get(term.topology_key)
-                    same = value is not None and other.labels.get(term.topology_key) == value
-                    if same and term.selects(self._view.pod, self._namespace):
-                        return Against(
-                            f"a pod {_there(term.topology_key)} keeps away from pods {_selector(term)} like this one",
-                            f"move pod {pod.key} away, or make its anti-affinity preferred",
-                            f"{pod.key} in {_domain(term.topology_key, value)}",
-                        )
-        return Against("the anti-affinity of a running pod refuses it")
+        hostile = [
+            (pod, term)
+            for other in self._placed.hostile()
+            for pod in other.anti_affinity_pods.values()
+            for term in pod.required_anti_affinity
+            if term.topology_key in node.labels
+            and other.labels.get(term.topology_key) == node.labels[term.topology_key]
+            and term.selects(self._view.pod, self._namespace)
+        ]
+        _, term = hostile[0]
+        pods = list(dict.fromkeys(str(pod.key) for pod, _ in hostile))
+        return Against(
+            f"pods {_there(term.topology_key)} keep away from pods {_selector(term)} like this one",
+            "move the pods that are named away, or make their anti-affinity preferred",
+            f"{_some(pods)} in {_domain(term.topology_key, node.labels[term.topology_key])}",
+        )
 
     def _places(self, terms: Sequence[Term], how: Callable[[Iterator[bool]], bool]) -> list[str]:
         """The domains with a pod that all terms select."""
@@ -153,6 +165,7 @@ class _Skew:
 
     def __init__(self, pod: PodView, raw: Mapping[str, Any], nodes: Placed) -> None:
         self._constraint = pod_topology_spread.parse_constraint(pod, raw)
+        self._labels = pod.labels
         self._what = _words(label_selector_of(raw.get("labelSelector")))
         key = self._constraint.topology_key
         eligible = [node for node in nodes if key in node.labels]
@@ -168,17 +181,17 @@ class _Skew:
             )
         here = _domain(key, node.labels.get(key))
         mine = self._counts.get(node.labels[key], 0)
-        advice = f"raise maxSkew above {constraint.max_skew}, set whenUnsatisfiable to ScheduleAnyway, or make room where there are fewer"
         if len(self._counts) < constraint.min_domains:
             return Against(
                 f"topology spread wants {constraint.min_domains} domains of {key} and there are {len(self._counts)}",
                 f"add nodes with other values of {key}, or lower minDomains",
                 f"{here} has {mine} pods {self._what}",
             )
+        itself = int(constraint.selector is not None and constraint.selector.matches(self._labels))
         fewest = min(self._counts, key=lambda domain: self._counts[domain])
         return Against(
             f"topology spread over {key}: one more of pods {self._what} would exceed maxSkew {constraint.max_skew}",
-            advice,
+            f"raise maxSkew to {mine + itself - self._counts[fewest]}, set whenUnsatisfiable to ScheduleAnyway, or make room where there are fewer",
             f"{here} has {mine}, {_domain(key, fewest)} has {self._counts[fewest]}",
         )
 

@@ -54,8 +54,9 @@ class NodeFit:
         if spec.get("unschedulable") and not any(tolerates(each, _UNSCHEDULABLE) for each in tolerations):
             yield "cordoned (kubectl uncordon lets pods in again)"
         taints = [taint for taint in spec.get("taints") or () if taint.get("key") != _UNSCHEDULABLE["key"]]
-        taint = find_untolerated_taint(taints, tolerations)
-        if taint is not None:
+        for taint in taints:
+            if find_untolerated_taint([taint], tolerations) is None:
+                continue
             value = f"={taint['value']}" if taint.get("value") else ""
             yield f"taint {taint['key']}{value}:{taint['effect']} is not tolerated"
         labels = labels_of(node)

@@ -142,6 +142,28 @@ def test_a_driver_that_is_registered_and_publishes_nothing(ask: Any) -> None:
     assert "is registered on node n2 and publishes no device for it" in text
 
 
+def test_slices_that_a_kubelets_restart_took_are_missed_though_nobody_publishes_any(ask: Any) -> None:
+    text = ask(
+        "doctor", server=kubelets(n1={f"/reg/{DRIVER}.sock": True, "/reg/disks.example.org-reg.sock": True})
+    )
+    assert f"driver {DRIVER} is registered on node n1 and publishes no device for it" in text
+    assert "disks.example.org" not in text
+
+
+def test_a_device_that_a_forgotten_claim_holds_is_found_by_why_and_freed_by_doctor(ask: Any) -> None:
+    forgotten = claim("old", held=("gpu-0",), pod="p")
+    forgotten["status"]["reservedFor"] = []
+    objects = {
+        "resourceslices": [gpus("n1", 1)],
+        "pods": [pod("p", "c")],
+        "resourceclaims": [claim("c"), forgotten],
+    }
+    assert "1 taken: claim default/old, reserved for no pod, since 60m" in ask("why", "pod/p", **objects)
+    text = ask("doctor", server=REGISTERED, **objects)
+    assert "claim default/old holds 1 devices, and no pod uses it or means it" in text
+    assert "kubectl -n default patch resourceclaim old --subresource=status" in text
+
+
 def test_what_no_kubelet_tells_is_unknown_unless_a_pod_proves_it(ask: Any) -> None:
     objects = {
         "resourceslices": [gpus("n1", 1)],

@@ -36,16 +36,30 @@ def test_anti_affinity_names_the_pod_that_is_in_the_way(ask: Any) -> None:
     web = pod("web", "c", affinity=required("podAntiAffinity", term("web")))
     others = [running("a", "n1", {"app": "web"}), running("b", "n2", {"app": "web"})]
     text = ask("why", "pod/web", pods=[web, *others], resourceclaims=[claim("c")], **TWO_NODES)
-    assert "n1, n2: pod anti-affinity keeps away from pods app=web, and one runs on the node" in text
+    assert "n1, n2: pod anti-affinity keeps away from pods app=web, which run on the node" in text
     assert "(default/a in node n1, default/b in node n2); devices would fit on them all" in text
-    assert "move pod default/a away" in text
+    assert "move the pods that are named away" in text
+
+
+def test_all_pods_that_are_in_the_way_are_named_not_one_of_them(ask: Any) -> None:
+    web = pod("web", affinity=required("podAntiAffinity", term("web", "zone")), nodeSelector={"zone": "a"})
+    others = [running(name, "n1", {"app": "web"}) for name in ("a", "b", "c", "d")]
+    text = ask("why", "pod/web", pods=[web, *others], **TWO_NODES)
+    assert "default/a, default/b, default/c and 1 more in zone=a" in text
+
+
+def test_two_taints_on_a_node_are_two_reasons_and_neither_alone_is_sold_as_the_cure(ask: Any) -> None:
+    taints = [{"key": key, "effect": "NoSchedule"} for key in ("one", "two")]
+    text = ask("why", "pod/p", pods=[pod("p")], nodes=[node("n1", taints=taints)])
+    assert "taint one:NoSchedule is not tolerated; taint two:NoSchedule is not tolerated" in text
+    assert "kubectl taint" not in text
 
 
 def test_anti_affinity_of_a_running_pod_is_charged_to_that_pod(ask: Any) -> None:
     loner = running("loner", "n1", affinity=required("podAntiAffinity", term("web", "zone")))
     web = pod("web", meta={"labels": {"app": "web"}}, nodeSelector={"zone": "a"})
     text = ask("why", "pod/web", pods=[web, loner], **TWO_NODES)
-    assert "n1: a pod in the same zone keeps away from pods app=web like this one" in text
+    assert "n1: pods in the same zone keep away from pods app=web like this one" in text
     assert "(default/loner in zone=a)" in text
     assert "n2: label zone is b, the pod asks for a" in text
 
@@ -63,7 +77,7 @@ def test_every_rule_against_a_node_is_named_not_only_the_first(ask: Any) -> None
     rules = {**required("podAffinity", term("db")), **required("podAntiAffinity", term("web"))}
     both = pod("both", affinity=rules)
     text = ask("why", "pod/both", pods=[both, running("a", "n1", {"app": "web"})], **TWO_NODES)
-    assert "and none runs anywhere; pod anti-affinity keeps away from pods app=web, and one" in text
+    assert "and none runs anywhere; pod anti-affinity keeps away from pods app=web" in text
 
 
 def test_topology_spread_tells_the_counts_and_the_skew(ask: Any) -> None:
@@ -78,7 +92,7 @@ def test_topology_spread_tells_the_counts_and_the_skew(ask: Any) -> None:
     )  # fmt: skip
     assert "n1: topology spread over zone: one more of pods app=web would exceed maxSkew 1" in text
     assert "(zone=a has 1, zone=b has 0); devices would fit on it" in text
-    assert "raise maxSkew above 1" in text
+    assert "raise maxSkew to 2" in text
 
 
 def test_node_affinity_says_what_is_asked_and_what_the_node_has(ask: Any) -> None:

@@ -11,6 +11,7 @@ from dray.insight.doctor.holdings import drivers_of
 from dray.insight.snapshot import Snapshot
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
+_DRIVER_NAMED = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
 _METRICS = "/api/v1/nodes/{}/proxy/metrics"
 
 
@@ -106,8 +107,8 @@ def _not_registered(snapshot: Snapshot, driver: str, nodes: Mapping[str, str]) -
 def _publishing_nothing(
     snapshot: Snapshot, published: Mapping[str, Sequence[str]], told: Mapping[str, Mapping[str, bool]]
 ) -> Iterator[Finding]:
-    """DRA drivers are told from CSI drivers, which register too, by their publishing elsewhere."""
-    everywhere = {obj["spec"]["driver"] for obj in snapshot.slices}
+    """DRA drivers are told from CSI drivers, which register too, by what they publish elsewhere and by classes that name them."""
+    everywhere = {obj["spec"]["driver"] for obj in snapshot.slices} | _named_by_classes(snapshot)
     shared = {obj["spec"]["driver"] for obj in snapshot.slices if not obj["spec"].get("nodeName")}
     for driver in sorted(everywhere - shared):
         nodes = [
@@ -122,6 +123,16 @@ def _publishing_nothing(
                 f"plugin_manager_total_plugins has its socket; no ResourceSlice with spec.nodeName {nodes[0]}",
                 log_command(snapshot, nodes[0], driver), "right where there is no such hardware; else the driver does not find it",
             )  # fmt: skip
+
+
+def _named_by_classes(snapshot: Snapshot) -> set[str]:
+    """Drivers that the selectors of DeviceClasses compare with."""
+    return {
+        name
+        for obj in snapshot.classes
+        for item in (obj.get("spec") or {}).get("selectors") or ()
+        for name in _DRIVER_NAMED.findall((item.get("cel") or {}).get("expression", ""))
+    }
 
 
 def is_socket_of(path: str, driver: str) -> bool:
