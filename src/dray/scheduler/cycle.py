@@ -67,7 +67,7 @@ class Cycle:
             diagnosis.reject_all(refusal.rejection)
             raise await self._give_up(pod, diagnosis, None) from refusal
         question = self.futility.question(pod, plan, self._view)
-        self.futility.check(question)
+        self.futility.check(question, plan)
         search = NodeSearch(
             pod,
             self._view,
@@ -80,7 +80,7 @@ class Cycle:
         found = await search.find()
         if found is None:
             failure = await self._give_up(pod, search.diagnosis, plan)
-            self.futility.learn(question, failure)
+            self.futility.learn(question, plan, failure)
             raise failure
         return self._reserve(pod, plan, found)
 

@@ -6,13 +6,16 @@ finds nothing; all others would walk the whole cluster to find the same nothing.
 A *question* is everything that decides whether a pod fits, other than the cluster. Pods that the answers for other
 pods could be wrong for (they look at other pods, at ports, or at claims that have devices already) have none. An answer
 holds until something happens that could lift the refusals; what the scheduler itself gives away only makes it truer.
+Of the words, only the names of the claims belong to one pod: each pod hears of its own.
 """
 
 import dataclasses
+import re
 from collections import OrderedDict
 
 import orjson
 
+from dray.api.meta import key_of
 from dray.scheduler.cluster_view import ClusterView
 from dray.scheduler.happenings import LIFTS, Kind
 from dray.scheduler.plugins.dynamic_resources.plan import DevicePlan
@@ -27,7 +30,19 @@ Question = tuple[bytes, ...]
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Answer:
     failure: Unschedulable
+    claims: tuple[str, ...]
+    """Of the pod that was asked about, as the failure names them; those of an alike pod stand in the same order."""
     age: int
+
+    def told_to(self, claims: tuple[str, ...]) -> Unschedulable:
+        names = {old: new for old, new in zip(self.claims, claims, strict=True) if old != new}
+        explanation = self.failure.explanation
+        if names and explanation:
+            known = "|".join(map(re.escape, names))
+            explanation = re.sub(
+                rf"\bclaim ({known})(?=,)", lambda found: f"claim {names[found[1]]}", explanation
+            )
+        return dataclasses.replace(self.failure, explanation=explanation)
 
 
 class Futility:
@@ -59,7 +74,7 @@ class Futility:
         rest = (pod.priority, spec.get("preemptionPolicy"), sorted(pod.requests.items()))
         return (pod.static_signature, orjson.dumps(rest), *claims)
 
-    def check(self, question: Question | None) -> None:
+    def check(self, question: Question | None, plan: DevicePlan | None) -> None:
         """Raises Unschedulable when the answer is known."""
         answer = self._answers.get(question) if question is not None else None
         if answer is None:
@@ -68,11 +83,15 @@ class Futility:
             assert question is not None
             del self._answers[question]
             return
-        raise dataclasses.replace(answer.failure)
+        raise answer.told_to(_claims(plan))
 
-    def learn(self, question: Question | None, failure: Unschedulable) -> None:
+    def learn(self, question: Question | None, plan: DevicePlan | None, failure: Unschedulable) -> None:
         if question is None or failure.nominated_node:
             return
-        self._answers[question] = _Answer(failure, self._age)
+        self._answers[question] = _Answer(failure, _claims(plan), self._age)
         if len(self._answers) > ANSWERS_LIMIT:
             self._answers.popitem(last=False)
+
+
+def _claims(plan: DevicePlan | None) -> tuple[str, ...]:
+    return tuple(str(key_of(claim)) for claim in plan.pending) if plan is not None else ()

@@ -70,6 +70,18 @@ def test_event_adds_why_the_devices_do_not_fit() -> None:
     tell(story, *TWO_NODES, device_class(), claim("c", count=3), pod("p", "c"))
 
 
+def test_event_names_the_pods_own_claims_also_where_an_alike_pod_was_asked_about_before() -> None:
+    async def story(cluster: Story) -> None:
+        for name in ("p", "q"):
+            note = cluster.events(name)[0][2]
+            assert f"claim default/{name}-small" not in note
+            assert f"claim default/{name}-big, request gpu wants 3 devices" in note
+
+    claims = [claim(f"{of}-{size}", count=count) for of in "pq" for size, count in (("big", 3), ("small", 1))]
+    pods = [pod(of, f"{of}-big", f"{of}-small") for of in "pq"]
+    tell(story, *TWO_NODES, device_class(), *claims, *pods)
+
+
 def test_waiting_pod_is_scheduled_when_devices_are_published() -> None:
     async def story(cluster: Story) -> None:
         assert cluster.node_of("p") is None
