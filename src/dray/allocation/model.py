@@ -87,6 +87,9 @@ class Features:
             list_type_attributes=gates.enabled("DRAListTypeAttributes"),
             partitionable_devices=gates.enabled("DRAPartitionableDevices"),
             prioritized_list=gates.enabled("DRAPrioritizedList"),
+            compatibility_groups=gates.enabled("DRADeviceCompatibilityGroups"),
+            fractional_capacity_range=gates.enabled("DRAFractionalCapacityRange"),
+            optional_node_operations=gates.enabled("DRAOptionalNodeOperations"),
         )
 
     @property

@@ -70,6 +70,14 @@ _HEEDED: Final[Mapping[str, Gate]] = {
 }
 """Gates that something here asks about, or that those need."""
 
+LATER: Final[Mapping[str, Gate]] = {
+    "DRADeviceCompatibilityGroups": _alpha(_DRA, "DRAPartitionableDevices"),
+    "DRAFractionalCapacityRange": _beta("DRAConsumableCapacity", default=False),
+    "DRAOptionalNodeOperations": _alpha(_DRA),
+    "DRAPartitionableDevicesType": _alpha(_DRA, "DRAPartitionableDevices"),
+}
+"""Gates of 1.37: no part of 1.36, so neither AllAlpha nor metrics know them, but a flag may turn them on."""
+
 EFFECTIVE: Final = frozenset(_HEEDED)
 DEFAULTS: Final[Mapping[str, bool]] = {name: gate.default for name, gate in _HEEDED.items()}
 _WHOLE_STAGE: Final = {"AllAlpha": Stage.ALPHA, "AllBeta": Stage.BETA}
@@ -98,7 +106,13 @@ class FeatureGates:
         """Raises KeyError for a gate that does not exist."""
         if name in self.overrides:
             return self.overrides[name]
-        return DEFAULTS[name] if name in DEFAULTS else known_gates()[name].default
+        if name in DEFAULTS:
+            return DEFAULTS[name]
+        return LATER[name].default if name in LATER else known_gates()[name].default
+
+    def later(self) -> frozenset[str]:
+        """The gates of later releases that are on."""
+        return frozenset(name for name in LATER if self.overrides.get(name))
 
 
 def parse_feature_gates(text: str) -> FeatureGates:
@@ -106,7 +120,7 @@ def parse_feature_gates(text: str) -> FeatureGates:
 
     AllAlpha and AllBeta stand for the gates of that stage that are not named themselves. Raises FeatureGateError.
     """
-    named, known = parse_switches(text), known_gates()
+    named, known = parse_switches(text), {**known_gates(), **LATER}
     for name, value in named.items():
         gate = known.get(name)
         if gate is None:
@@ -149,7 +163,7 @@ def _of_stages(named: Mapping[str, bool]) -> dict[str, bool]:
 
 
 def _check_needs(gates: FeatureGates) -> None:
-    for name, gate in _HEEDED.items():
+    for name, gate in {**_HEEDED, **LATER}.items():
         off = [need for need in gate.needs if not gates.enabled(need)]
         if gates.enabled(name) and off:
             raise FeatureGateError(

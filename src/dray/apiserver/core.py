@@ -3,6 +3,7 @@
 The verbs work on a `Core`; the HTTP layer and `LocalClient` both sit on top of it.
 """
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,11 @@ class Core:
         reviewers: "Reviewers | None" = None,
     ) -> None:
         self.store = store
+        self.features = features or FeatureGates()
+        if later := self.features.later():
+            kinds = (dataclasses.replace(kind, gates=later) for kind in kinds)
         self.kinds = KindIndex(kinds)
         self.clock: Clock = clock or SystemClock()
-        self.features = features or FeatureGates()
         self.authorizer: Authorizer = authorizer or AllowEverything()
         self.admission: Admission = admission or AdmitEverything()
         self.reviewers: Reviewers = reviewers or {}

@@ -34,6 +34,8 @@ class TypeName:
 
     api_version: str
     kind: str
+    gates: frozenset[str] = frozenset()
+    """Those that are on and bring fields of later releases."""
 
     @property
     def version(self) -> str:
@@ -58,7 +60,7 @@ DELETE_OPTIONS: Final = TypeName("v1", "DeleteOptions")
 
 
 def type_name(kind: Kind, version: str) -> TypeName:
-    return TypeName(kind.resource.at(version).api_version, kind.resource.kind)
+    return TypeName(kind.resource.at(version).api_version, kind.resource.kind, kind.gates)
 
 
 def read_json(data: bytes, kind_name: str) -> Body:
@@ -139,9 +141,9 @@ def strict_decode(body: Body, wanted: TypeName, found: list[str] | None, *, rest
     else:
         source = body.text if body.text is not None and found is not None else body.tree or {}
         if restores:
-            decoded = restore(body.tree or {}, schema)
+            decoded = restore(body.tree or {}, schema, gates=wanted.gates)
         else:
-            decoded = decode(source, schema, strict=found is not None)
+            decoded = decode(source, schema, strict=found is not None, gates=wanted.gates)
         obj = decoded.object
         if body.text is not None and wanted.api_version.startswith("resource.k8s.io/"):
             obj = with_sent_sizes(obj, body.text, PARAMETERS_MAX_BYTES)

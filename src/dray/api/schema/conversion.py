@@ -13,14 +13,14 @@ from dray.api.schema.model import Schema
 from dray.api.schema.scalars import BadScalar, WrongType
 
 
-def restore(data: Mapping[str, Any], schema: Schema) -> Decoded:
+def restore(data: Mapping[str, Any], schema: Schema, *, gates: frozenset[str] = frozenset()) -> Decoded:
     """As `decode` for a dict. Raises DecodeError, in the converter's words."""
     try:
         return Decoded(reader(schema)(data))
     except (Surprise, WrongType, BadScalar):
         pass
-    found = finished(_ConverterWalk(), data, schema)
-    return Decoded(reader(schema)(found.clean), found.messages)
+    found = finished(_ConverterWalk(gates), data, schema)
+    return Decoded(reader(schema, full=True)(found.clean), found.messages)
 
 
 class _ConverterWalk(Walk):

@@ -29,11 +29,17 @@ class Decoded:
     """`unknown field "spec.foo"`, `duplicate field "metadata.name"`, in the order of the document."""
 
 
-def decode(data: bytes | Mapping[str, Any], schema: Schema, *, strict: bool = True) -> Decoded:
+def decode(
+    data: bytes | Mapping[str, Any],
+    schema: Schema,
+    *,
+    strict: bool = True,
+    gates: frozenset[str] = frozenset(),
+) -> Decoded:
     """The object that `data` (a JSON text, or a dict already parsed) says.
 
     Unknown fields are dropped and reported in `strict_errors`. Duplicate keys (the last one wins) are looked for
-    only when `strict`, since that costs. Raises DecodeError with Go's text for malformed JSON and for wrong types.
+    only when `strict`, since that costs. `gates`: those that are on, of fields behind one. Raises DecodeError with Go's text for malformed JSON and for wrong types.
     """
     if isinstance(data, bytes | bytearray | memoryview):
         tree, duplicates = _parse(bytes(data), strict)
@@ -44,8 +50,8 @@ def decode(data: bytes | Mapping[str, Any], schema: Schema, *, strict: bool = Tr
             return Decoded(reader(schema)(tree))
         except (Surprise, WrongType, BadScalar):
             pass
-    found = inspection.inspect(data, schema)
-    return Decoded(reader(schema)(found.clean), found.messages if strict else found.unknown)
+    found = inspection.inspect(data, schema, gates)
+    return Decoded(reader(schema, full=True)(found.clean), found.messages if strict else found.unknown)
 
 
 def _parse(data: bytes, strict: bool) -> tuple[Any, bool]:
@@ -76,25 +82,30 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_READERS: dict[Schema, Reader] = {}
+_READERS: dict[tuple[Schema, bool], Reader] = {}
 
 
-def reader(schema: Schema) -> Reader:
-    """The compiled fast reader of a schema: JSON value -> written form. Raises on any surprise."""
-    known = _READERS.get(schema)
+def reader(schema: Schema, *, full: bool = False) -> Reader:
+    """The compiled fast reader of a schema: JSON value -> written form. Raises on any surprise.
+
+    A field behind a gate is one, unless `full`: whether it may be there is for the inspection to say.
+    """
+    known = _READERS.get((schema, full))
     if known is None:
-        known = _READERS[schema] = _COMPILERS[schema.shape](schema)
+        known = _READERS[schema, full] = _COMPILERS[schema.shape](schema, full)
     return known
 
 
-def _compile_struct(schema: Schema) -> Reader:
+def _compile_struct(schema: Schema, full: bool) -> Reader:
     rules: dict[str, _Rule] = {}
     zeros: list[tuple[str, Callable[[], Any]]] = []
 
     def compile_fields() -> None:
         # Only at the first value, so that an unused part of a kind costs nothing.
         for rank, (name, field) in enumerate(schema.fields.items()):
-            rules[name] = (reader(field.schema), _drops_empty(field), rank)
+            if field.gate and not full:
+                continue
+            rules[name] = (reader(field.schema, full=full), _drops_empty(field), rank)
             if field.zero() is not ABSENT:
                 zeros.append((name, field.zero))
 
@@ -139,9 +150,9 @@ def _drops_empty(field: Any) -> bool:
     return shape in ("list", "map") or scalar in ("string", "int32", "int64", "bool", "float64", "bytes")
 
 
-def _compile_list(schema: Schema) -> Reader:
+def _compile_list(schema: Schema, full: bool) -> Reader:
     assert schema.items is not None
-    read_item, items = reader(schema.items), schema.items
+    read_item, items = reader(schema.items, full=full), schema.items
 
     def read(value: Any) -> Any:
         if value.__class__ is not list:
@@ -151,9 +162,9 @@ def _compile_list(schema: Schema) -> Reader:
     return read
 
 
-def _compile_map(schema: Schema) -> Reader:
+def _compile_map(schema: Schema, full: bool) -> Reader:
     assert schema.values is not None
-    read_value, values = reader(schema.values), schema.values
+    read_value, values = reader(schema.values, full=full), schema.values
 
     def read(value: Any) -> Any:
         if value.__class__ is not dict:
@@ -173,10 +184,10 @@ def _zero(schema: Schema) -> Any:
     return ZEROS.get(schema.scalar)
 
 
-_COMPILERS: Mapping[str, Callable[[Schema], Reader]] = {
+_COMPILERS: Mapping[str, Callable[[Schema, bool], Reader]] = {
     "struct": _compile_struct,
     "list": _compile_list,
     "map": _compile_map,
-    "scalar": lambda schema: READERS[schema.scalar],
-    "any": lambda schema: READERS[schema.scalar],
+    "scalar": lambda schema, _: READERS[schema.scalar],
+    "any": lambda schema, _: READERS[schema.scalar],
 }

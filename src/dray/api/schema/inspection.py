@@ -43,8 +43,10 @@ class _Number(str):
     __slots__ = ()
 
 
-def inspect(data: bytes | Mapping[str, Any], schema: Schema) -> Inspection:
-    """Raises DecodeError for the first value that does not fit, in the words of encoding/json."""
+def inspect(
+    data: bytes | Mapping[str, Any], schema: Schema, gates: frozenset[str] = frozenset()
+) -> Inspection:
+    """`gates`: those that are on, of fields behind one. Raises DecodeError for the first value that does not fit, in the words of encoding/json."""
     tree: Any = data
     if not isinstance(data, Mapping):
         try:
@@ -53,7 +55,7 @@ def inspect(data: bytes | Mapping[str, Any], schema: Schema) -> Inspection:
             raise DecodeError(syntax_error(bytes(data))) from None
         except RecursionError:
             raise DecodeError("exceeded max depth") from None
-    return finished(Walk(), tree, schema)
+    return finished(Walk(gates), tree, schema)
 
 
 def finished(walk: "Walk", tree: Any, schema: Schema) -> Inspection:
@@ -70,7 +72,8 @@ def finished(walk: "Walk", tree: Any, schema: Schema) -> Inspection:
 class Walk:
     """One pass over a document. Subclasses speak other words in `wrong_text`."""
 
-    def __init__(self) -> None:
+    def __init__(self, gates: frozenset[str] = frozenset()) -> None:
+        self.gates = gates
         self.messages: dict[str, None] = {}
         self.first_error = ""
         self.fields: list[str] = []
@@ -96,7 +99,7 @@ class Walk:
         out: dict[str, Any] = {}
         for name, item in pairs:
             field = schema.fields.get(name)
-            if field is None:
+            if field is None or (field.gate and field.gate not in self.gates):
                 self.say("unknown", name)
                 continue
             if name in out:

@@ -122,6 +122,7 @@ class Field:
         "always",
         "default",
         "distinct",
+        "gate",
         "merge_key",
         "name",
         "pointer",
@@ -142,6 +143,7 @@ class Field:
         merge_key: str = "",
         strategies: frozenset[str] = frozenset(),
         default: Any = ABSENT,
+        gate: str = "",
     ) -> None:
         self.name = name
         self.schema = schema
@@ -157,6 +159,8 @@ class Field:
         """Strategic merge patch: any of merge, retainKeys, replace."""
         self.default = default
         """What the key of an associative list counts as when it is absent (`protocol: TCP`); ABSENT for none."""
+        self.gate = gate
+        """The feature gate without which the field does not exist; "" for none."""
 
     def zero(self) -> Any:
         """What is written when the field is unset: a new value each time, or ABSENT."""

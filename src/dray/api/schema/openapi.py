@@ -147,7 +147,7 @@ def _reached(roots: list[Schema]) -> Iterator[Schema]:
         elif schema.shape == "struct" and schema.definition not in seen:
             seen.add(schema.definition)
             yield schema
-            waiting += [field.schema for field in schema.fields.values()]
+            waiting += [field.schema for field in schema.fields.values() if not field.gate]
 
 
 def _struct(schema: Schema, group_version: str) -> dict[str, Any]:
@@ -161,6 +161,7 @@ def _struct(schema: Schema, group_version: str) -> dict[str, Any]:
         out["properties"] = {
             name: _property(field, describe(schema.definition, name))
             for name, field in sorted(schema.fields.items())
+            if not field.gate
         }
     package, _, name = schema.definition.rpartition(".")
     kinds = kinds_of(package, name)

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from dray.api.schema.later import later_fields
 from dray.api.schema.model import ABSENT, Field, Scalar, Schema
 
 PACKAGES: Mapping[str, str] = {
@@ -96,11 +97,20 @@ def type_schema(package: str, name: str) -> Schema:
         f"{version}.{name}",
         definition=f"{package}.{name}",
         map_type=stored.get("map", "granular"),
-        load=lambda: {row[0]: _field(package, *row) for row in stored["fields"]},
+        load=lambda: _fields(package, name, stored["fields"]),
     )
 
 
-def _field(package: str, name: str, code: str, flags: str, extras: Mapping[str, Any] = {}) -> Field:
+def _fields(package: str, name: str, rows: list[list[Any]]) -> dict[str, Field]:
+    fields = {row[0]: _field(package, *row) for row in rows}
+    for field, (gate, code, flags, extras) in later_fields(package, name).items():
+        fields[field] = _field(package, field, code, flags, extras, gate)
+    return fields
+
+
+def _field(
+    package: str, name: str, code: str, flags: str, extras: Mapping[str, Any] = {}, gate: str = ""
+) -> Field:
     return Field(
         name,
         _schema(package, code, extras),
@@ -111,6 +121,7 @@ def _field(package: str, name: str, code: str, flags: str, extras: Mapping[str, 
         merge_key=extras.get("mk", ""),
         strategies=frozenset(extras.get("ms", "").split(",")) - {""},
         default=extras.get("d", ABSENT),
+        gate=gate,
     )
 
 

@@ -103,5 +103,6 @@ _STATUS_RULES: tuple[tuple[str, Uses, Drop], ...] = (
     _rule("DRAAdminAccess", _results, "adminAccess"),
     _rule("DRAConsumableCapacity", _results, "shareID", "consumedCapacity"),
     _rule("DRADeviceBindingConditions", _results, "bindingConditions", "bindingFailureConditions"),
+    _rule("DRAOptionalNodeOperations", _results, "skipNodeOperations"),
     ("DRAResourceClaimDeviceStatus", _uses_device_data, _drop_device_data),
 )

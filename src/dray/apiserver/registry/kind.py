@@ -184,6 +184,8 @@ class Kind:
     """Texts for a bad metadata.name; None: a DNS subdomain."""
     reads_generate_name: bool = True
     """metadata.generateName is held to the rule of names too."""
+    gates: frozenset[str] = frozenset()
+    """Gates that are on and bring fields of later releases; set by the server."""
     virtual: bool = False
     """Never stored: reviews such as TokenReview. `verbs/virtual.py` answers them."""
     stored_as: Resource | None = None

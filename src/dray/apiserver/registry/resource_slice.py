@@ -58,7 +58,8 @@ def _prepare_update(context: WriteContext, obj: Object) -> None:
 
 
 def _rules(context: WriteContext) -> SliceRules:
-    return SliceRules(context.features.enabled("DRAPartitionableDevices"))
+    enabled = context.features.enabled
+    return SliceRules(enabled("DRAPartitionableDevices"), enabled("DRAFractionalCapacityRange"))
 
 
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:

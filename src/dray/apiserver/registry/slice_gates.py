@@ -100,10 +100,29 @@ def _drop_lists(spec: Object) -> None:
             (attribute or {}).pop(kind, None)
 
 
+def _consumptions(spec: Object) -> list[Object]:
+    devices = items_of(spec.get("devices"))
+    return [one for device in devices for one in items_of(device.get("consumesCounters"))]
+
+
+def _drop_groups(spec: Object) -> None:
+    for consumption in _consumptions(spec):
+        consumption.pop("compatibilityGroups", None)
+
+
+def _spec_rule(field: str) -> _Rule:
+    return _Rule(lambda spec: bool(spec.get(field)), lambda spec: spec.pop(field, None))
+
+
 _RULES = {
     "DRADeviceTaints": _device_rule("taints"),
     "DRAPartitionableDevices": _Rule(_uses_partitions, _drop_partitions),
     "DRAConsumableCapacity": _Rule(_uses_shared_capacity, _drop_shared_capacity),
     "DRAListTypeAttributes": _Rule(_uses_lists, _drop_lists),
     "DRANodeAllocatableResources": _device_rule("nodeAllocatableResourceMappings"),
+    "DRADeviceCompatibilityGroups": _Rule(
+        lambda spec: any(one.get("compatibilityGroups") for one in _consumptions(spec)), _drop_groups
+    ),
+    "DRAOptionalNodeOperations": _spec_rule("skipNodeOperations"),
+    "DRAPartitionableDevicesType": _spec_rule("partitionTypeAttribute"),
 }

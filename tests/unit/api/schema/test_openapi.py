@@ -89,8 +89,9 @@ def test_every_dra_field_is_explained(package: str) -> None:
     for name in types_of(package):
         definition = f"{package}.{name}"
         assert describe(definition), definition
-        for field in type_schema(package, name).fields:
-            assert describe(definition, field), f"{definition}.{field}"
+        for field in type_schema(package, name).fields.values():
+            # What came later is not published: the document is that of the reproduced release.
+            assert field.gate or describe(definition, field.name), f"{definition}.{field.name}"
 
 
 def test_nothing_is_explained_that_does_not_exist() -> None:

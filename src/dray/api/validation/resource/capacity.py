@@ -4,6 +4,8 @@ Quantities are compared exactly, but duplicates and steps are told by whole numb
 does; the steps it divides by are refused here when they are zero, where 1.36 panics.
 """
 
+from collections.abc import Mapping
+
 from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, required, too_many
 from dray.api.meta import Object
 from dray.api.quantity import Quantity, parse_quantity
@@ -11,9 +13,14 @@ from dray.api.validation.lists import repeated
 
 VALID_VALUES_MAX = 10
 
+_NANOS_OF_A_THOUSANDTH = 10**6
 
-def validate_capacity(capacity: Object, path: Path, *, shared: bool) -> list[FieldError]:
-    """`shared`: the device allows multiple allocations, without which a policy means nothing."""
+
+def validate_capacity(capacity: Object, path: Path, *, shared: bool, exact: bool = False) -> list[FieldError]:
+    """`shared`: the device allows multiple allocations, without which a policy means nothing.
+
+    `exact`: fractions count (gate DRAFractionalCapacityRange of 1.37).
+    """
     policy = capacity.get("requestPolicy")
     if policy is None:
         return []
@@ -33,12 +40,12 @@ def validate_capacity(capacity: Object, path: Path, *, shared: bool) -> list[Fie
     total = parse_quantity(capacity.get("value") or "0")
     if values:
         options = [parse_quantity(value or "0") for value in values]
-        return _validate_values(default, options, total, at.child("validValues"))
-    return _validate_range(default, bounds, total, at.child("validRange"))
+        return _validate_values(default, options, total, at.child("validValues"), exact)
+    return _validate_range(default, bounds, total, at.child("validRange"), exact)
 
 
 def _validate_values(
-    default: Quantity, values: list[Quantity], total: Quantity, path: Path
+    default: Quantity, values: list[Quantity], total: Quantity, path: Path, exact: bool
 ) -> list[FieldError]:
     """Too long a list hides what is in it, the default among it, but not that it is unsorted."""
     errors: list[FieldError] = []
@@ -54,15 +61,17 @@ def _validate_values(
     errors += [
         invalid(path.index(index), str(value), text) for index, value in enumerate(seen) if value > total
     ]
-    whole = [value.value() for value in seen]
-    errors += [duplicate(path.index(index), str(whole[index])) for index in repeated(whole)]
+    keys = [str(value) if exact else str(value.value()) for value in seen]
+    errors += [duplicate(path.index(index), keys[index]) for index in repeated(keys)]
     if default not in seen:
         text = "default value is not valid according to the requestPolicy"
         errors.append(invalid(path, str(default), text))
     return errors
 
 
-def _validate_range(default: Quantity, bounds: Object, total: Quantity, path: Path) -> list[FieldError]:
+def _validate_range(
+    default: Quantity, bounds: Object, total: Quantity, path: Path, exact: bool
+) -> list[FieldError]:
     low, high, step = (_quantity(bounds.get(field)) for field in ("min", "max", "step"))
     if low is None:
         return [required(path.child("min"), "required when validRange is defined")]
@@ -74,10 +83,24 @@ def _validate_range(default: Quantity, bounds: Object, total: Quantity, path: Pa
         errors.append(invalid(path.child("min"), str(default), f"default is less than min: {low}"))
     if high is not None:
         errors += _validate_high(default, low, high, total, path.child("max"))
+    amounts = {"default": default, "min": low, "max": high, "step": step}
+    in_thousandths = exact and any(one is not None and not one.is_integer() for one in amounts.values())
+    if in_thousandths and (finer := _validate_thousandths(amounts, path)):
+        return errors + finer
     if step is not None:
         stops = (default,) if high is None else (default, high)
-        errors += _validate_step(step, low, stops, total, path.child("step"))
+        errors += _validate_step(step, low, stops, total, path.child("step"), in_thousandths)
     return errors
+
+
+def _validate_thousandths(amounts: Mapping[str, Quantity | None], path: Path) -> list[FieldError]:
+    """Steps are counted in thousandths, so nothing may be finer."""
+    text = "value cannot be represented as a milli value"
+    return [
+        invalid(path.child(field), str(amount), text)
+        for field, amount in amounts.items()
+        if amount is not None and amount.nanos % _NANOS_OF_A_THOUSANDTH
+    ]
 
 
 def _validate_high(
@@ -94,10 +117,16 @@ def _validate_high(
 
 
 def _validate_step(
-    step: Quantity, low: Quantity, stops: tuple[Quantity, ...], total: Quantity, path: Path
+    step: Quantity,
+    low: Quantity,
+    stops: tuple[Quantity, ...],
+    total: Quantity,
+    path: Path,
+    in_thousandths: bool,
 ) -> list[FieldError]:
     """`stops` are the default and the maximum: both must be a whole number of steps above the minimum."""
-    size, base = step.value(), low.value()
+    count = Quantity.milli_value if in_thousandths else Quantity.value
+    size, base = count(step), count(low)
     if not size:
         return [invalid(path, str(step), "must be greater than zero")]
     errors: list[FieldError] = []
@@ -105,7 +134,7 @@ def _validate_step(
         text = f"one step {low + step} is larger than capacity value: {total}"
         errors.append(invalid(path, str(step), text))
     for stop in stops:
-        if (stop.value() - base) % size:
+        if (count(stop) - base) % size:
             text = f"value is not a multiple of a given step ({step}) from ({low})"
             errors.append(invalid(path, str(stop), text))
     return errors

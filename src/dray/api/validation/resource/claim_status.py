@@ -26,6 +26,7 @@ from dray.api.validation.resource.claim import (
     validate_request_reference,
 )
 from dray.api.validation.resource.internal import FORMS
+from dray.api.validation.resource.later import validate_skipped_operations
 from dray.api.validation.resource.naming import check_name, validate_driver, validate_pool, validate_uid
 from dray.api.validation.resource.opaque import validate_raw_object
 from dray.api.validation.sameness import same
@@ -134,7 +135,9 @@ def _validate_result(result: Object, path: Path, references: RequestNames) -> li
     errors = validate_request_reference(result.get("request") or "", path.child("request"), references)
     errors += _validate_device_id(result, path)
     errors += validate_binding_conditions(result, path)
-    return errors
+    return errors + validate_skipped_operations(
+        result.get("skipNodeOperations"), path.child("skipNodeOperations")
+    )
 
 
 def _validate_device_id(part: Object, path: Path) -> list[FieldError]:

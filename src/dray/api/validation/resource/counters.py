@@ -3,6 +3,7 @@
 from dray.api import names
 from dray.api.fields import FieldError, Path, required, too_many
 from dray.api.meta import Object
+from dray.api.validation.resource.later import validate_compatibility_groups
 from dray.api.validation.resource.naming import check_name
 
 COUNTERS_MAX = 32
@@ -17,7 +18,10 @@ def validate_counter_set(counter_set: Object, path: Path) -> list[FieldError]:
 def validate_counter_consumption(consumption: Object, path: Path) -> list[FieldError]:
     """What one device takes from a set; whether the set exists is not known here, it may be in another slice."""
     errors = _validate_set_name(consumption.get("counterSet") or "", path.child("counterSet"))
-    return errors + _validate_counters(consumption.get("counters") or {}, path.child("counters"))
+    errors += _validate_counters(consumption.get("counters") or {}, path.child("counters"))
+    return errors + validate_compatibility_groups(
+        consumption.get("compatibilityGroups"), path.child("compatibilityGroups")
+    )
 
 
 def _validate_set_name(name: str, path: Path) -> list[FieldError]:

@@ -43,6 +43,8 @@ class DeviceRules:
 
     per_device_nodes: bool
     """Each device names its own nodes (spec.perDeviceNodeSelection)."""
+    exact_ranges: bool = False
+    """Gate DRAFractionalCapacityRange: fractions of a capacity count."""
 
 
 def uses_small_slice_feature(device: Object) -> bool:
@@ -58,7 +60,7 @@ def validate_device(device: Object, old: Object | None, path: Path, rules: Devic
     errors = check_name(device.get("name") or "", path.child("name"), names.dns_label)
     errors += _validate_amounts(device, path)
     errors += _validate_attributes(device.get("attributes") or {}, path.child("attributes"))
-    errors += _validate_capacities(device, path.child("capacity"))
+    errors += _validate_capacities(device, path.child("capacity"), rules)
     errors += _validate_taints(device, old, path.child("taints"))
     errors += each_unique(
         items_of(device.get("consumesCounters")),
@@ -133,12 +135,13 @@ def _validate_text(value: str, path: Path) -> list[FieldError]:
     return []
 
 
-def _validate_capacities(device: Object, path: Path) -> list[FieldError]:
+def _validate_capacities(device: Object, path: Path, rules: DeviceRules) -> list[FieldError]:
     shared = bool(device.get("allowMultipleAllocations"))
     errors: list[FieldError] = []
     for key, capacity in (device.get("capacity") or {}).items():
         errors += validate_qualified_name(key, path)
-        errors += validate_capacity(capacity or {}, path.key(shown_key(key)), shared=shared)
+        at = path.key(shown_key(key))
+        errors += validate_capacity(capacity or {}, at, shared=shared, exact=rules.exact_ranges)
     return errors
 
 

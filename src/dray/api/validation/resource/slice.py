@@ -12,6 +12,7 @@ from dray.api.validation.node_selector import validate_node_selector
 from dray.api.validation.resource.counters import validate_counter_set
 from dray.api.validation.resource.device import DeviceRules, uses_small_slice_feature, validate_device
 from dray.api.validation.resource.internal import FORMS
+from dray.api.validation.resource.later import validate_partition_type, validate_skipped_operations
 from dray.api.validation.resource.naming import check_name, validate_driver, validate_pool
 
 DEVICES_MAX = 128
@@ -25,9 +26,11 @@ _NODE_FIELDS = ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SliceRules:
-    """Gates that change which ways of naming nodes exist."""
+    """Gates that change what a slice may say."""
 
     partitionable_devices: bool = True
+    exact_ranges: bool = False
+    """Gate DRAFractionalCapacityRange: fractions of a capacity count."""
 
 
 def validate_slice_spec(spec: Object, old: Object | None, rules: SliceRules) -> list[FieldError]:
@@ -38,7 +41,7 @@ def validate_slice_spec(spec: Object, old: Object | None, rules: SliceRules) -> 
     errors += _validate_nodes(spec, rules)
     if spec.get("devices") is not None and spec.get("sharedCounters") is not None:
         errors.append(invalid(SPEC, "", "only one of `sharedCounters` or `devices` is allowed"))
-    errors += _validate_devices(spec, old)
+    errors += _validate_devices(spec, old, rules)
     errors += each_unique(
         items_of(spec.get("sharedCounters")),
         SPEC.child("sharedCounters"),
@@ -46,7 +49,10 @@ def validate_slice_spec(spec: Object, old: Object | None, rules: SliceRules) -> 
         key=lambda counter_set: counter_set.get("name") or "",
         most=COUNTER_SETS_MAX,
     )
-    return errors
+    errors += validate_partition_type(spec)
+    return errors + validate_skipped_operations(
+        spec.get("skipNodeOperations"), SPEC.child("skipNodeOperations")
+    )
 
 
 def _validate_identity(new: Object, old: Object) -> list[FieldError]:
@@ -119,7 +125,7 @@ def _validate_slice_selector(selector: Object, path: Path) -> list[FieldError]:
     return errors
 
 
-def _validate_devices(spec: Object, old: Object | None) -> list[FieldError]:
+def _validate_devices(spec: Object, old: Object | None, rules: SliceRules) -> list[FieldError]:
     devices = items_of(spec.get("devices"))
     at = SPEC.child("devices")
     small = any(uses_small_slice_feature(device) for device in devices)
@@ -127,10 +133,10 @@ def _validate_devices(spec: Object, old: Object | None) -> list[FieldError]:
     if len(devices) > most:
         return [too_many(at, len(devices), most)]
     before = {device.get("name") or "": device for device in items_of((old or {}).get("devices"))}
-    rules = DeviceRules(per_device_nodes=bool(spec.get("perDeviceNodeSelection")))
+    of_device = DeviceRules(bool(spec.get("perDeviceNodeSelection")), rules.exact_ranges)
     return each_unique(
         devices,
         at,
-        lambda device, item: validate_device(device, before.get(device.get("name") or ""), item, rules),
+        lambda device, item: validate_device(device, before.get(device.get("name") or ""), item, of_device),
         key=lambda device: device.get("name") or "",
     )
