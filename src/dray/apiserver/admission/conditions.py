@@ -23,7 +23,8 @@ class MatchConditions:
 
     @classmethod
     def compile(cls, conditions: Sequence[Object], compiler: Compiler, *, fails: bool) -> "MatchConditions":
-        return cls([compiler.compile(each["expression"].strip(), RULE) for each in conditions], fails)
+        texts = [(each.get("expression") or "").strip() for each in conditions]
+        return cls([compiler.compile(text, RULE) for text in texts], fails)
 
     def match(self, activation: Activation) -> bool:
         """One condition that is false decides, whatever became of the others. Raises MatchFault, Impatient."""

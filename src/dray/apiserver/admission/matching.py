@@ -78,12 +78,18 @@ class Criteria:
     """Why the selectors cannot be used."""
 
     @classmethod
-    def of(cls, match: Mapping[str, Any], rules: str) -> "Criteria":
-        """From MatchResources or a webhook; `rules` is the field that has the rules.
+    def of_resources(cls, match: Mapping[str, Any]) -> "Criteria":
+        """From the MatchResources of a policy or a binding, which mean everything when they have no rules."""
+        rules = [Rule.of(rule) for rule in items_of(match.get("resourceRules"))]
+        return cls._of(match, rules or None)
 
-        Of a policy's binding without rules, everything matches; of a webhook without rules, nothing.
-        """
-        found = [Rule.of(rule) for rule in items_of(match.get(rules))]
+    @classmethod
+    def of_webhook(cls, hook: Mapping[str, Any]) -> "Criteria":
+        """From a webhook, which means nothing when it has no rules."""
+        return cls._of(hook, [Rule.of(rule) for rule in items_of(hook.get("rules"))])
+
+    @classmethod
+    def _of(cls, match: Mapping[str, Any], rules: Sequence[Rule] | None) -> "Criteria":
         namespaces = objects = None
         fault = ""
         try:
@@ -91,14 +97,8 @@ class Criteria:
             objects = _selector(match.get("objectSelector"))
         except SelectorError as error:
             fault = str(error)
-        return cls(
-            None if rules != "rules" and not found else found,
-            [Rule.of(rule) for rule in items_of(match.get("excludeResourceRules"))],
-            namespaces,
-            objects,
-            match.get("matchPolicy", "Exact") == "Equivalent",
-            fault,
-        )
+        excluded = [Rule.of(rule) for rule in items_of(match.get("excludeResourceRules"))]
+        return cls(rules, excluded, namespaces, objects, match.get("matchPolicy") == "Equivalent", fault)
 
     def match(self, view: View) -> Form | None:
         """The form in which the write matches, or None. Raises BadCriteria when it does but for the selectors."""

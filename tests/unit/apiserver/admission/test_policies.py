@@ -496,6 +496,18 @@ async def test_applied_objects_are_judged_like_others(cluster: Cluster) -> None:
     assert str(refused) == denied("empty only")
 
 
+async def test_a_policy_from_before_the_rules_for_policies_fails_alone(cluster: Cluster) -> None:
+    await cluster.policy(validations=NEVER)
+    store, resource = cluster.server.core.store, VALIDATING_ADMISSION_POLICIES.qualified
+    record = store.get(resource, "p")
+    assert record is not None
+    holes = {**record.obj["spec"], "validations": [{}], "variables": [{}], "auditAnnotations": [{}]}
+    meta = {**record.obj["metadata"], "generation": 2}
+    await store.update(resource, "p", {**record.obj, "metadata": meta, "spec": holes}, record.revision)
+    refused = await cluster.refusal(cluster.write)
+    assert "denied request: compilation error: " in str(refused)
+
+
 async def test_no_policy_costs_no_view_of_the_write(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

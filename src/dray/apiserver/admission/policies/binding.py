@@ -41,7 +41,7 @@ class Binding:
         return cls(
             name_of(obj),
             spec.get("policyName") or "",
-            Criteria.of(spec.get("matchResources") or {}, "resourceRules"),
+            Criteria.of_resources(spec.get("matchResources") or {}),
             spec.get("validationActions") or (),
             spec.get("paramRef"),
         )

@@ -74,20 +74,20 @@ class Policy:
         kind = spec.get("paramKind")
         compiler = Compiler(has_params=kind is not None, has_variables=True)
         variables = {
-            each["name"]: compiler.variable(each["name"], each["expression"])
+            _text(each, "name"): compiler.variable(_text(each, "name"), _text(each, "expression"))
             for each in items_of(spec.get("variables"))
         }
         fails = spec.get("failurePolicy") != "Ignore"
         return cls(
             name=name_of(obj),
-            criteria=Criteria.of(spec.get("matchConstraints") or {}, "resourceRules"),
+            criteria=Criteria.of_resources(spec.get("matchConstraints") or {}),
             fails=fails,
-            param_kind=(kind["apiVersion"], kind["kind"]) if kind else None,
+            param_kind=(_text(kind, "apiVersion"), _text(kind, "kind")) if kind else None,
             conditions=MatchConditions.compile(items_of(spec.get("matchConditions")), compiler, fails=fails),
             variables=variables,
             rules=[_rule(each, compiler) for each in items_of(spec.get("validations"))],
             annotations=[
-                (each["key"], compiler.compile(each["valueExpression"], ANNOTATION))
+                (_text(each, "key"), compiler.compile(_text(each, "valueExpression"), ANNOTATION))
                 for each in items_of(spec.get("auditAnnotations"))
             ],
         )
@@ -154,11 +154,16 @@ class Policy:
 def _rule(validation: Object, compiler: Compiler) -> Rule:
     text = validation.get("messageExpression")
     return Rule(
-        compiler.compile(validation["expression"], RULE),
-        (validation.get("message") or "").strip(),
+        compiler.compile(_text(validation, "expression"), RULE),
+        _text(validation, "message").strip(),
         compiler.compile(text, MESSAGE, has_authorizer=False) if text else None,
         validation.get("reason") or "Invalid",
     )
+
+
+def _text(obj: Object, field: str) -> str:
+    """What is stored may be older than the rules for it: a hole fails the policy, not the server."""
+    return obj.get(field) or ""
 
 
 def _usable(outcome: Outcome) -> str:

@@ -72,7 +72,7 @@ def _webhook(configuration: Object, index: int, hook: Object) -> Webhook:
         name=hook.get("name") or "",
         key=f"{uid_of(configuration)}/{hook.get('name')}/{index}",
         client=hook.get("clientConfig") or {},
-        criteria=Criteria.of(hook, "rules"),
+        criteria=Criteria.of_webhook(hook),
         conditions=_conditions(hook, fails),
         fails=fails,
         timeout_seconds=int(hook.get("timeoutSeconds") or DEFAULT_SECONDS),
