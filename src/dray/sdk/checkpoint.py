@@ -5,16 +5,18 @@ wrote with more members keep them. A file that cannot be read is set aside under
 overwritten and never a reason not to start: a driver that does not run cannot release anything either.
 
 The file is shared by the two processes of a rolling update: every change happens under a lock, on what is on disk.
+Changes that are asked for while one is being written are written together, with one wait for the disk.
 """
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from dray.sdk.claims import AllocatedDevice, ClaimRef
 from dray.sdk.errors import CheckpointError
+from dray.sdk.grouped import Grouped
 from dray.sdk.journal import Damaged, Journal, Json
 from dray.sdk.locks import FileLock
 
@@ -53,6 +55,8 @@ class Entry:
 
 Entries = dict[str, Entry]
 """Claim UID -> entry."""
+Edit = Callable[[Entries], None]
+"""Changes entries in place; what it changed is ignored when it raises."""
 
 
 class Checkpoint:
@@ -61,26 +65,43 @@ class Checkpoint:
         self._on_damage = on_damage
         self._lock = FileLock(path.with_name(path.name + ".lock"))
         self._journal = Journal(path)
+        self._reads = Grouped(self._read_together)
+        self._changes = Grouped(self._change_together)
         self._entries: dict[str, tuple[Json, Entry]] = {}
         """Claim UID -> what the journal has, and what it means."""
 
     async def read(self) -> Entries:
         """A copy of the entries on disk."""
-        async with self._lock:
-            return self._read()
+        return dict(await self._reads.do(None))
 
-    async def change(self, edit: Callable[[Entries], None]) -> None:
-        """Let `edit` change the entries and make the result durable; returns when it is on disk. Raises OSError."""
+    async def _read_together(self, asked: Sequence[None]) -> Sequence[Entries]:
+        async with self._lock:
+            return [self._read()] * len(asked)
+
+    async def change(self, edit: Edit) -> None:
+        """Let `edit` change the entries and make the result durable; returns when it is on disk.
+
+        Raises OSError when the disk does not take it, and what `edit` raised.
+        """
+        await self._changes.do(edit)
+
+    async def _change_together(self, edits: Sequence[Edit]) -> Sequence[Exception | None]:
         async with self._lock:
             before = self._read()
-            entries = dict(before)
-            edit(entries)
-            changes: dict[str, Json | None] = dict.fromkeys(before.keys() - entries.keys())
-            for uid, entry in entries.items():
-                if before.get(uid) != entry:
-                    changes[uid] = _entry_to_json(entry)
+            entries, errors = before, list[Exception | None]()
+            for edit in edits:
+                changed = dict(entries)
+                try:
+                    edit(changed)
+                except Exception as error:
+                    errors.append(error)
+                else:
+                    entries = changed
+                    errors.append(None)
+            changes = _difference(before, entries)
             if changes:
                 await asyncio.to_thread(self._journal.write, changes)
+            return errors
 
     def _read(self) -> Entries:
         try:
@@ -109,6 +130,15 @@ class Checkpoint:
                 "takes its place. Claims prepared before are still released when the kubelet asks"
             )
         )
+
+
+def _difference(before: Entries, after: Entries) -> dict[str, Json | None]:
+    changes: dict[str, Json | None] = dict.fromkeys(before.keys() - after.keys())
+    for uid, entry in after.items():
+        known = before.get(uid)
+        if known is not entry and known != entry:
+            changes[uid] = _entry_to_json(entry)
+    return changes
 
 
 def _entry_to_json(entry: Entry) -> dict[str, Any]:

@@ -56,6 +56,43 @@ class FileLock:
             self._descriptor = None
 
 
+class ProcessTurn:
+    """`async with ProcessTurn(path):` one process at a time; the tasks of that process share its turn.
+
+    While tasks come without a break, a turn ends after `turn_seconds` and leaves a pause, in which another process gets
+    its own.
+    """
+
+    def __init__(self, path: Path, *, turn_seconds: float = 5.0) -> None:
+        self._lock = FileLock(path)
+        self._turn_seconds = turn_seconds
+        self._entrance = asyncio.Lock()
+        """Tasks enter one after another, so that those who wait for the end of a turn keep the later ones waiting."""
+        self._inside = 0
+        self._ends_at = 0.0
+        self._over = asyncio.Event()
+
+    async def __aenter__(self) -> None:
+        async with self._entrance:
+            loop = asyncio.get_running_loop()
+            if self._inside and loop.time() >= self._ends_at:
+                await self._over.wait()
+                await asyncio.sleep(2 * _LONGEST_WAIT_SECONDS)
+            if not self._inside:
+                await self._lock.__aenter__()
+                self._over.clear()
+                self._ends_at = loop.time() + self._turn_seconds
+            self._inside += 1
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inside -= 1
+        if not self._inside:
+            await self._lock.__aexit__(kind, error, trace)
+            self._over.set()
+
+
 class Presence:
     """Tells the processes of one driver whether another one of them is running."""
 

@@ -6,7 +6,7 @@ shares of a device that allows several allocations, and administrative access. D
 physical one are told by the counters they consume.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from dray.api.quantity import Quantity, parse_quantity
 from dray.sdk.checkpoint import Entries
@@ -47,7 +47,9 @@ class OverlapGuard:
                         )
         self._check_counters(claim, wanted, entries)
 
-    def _check_counters(self, claim: Claim, wanted: Iterable[AllocatedDevice], entries: Entries) -> None:
+    def _check_counters(self, claim: Claim, wanted: Sequence[AllocatedDevice], entries: Entries) -> None:
+        if not any(self._consumption((device.pool, device.device)) for device in wanted):
+            return
         used: dict[tuple[str, str, str], Quantity] = {}
         holders = [entry for entry in entries.values() if entry.ref.uid != claim.uid]
         # A shared device takes its counters once, however many shares of it are given away.

@@ -5,7 +5,8 @@ CDI file, then the result. A crash between any two of them is undone at the next
 A claim that is prepared already gets the same answer again, with its CDI file restored, and is prepared anew after a
 reboot, when neither the file nor the hardware's settings survived.
 
-Knows nothing of gRPC. The claims of one call share two writes of the checkpoint, whatever their number.
+Knows nothing of gRPC. The claims of one call share two writes of the checkpoint, whatever their number, and calls that
+meet at the disk share them, too; each call is answered as soon as its own result is durable.
 """
 
 import asyncio
@@ -22,7 +23,8 @@ from dray.sdk.claimcdi import ClaimCdi
 from dray.sdk.claims import Claim, ClaimRef
 from dray.sdk.driver import DeviceMetadata, Driver, PreparedDevice, call
 from dray.sdk.errors import ClaimError
-from dray.sdk.locks import FileLock
+from dray.sdk.grouped import Grouped
+from dray.sdk.locks import ProcessTurn
 from dray.sdk.metadata import MetadataFiles, updated
 from dray.sdk.overlap import OverlapGuard
 
@@ -48,11 +50,23 @@ class _Failed:
     """Otherwise the claim stays known as started, and is undone before anything else happens to it."""
 
 
+@dataclasses.dataclass(slots=True)
+class _Opening:
+    """How the claims of a call stood when it came."""
+
+    begun: list[Claim] = dataclasses.field(default_factory=list)
+    completed: dict[str, Entry] = dataclasses.field(default_factory=dict)
+    refused: dict[str, Outcome] = dataclasses.field(default_factory=dict)
+    unclear: dict[str, Entry] = dataclasses.field(default_factory=dict)
+    """To be undone, before anything else happens to the claims."""
+
+
 class Preparations:
     """Everything prepared on one node by one driver.
 
-    With `serialize`, one claim is worked on at a time, also across the two processes of a rolling update; without it
-    different claims are worked on at once, and the same claim still never twice at a time.
+    With `serialize`, the driver works on one claim at a time, also across the two processes of a rolling update; without
+    it different claims are worked on at once, and the same claim still never twice at a time. What surrounds the
+    driver's own work is done for many claims at once either way.
     """
 
     def __init__(
@@ -75,7 +89,9 @@ class Preparations:
         self._boot_id = boot_id
         self._on_prepared = on_prepared
         lock_path = checkpoint.path.with_name("serialize.lock")
-        self._serialize = FileLock(lock_path) if serialize else None
+        self._turn = ProcessTurn(lock_path) if serialize else None
+        self._work_lock = asyncio.Lock() if serialize else contextlib.nullcontext()
+        self._files = Grouped(_in_one_thread)
         self._claim_locks: dict[str, tuple[asyncio.Lock, int]] = {}
         """Claim UID -> its lock and how many hold or await it."""
 
@@ -114,45 +130,69 @@ class Preparations:
     async def prepare(self, claims: Sequence[Claim]) -> dict[str, Outcome]:
         """Claim UID -> what was prepared, or why not. Raises OSError when the checkpoint cannot be written."""
         async with self._locked(claim.uid for claim in claims):
-            entries = await self._checkpoint.read()
-            outcomes: dict[str, Outcome] = {}
-            for claim in claims:
+            opening = await self._begin(claims)
+            outcomes = opening.refused
+            for uid, entry in opening.completed.items():
                 try:
-                    known = await self._known_result(claim, entries.get(claim.uid))
-                    if known is not None:
-                        outcomes[claim.uid] = known
+                    await self._write_files(entry)
+                    outcomes[uid] = entry.returned
                 except ClaimError as error:
-                    outcomes[claim.uid] = error
-            fresh = [claim for claim in claims if claim.uid not in outcomes]
-            if fresh:
-                outcomes |= await self._prepare_fresh(fresh)
+                    outcomes[uid] = error
+            if opening.begun:
+                outcomes |= await self._prepare_fresh(opening.begun)
             return outcomes
 
-    async def _known_result(self, claim: Claim, entry: Entry | None) -> Outcome | None:
-        """The answer for a claim that is prepared already; None when it is to be prepared."""
-        if entry is None:
-            return None
-        same_devices = entry.allocated == claim.devices
-        if same_devices and entry.state == COMPLETED:
-            if not self._is_current(entry):
-                return None
-            await self._write_files(entry)
-            return entry.returned
-        # Other devices than before, or nobody knows how far it came: begin from nothing.
-        await self._undo(entry)
-        return None
+    async def _begin(self, claims: Sequence[Claim]) -> _Opening:
+        """Make the intent to prepare `claims` durable, of those that are to be prepared."""
+        opening = _Opening()
+        await self._checkpoint.change(functools.partial(self._open, claims=claims, opening=opening))
+        if opening.unclear:
+            for uid, entry in opening.unclear.items():
+                try:
+                    await self._undo(entry)
+                except ClaimError as error:
+                    opening.refused[uid] = error
+            left = [claim for claim in claims if claim.uid not in opening.refused]
+            await self._checkpoint.change(functools.partial(self._open, claims=left, opening=opening))
+        return opening
+
+    def _open(self, entries: Entries, claims: Sequence[Claim], opening: _Opening) -> None:
+        """Under the checkpoint's lock, so that no other claim takes the same devices meanwhile."""
+        if not opening.unclear:
+            opening.unclear = self._unclear(entries, claims)
+            if opening.unclear:
+                return
+        for claim in claims:
+            entry = entries.get(claim.uid)
+            if claim.uid not in opening.unclear and entry is not None and self._is_current(entry):
+                opening.completed[claim.uid] = entry
+                continue
+            try:
+                # What an earlier boot held, the reboot took back.
+                holders = {uid: held for uid, held in entries.items() if self._is_current(held)}
+                self._guard.check(claim, holders)
+                entries[claim.uid] = self._entry(claim, STARTED)
+                opening.begun.append(claim)
+            except ClaimError as error:
+                entries.pop(claim.uid, None)
+                opening.refused[claim.uid] = error
+
+    def _unclear(self, entries: Entries, claims: Sequence[Claim]) -> dict[str, Entry]:
+        """Those that had other devices before, or of which nobody knows how far they came."""
+        found = {claim.uid: entries[claim.uid] for claim in claims if claim.uid in entries}
+        return {
+            claim.uid: entry
+            for claim in claims
+            if (entry := found.get(claim.uid))
+            and (entry.allocated != claim.devices or entry.state != COMPLETED)
+        }
 
     async def _prepare_fresh(self, claims: Sequence[Claim]) -> dict[str, Outcome]:
-        outcomes: dict[str, Outcome] = {}
-        await self._checkpoint.change(functools.partial(self._begin, claims=claims, refused=outcomes))
-        begun = [claim for claim in claims if claim.uid not in outcomes]
-        if self._serialize is None:
-            results = await asyncio.gather(*(self._prepare_one(claim) for claim in begun))
-        else:
-            results = [await self._prepare_one(claim) for claim in begun]
-        done = {claim.uid: result for claim, result in zip(begun, results, strict=True)}
+        results = await asyncio.gather(*(self._prepare_one(claim) for claim in claims))
+        done = {claim.uid: result for claim, result in zip(claims, results, strict=True)}
         await self._checkpoint.change(functools.partial(_record, done=done))
-        for claim in begun:
+        outcomes: dict[str, Outcome] = {}
+        for claim in claims:
             result = done[claim.uid]
             if isinstance(result, _Done):
                 outcomes[claim.uid] = result.entry.returned
@@ -161,23 +201,12 @@ class Preparations:
                 outcomes[claim.uid] = result.error
         return outcomes
 
-    def _begin(self, entries: Entries, claims: Sequence[Claim], refused: dict[str, Outcome]) -> None:
-        """Under the checkpoint's lock, so that no other claim takes the same devices meanwhile."""
-        for claim in claims:
-            try:
-                # What an earlier boot held, the reboot took back.
-                holders = {uid: entry for uid, entry in entries.items() if self._is_current(entry)}
-                self._guard.check(claim, holders)
-                entries[claim.uid] = self._entry(claim, STARTED)
-            except ClaimError as error:
-                entries.pop(claim.uid, None)
-                refused[claim.uid] = error
-
     async def _prepare_one(self, claim: Claim) -> _Done | _Failed:
         try:
             prepared: Sequence[PreparedDevice] = ()
             if claim.devices:
-                prepared = await call(self._driver.prepare, claim)
+                async with self._work_lock:
+                    prepared = await call(self._driver.prepare, claim)
             entry = self._completed(claim, prepared)
             await self._write_files(entry)
             return _Done(prepared, entry)
@@ -203,7 +232,7 @@ class Preparations:
         if entry.cdi_spec is None and not entry.metadata:
             return
         try:
-            await asyncio.to_thread(self._write_now, entry)
+            await self._files.do(functools.partial(self._write_now, entry))
         except OSError as error:
             raise ClaimError(f"the CDI file in {self._cdi.directory} cannot be written: {error}") from None
         except CdiError as error:
@@ -233,21 +262,25 @@ class Preparations:
             return {}
         async with self._locked(ref.uid for ref in refs):
             entries = await self._checkpoint.read()
-            outcomes: dict[str, ClaimError | None] = {}
-            for ref in refs:
-                try:
-                    await self._undo(entries.get(ref.uid) or Entry(ref, STARTED, self._boot_id, ()))
-                    outcomes[ref.uid] = None
-                except ClaimError as error:
-                    outcomes[ref.uid] = error
+            known = [entries.get(ref.uid) or Entry(ref, STARTED, self._boot_id, ()) for ref in refs]
+            errors = await asyncio.gather(*(self._release(entry) for entry in known))
+            outcomes = {ref.uid: error for ref, error in zip(refs, errors, strict=True)}
             released = [uid for uid, error in outcomes.items() if error is None]
             await self._checkpoint.change(lambda stored: _forget(stored, released))
             return outcomes
 
+    async def _release(self, entry: Entry) -> ClaimError | None:
+        try:
+            await self._undo(entry)
+        except ClaimError as error:
+            return error
+        return None
+
     async def _undo(self, entry: Entry) -> None:
         try:
-            await call(self._driver.unprepare, entry.ref, entry.allocated)
-            await asyncio.to_thread(self._remove_files, entry.ref)
+            async with self._work_lock:
+                await call(self._driver.unprepare, entry.ref, entry.allocated)
+            await self._files.do(functools.partial(self._remove_files, entry.ref))
         except Exception as error:
             raise _as_claim_error(error, entry.ref, "unprepare") from error
 
@@ -263,8 +296,8 @@ class Preparations:
             # Always in the same order, so that two calls never wait for one another.
             for uid in sorted(set(uids)):
                 await stack.enter_async_context(self._claim_lock(uid))
-            if self._serialize is not None:
-                await stack.enter_async_context(self._serialize)
+            if self._turn is not None:
+                await stack.enter_async_context(self._turn)
             yield
 
     @contextlib.asynccontextmanager
@@ -284,6 +317,19 @@ class Preparations:
 
     def _entry(self, claim: Claim, state: str) -> Entry:
         return Entry(claim.ref, state, self._boot_id, claim.devices)
+
+
+async def _in_one_thread(steps: Sequence[Callable[[], None]]) -> Sequence[Exception | None]:
+    """Work on files, of several claims at once: a thread costs more than the file."""
+    return await asyncio.to_thread(lambda: [_attempt(step) for step in steps])
+
+
+def _attempt(step: Callable[[], None]) -> Exception | None:
+    try:
+        step()
+    except Exception as error:
+        return error
+    return None
 
 
 def _record(entries: Entries, done: Mapping[str, _Done | _Failed]) -> None:

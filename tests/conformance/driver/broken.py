@@ -1,10 +1,12 @@
 """A driver that is made to break one rule: `BROKEN=<way> python broken.py`."""
 
 import asyncio
+import json
 import os
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -27,6 +29,7 @@ from dray.sdk import (
 )
 from dray.sdk.claimcdi import ClaimCdi
 from dray.sdk.errors import ClaimError
+from dray.sdk.journal import Journal
 from dray.sdk.overlap import OverlapGuard
 from dray.sdk.plugin import KubeletPlugin
 from dray.sdk.publisher import Publisher
@@ -126,6 +129,27 @@ def cdi_once(driver: Lamps) -> None:
             original(self, uid, spec)
 
     ClaimCdi.write = write  # type: ignore[method-assign]
+
+
+def forgets_when_killed(driver: Lamps) -> None:
+    def write(self: Journal, changes: Any) -> None:
+        self._apply(changes)  # never on disk
+
+    async def prepare(claim: Claim) -> Sequence[PreparedDevice]:
+        return [PreparedDevice(device, cdi_ids=(f"x.com/x=p{os.getpid()}",)) for device in claim.devices]
+
+    Journal.write = write  # type: ignore[method-assign]
+    driver.prepare = prepare  # type: ignore[method-assign]
+    vendor = Path(os.environ["CDI_ROOT"], "x.yaml")
+    vendor.write_text(
+        json.dumps(
+            {
+                "cdiVersion": "0.5.0",
+                "kind": "x.com/x",
+                "devices": [{"name": f"p{os.getpid()}", "containerEdits": {"env": ["X=1"]}}],
+            }
+        )
+    )
 
 
 def unprepare_asks_the_api(driver: Lamps) -> None:

@@ -83,6 +83,15 @@ async def tried(way: str, directory: Path, *rules: str) -> Report:
             },
         ),
         (
+            "forgets-when-killed",
+            {
+                "lifecycle/keeps-its-word-when-killed-among-many-claims": (
+                    FAILED,
+                    r"the answer for claim claim-\d changed",
+                )
+            },
+        ),
+        (
             "unprepare-asks-the-api",
             {
                 "calls/unprepares-deleted-claims": (FAILED, "unprepare must succeed, but the call failed"),

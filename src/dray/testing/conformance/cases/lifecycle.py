@@ -5,7 +5,7 @@ import contextlib
 
 import grpc.aio
 
-from dray.api.meta import Object, name_of
+from dray.api.meta import Object, name_of, uid_of
 from dray.testing.conformance.reply import unresolvable
 from dray.testing.conformance.rules import NotApplicable, Violation, rule
 from dray.testing.conformance.stage import Stage
@@ -72,6 +72,27 @@ async def survives_a_crash_while_preparing(stage: Stage) -> None:
     await stage.prepared(plugin, claim)
     await stage.unprepared(plugin, claim)
     await stage.prepared(plugin, await stage.claim("b", device))
+
+
+@rule()
+async def keeps_its_word_when_killed_among_many_claims(stage: Stage) -> None:
+    """Killed while it prepares several claims at once, a driver stands by each answer it gave, and prepares the rest"""
+    plugin = await stage.started()
+    devices = await stage.devices(3)
+    claims = [await stage.claim(f"claim-{index}", device) for index, device in enumerate(devices)]
+    preparing = [asyncio.create_task(plugin.prepare(claim)) for claim in claims]
+    await asyncio.wait(preparing, return_when=asyncio.FIRST_COMPLETED)
+    await stage.instances[-1].kill()
+    answers = await asyncio.gather(*preparing, return_exceptions=True)
+    plugin = await _restarted(stage)
+    for claim, answer in zip(claims, answers, strict=True):
+        again = await stage.prepared(plugin, claim)
+        if isinstance(answer, dict) and [str(one) for one in answer[uid_of(claim)]] != [
+            str(one) for one in again
+        ]:
+            raise Violation(f"the answer for claim {name_of(claim)} changed with the restart")
+    for claim in claims:
+        await stage.unprepared(plugin, claim)
 
 
 @rule()
