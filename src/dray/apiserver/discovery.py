@@ -113,13 +113,13 @@ def _aggregated_resource(kind: Kind) -> Object:
 
 
 def resource_list(index: KindIndex, group: str, version: str) -> Object:
-    """APIResourceList."""
+    """APIResourceList; that of the core group has never had an apiVersion."""
     resources = [
         entry for kind in index.in_version(group, version) for entry in _resource_entries(kind, version)
     ]
     return {
         "kind": "APIResourceList",
-        "apiVersion": "v1",
+        **({"apiVersion": "v1"} if group else {}),
         "groupVersion": group_version(group, version),
         "resources": resources,
     }

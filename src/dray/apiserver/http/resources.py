@@ -163,7 +163,9 @@ def _deprecation_warnings(kind: Kind, version: str) -> list[str]:
     if deprecation is None:
         return []
     name = f"{kind.resource.at(version).api_version} {kind.resource.kind}"
-    text = f"{name} is deprecated in v{deprecation.since}+, unavailable in v{deprecation.removed_in}+"
+    text = f"{name} is deprecated in v{deprecation.since}+"
+    if deprecation.removed_in:
+        text += f", unavailable in v{deprecation.removed_in}+"
     return [f"{text}; use {deprecation.replacement}" if deprecation.replacement else text]
 
 

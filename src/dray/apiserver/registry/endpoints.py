@@ -8,7 +8,7 @@ from dray.api.resources import ENDPOINT_SLICES, ENDPOINTS
 from dray.api.validation.lists import items_of
 from dray.api.validation.meta import immutable
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at
-from dray.apiserver.registry.kind import Column, Kind, WriteContext
+from dray.apiserver.registry.kind import Column, Deprecation, Kind, WriteContext
 from dray.apiserver.registry.writes import forget_empty, old_of
 
 SHOWN_MAX = 3
@@ -90,6 +90,7 @@ ENDPOINTS_KIND = Kind(
     columns=(NAME, Column("Endpoints", _addresses, description="Addresses that are ready."), AGE),
     default=_default_endpoints,
     create_on_update=True,
+    deprecated={"v1": Deprecation("1.33", replacement="discovery.k8s.io/v1 EndpointSlice")},
 )
 
 ENDPOINT_SLICE = Kind(

@@ -97,7 +97,8 @@ class Deprecation:
     """The releases that deprecate and remove a served version, as the Warning header names them ("1.35")."""
 
     since: str
-    removed_in: str
+    removed_in: str = ""
+    """Empty: it stays."""
     replacement: str = ""
     """`group/version Kind` to use instead, if there is one."""
 
