@@ -21,6 +21,7 @@ from dray.controllers.nodes import NodeLifecycle, TaintEviction
 from dray.controllers.pod_gc import PodGarbageCollector
 from dray.controllers.policy_status import PolicyStatus
 from dray.controllers.pool_status import PoolStatusRequests
+from dray.controllers.quotas import Quotas
 from dray.controllers.replica_sets import ReplicaSets
 from dray.controllers.service_accounts import RootCertificates, ServiceAccounts
 from dray.kits.clock import Clock
@@ -45,6 +46,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     PodGarbageCollector,
     PolicyStatus,
     ServiceAccounts,
+    Quotas,
     ClusterRoleAggregation,
 )
 

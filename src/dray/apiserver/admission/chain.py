@@ -8,6 +8,7 @@ from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pods import PodDefaults
 from dray.apiserver.admission.policies.plugin import PolicyAdmission
+from dray.apiserver.admission.quotas import QuotaAdmission
 from dray.apiserver.admission.webhooks.client import WebhookClient
 from dray.apiserver.admission.webhooks.mutating import MutatingWebhooks
 from dray.apiserver.admission.webhooks.validating import ValidatingWebhooks
@@ -46,7 +47,8 @@ class AdmissionChain:
 def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
     """What a cluster runs with; `extra` plugins see every write, after those of single resources.
 
-    What users have configured comes last: policies and webhooks see what all others made of the object.
+    What users have configured comes late: policies and webhooks see what all others made of the object. Only quotas
+    come after them, which are charged for what nobody refuses.
     """
     restriction, escalation = NodeRestriction(), EscalationCheck(rbac)
     client = WebhookClient()
@@ -63,7 +65,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
             "rolebindings": (escalation,),
             "clusterrolebindings": (escalation,),
             "certificatesigningrequests": (CertificateRequests(rbac),),
-            "*": (*extra, *configured),
+            "*": (*extra, *configured, QuotaAdmission()),
         }
     )
 
