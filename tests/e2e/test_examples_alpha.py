@@ -22,11 +22,6 @@ from dray.api.resources import RESOURCE_POOL_STATUS_REQUESTS, RESOURCE_SLICES
 GATES: Final = ("DRADeviceTaintRules", "DRANodeAllocatableResources", "DRAResourcePoolStatus")
 DEMOS: Final[Mapping[str, Demo]] = {demo.name: demo for demo in recorded("examples-alpha")}
 NOT_SERVED: Final = {"podgroup-resourceclaimtemplate"}
-NOT_COUNTED: Final = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the scheduler does not count devices against what their node can allocate",
-)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -152,7 +147,6 @@ async def test_a_question_about_the_pools_of_a_driver_is_answered(cluster: DemoC
     assert condition["message"] == f"Calculated status for {len(generations)} pools"
 
 
-@NOT_COUNTED
 @pytest.mark.asyncio(loop_scope="module")
 async def test_cpus_taken_as_devices_count_as_cpus_of_the_node(cluster: DemoCluster) -> None:
     demo = DEMOS["native-resource-request"]

@@ -116,6 +116,12 @@ class DeviceIndex:
         """To be read only."""
         return self._rules
 
+    def find_device(self, driver: str, pool: str, name: str) -> Object | None:
+        """The device as its pool publishes it."""
+        slices = self._inventory.pools.get(PoolKey(driver, pool))
+        found = next(slices.devices_named(name), None) if slices is not None else None
+        return found.raw if found is not None else None
+
     def device_class(self, name: str) -> Object | None:
         return self._classes.get(name)
 

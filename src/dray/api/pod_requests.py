@@ -3,7 +3,7 @@
 Amounts are whole numbers: cpu in thousandths, everything else in its unit (bytes, pieces), rounded up.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dray.api.quantity import InvalidQuantity, parse_quantity
@@ -30,7 +30,8 @@ def pod_requests(pod: Mapping[str, Any]) -> Amounts:
     """What the node must have left for the pod, by resource.
 
     The larger of what all long-lived containers need together and what any init container needs beside the sidecars
-    started before it; plus overhead. Pod-level requests replace the sum for the resources they name.
+    started before it; plus what the devices of a pod that has its node take there; plus overhead. Pod-level requests
+    replace the sum for the resources they name.
     """
     spec: Mapping[str, Any] = pod["spec"]
     statuses = _resized_amounts(pod)
@@ -39,10 +40,19 @@ def pod_requests(pod: Mapping[str, Any]) -> Amounts:
         _add(total, _container_requests(container, statuses))
     if spec.get("initContainers"):
         total = _with_init_containers(total, spec["initContainers"], statuses)
+    for claim in _claims_on_node(pod):
+        _add(total, parse_amounts(claim.get("resources")))
     total.update(parse_amounts((spec.get("resources") or {}).get("requests")))
     if spec.get("overhead"):
         _add(total, parse_amounts(spec["overhead"]))
     return total
+
+
+def _claims_on_node(pod: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What a pod without a node says of this is left over from an attempt to find one."""
+    if not pod["spec"].get("nodeName"):
+        return ()
+    return (pod.get("status") or {}).get("nodeAllocatableResourceClaimStatuses") or ()
 
 
 def _with_init_containers(

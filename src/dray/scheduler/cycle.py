@@ -19,7 +19,8 @@ from dray.scheduler.futility import Futility
 from dray.scheduler.happenings import DEFAULT_PREEMPTION, NODE_NAME
 from dray.scheduler.node_search import EXPLAINED_NODES, NODES_TO_COMPARE, Found, NodeSearch
 from dray.scheduler.plugins.dynamic_resources.commit import Reservation
-from dray.scheduler.plugins.dynamic_resources.plan import NOTHING_TO_CHOOSE, DevicePlan, NotPlannable
+from dray.scheduler.plugins.dynamic_resources.node_allocatable import STATUS as NODE_ALLOCATABLE
+from dray.scheduler.plugins.dynamic_resources.plan import NOTHING_TO_CHOOSE, Choice, DevicePlan, NotPlannable
 from dray.scheduler.plugins.dynamic_resources.release import release_idle
 from dray.scheduler.plugins.static import StaticFit
 from dray.scheduler.pod_view import PodView
@@ -90,7 +91,7 @@ class Cycle:
         )
         shared = [each.claim for each in plan.allocated] if plan is not None else []
         reservation = Reservation(pod, found.node.name, choice, shared)
-        self._view.nodes.assume(pod, found.node.name)
+        self._view.nodes.assume(_placed(pod, found.node.name, choice), found.node.name)
         self._view.end_nomination(pod.uid)
         self._view.hold(reservation.held)
         return Placement(reservation, found.compared)
@@ -112,6 +113,14 @@ class Cycle:
         if plan is None:
             return ""
         return explain(refusal.summary() for refusal in plan.unsatisfiable[:EXPLAINED_NODES])
+
+
+def _placed(pod: PodView, node: str, choice: Choice) -> PodView:
+    """The pod as its node will account for it."""
+    if not choice.taken:
+        return pod
+    status = {**(pod.pod.get("status") or {}), NODE_ALLOCATABLE: [taken.status() for taken in choice.taken]}
+    return PodView({**pod.pod, "spec": {**pod.spec, "nodeName": node}, "status": status})
 
 
 class _TriedKinds:

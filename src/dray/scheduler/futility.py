@@ -68,7 +68,7 @@ class Futility:
             return None
         if pod.nominated_node or view.nominated or pod.priority > view.nodes.lowest_priority:
             return None
-        if plan is not None and (plan.allocated or plan.delegable):
+        if plan is not None and (plan.allocated or plan.delegable or plan.depends_on_containers):
             return None
         claims = [orjson.dumps(claim["spec"]) for claim in plan.pending] if plan is not None else []
         rest = (pod.priority, spec.get("preemptionPolicy"), sorted(pod.requests.items()))

@@ -27,11 +27,13 @@ from dray.api.resources import PODS, RESOURCE_CLAIMS
 from dray.client.protocol import Client, PatchType, Unreachable
 from dray.kits.clock import Clock
 from dray.scheduler.assume import allocation_of, is_reserved_for, reservations_of
+from dray.scheduler.plugins.dynamic_resources.node_allocatable import STATUS as NODE_ALLOCATABLE
 from dray.scheduler.plugins.dynamic_resources.plan import Choice, Settings
 from dray.scheduler.pod_view import PodView
 
 log = logging.getLogger("dray.scheduler")
 
+EXTENDED = "extendedResourceClaimStatus"
 FINALIZER = "resource.kubernetes.io/delete-protection"
 CONFLICT_TRIES = 5
 CONFLICT_DELAY_SECONDS = 0.01
@@ -57,6 +59,8 @@ class Reservation:
     """Claims of which no answer told whether the write took effect."""
     created: Object | None = None
     """The claim for extended resources, once it exists in the API."""
+    told: set[str] = dataclasses.field(default_factory=set)
+    """The fields of the pod's status that were, or may have been, written."""
 
     @property
     def held(self) -> list[tuple[str, Object]]:
@@ -100,8 +104,9 @@ class Committer:
             except Unreachable as error:
                 reservation.uncertain.append(claim)
                 raise CommitError(f"add reservation to claim {key_of(claim)}: {error}") from error
-        if reservation.choice.special is not None:
-            await self._tell_pod(reservation)
+        if status := _status_for(reservation):
+            reservation.told = set(status)
+            await self.patch_pod(pod, status)
 
     async def _create_special(self, reservation: Reservation) -> Object:
         assert reservation.choice.special is not None
@@ -176,13 +181,6 @@ class Committer:
         except errors.StatusError as error:
             raise CommitError(f"add finalizer to claim {key_of(claim)}: {error}") from error
 
-    async def _tell_pod(self, reservation: Reservation) -> None:
-        assert reservation.created is not None
-        assert reservation.choice.special is not None
-        mappings = reservation.choice.special.mappings
-        status = {"resourceClaimName": name_of(reservation.created), "requestMappings": mappings}
-        await self.patch_pod(reservation.pod, {"extendedResourceClaimStatus": status})
-
     async def patch_pod(self, pod: PodView, status: Object) -> None:
         """Patch the pod's status, provided it is still the same pod. Raises CommitError."""
         patch = {"metadata": {"uid": pod.uid}, "status": status}
@@ -203,6 +201,8 @@ class Committer:
 
         Returns only once it is known what the claims look like: devices must not count as free on a guess.
         """
+        if NODE_ALLOCATABLE in reservation.told:
+            await self._take_back(reservation)
         for claim in reservation.uncertain:
             if (found := await self._ask_until_answered(claim)) is not None:
                 reservation.written[uid_of(claim)] = found
@@ -211,6 +211,17 @@ class Committer:
                 await self._delete_special(claim)
             elif uid_of(claim) in reservation.written and is_reserved_for(claim, reservation.pod.uid):
                 await self._unreserve(claim, reservation)
+
+    async def _take_back(self, reservation: Reservation) -> None:
+        try:
+            await self.patch_pod(reservation.pod, {NODE_ALLOCATABLE: None})
+        except CommitError as error:
+            if not isinstance(error.__cause__, errors.NotFound):
+                log.warning(
+                    "What devices of pod %s take of its node stays in its status: %s",
+                    reservation.pod.key,
+                    error,
+                )
 
     async def _unreserve(self, claim: Object, reservation: Reservation) -> None:
         drop = [{"$patch": "delete", "uid": reservation.pod.uid}]
@@ -245,6 +256,18 @@ class Committer:
 
     async def _delete_special(self, claim: Object) -> None:
         await delete_extended_claim(self._client, claim)
+
+
+def _status_for(reservation: Reservation) -> Object:
+    """What the pod's status says of its devices from now on."""
+    choice = reservation.choice
+    status: Object = {}
+    if choice.special is not None and reservation.created is not None:
+        name = name_of(reservation.created)
+        status[EXTENDED] = {"resourceClaimName": name, "requestMappings": choice.special.mappings}
+    if choice.taken:
+        status[NODE_ALLOCATABLE] = [taken.status() for taken in choice.taken]
+    return status
 
 
 async def delete_extended_claim(client: Client, claim: Object) -> bool:

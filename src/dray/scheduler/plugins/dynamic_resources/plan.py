@@ -22,6 +22,12 @@ from dray.scheduler.assume import ClaimLedger, allocation_of
 from dray.scheduler.happenings import DYNAMIC_RESOURCES
 from dray.scheduler.plugins.dynamic_resources import conditions
 from dray.scheduler.plugins.dynamic_resources.extended import ExtendedResources, make_claim
+from dray.scheduler.plugins.dynamic_resources.node_allocatable import (
+    Taken,
+    UnknownAmount,
+    rejection,
+    taken_by,
+)
 from dray.scheduler.plugins.dynamic_resources.references import ClaimProblem, find_claims
 from dray.scheduler.pod_view import PodView
 from dray.scheduler.snapshot import NodeView
@@ -57,6 +63,10 @@ class Settings:
             "DRAResourceClaimDeviceStatus"
         )
 
+    @property
+    def node_allocatable(self) -> bool:
+        return self.gates.enabled("DRANodeAllocatableResources")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Special:
@@ -73,6 +83,8 @@ class Choice:
     allocations: list[tuple[Object, Object]]
     special: Special | None = None
     special_allocation: Object | None = None
+    taken: Sequence[Taken] = ()
+    """What the claims take of what the node itself allocates."""
 
 
 NOTHING_TO_CHOOSE = Choice([])
@@ -203,6 +215,11 @@ class DevicePlan:
         return [each.claim for each in self.allocated] + self.pending
 
     @property
+    def depends_on_containers(self) -> bool:
+        """Whether it matters which containers use the claims."""
+        return self._settings.node_allocatable
+
+    @property
     def has_alternatives(self) -> bool:
         return any("firstAvailable" in request for claim in self.pending for request in _requests(claim))
 
@@ -242,11 +259,26 @@ class DevicePlan:
             if isinstance(found, Rejection):
                 return found
             choice = found
+        if self._settings.node_allocatable:
+            found = self._take_from(node, choice)
+            if isinstance(found, Rejection):
+                return found
+            choice = found
         if unavailable:
             self.unavailable.update((uid_of(claim), claim) for claim in unavailable)
             return NOT_AVAILABLE
         self.choices[node.name] = choice
         return None
+
+    def _take_from(self, node: NodeView, choice: Choice) -> Choice | Rejection:
+        """The choice with what it takes of the node's own resources."""
+        allocated = [(each.claim, allocation_of(each.claim) or {}) for each in self.allocated]
+        try:
+            taken = taken_by(self.pod.pod, allocated + choice.allocations, self._index.find_device)
+        except UnknownAmount as error:
+            raise SchedulingError(f'running "{DYNAMIC_RESOURCES}" filter plugin: {error}') from error
+        refusal = rejection(self.pod, node, taken)
+        return refusal if refusal is not None else dataclasses.replace(choice, taken=taken)
 
     def _is_available(self, allocated: _Allocated, node: NodeView) -> bool:
         if not allocated.reaches(node):
