@@ -105,3 +105,14 @@ async def test_garbage_collector_gets_the_metadata_of_every_kind() -> None:
 
     kinds = [kind for kind in catalog() if not kind.virtual]
     assert await unsynced([kind.resource for kind in kinds], check) == []
+
+
+async def test_namespace_controller_empties_a_namespace_of_every_kind() -> None:
+    async def check(resource: Resource, client: Clients) -> None:
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        answer = await client("namespace-controller").send("DELETE", resource.path("default"), options)
+        assert answer.code == 200, answer
+
+    kinds = [kind for kind in catalog() if "deletecollection" in kind.verbs and kind.resource.namespaced]
+    assert len(kinds) > 20
+    assert await unsynced([kind.resource for kind in kinds], check) == []
