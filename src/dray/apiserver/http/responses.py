@@ -14,6 +14,10 @@ from dray.apiserver.http.negotiation import JSON
 COMPRESS_FROM: Final = 128 * 1024
 """Bytes from which an answer is compressed for a client that accepts it: below, the time costs more than it saves."""
 
+LONGEST_WARNINGS: Final = 4096
+LONGEST_WARNING: Final = 256
+"""Characters of all warnings of an answer, and of each where those are too many: webhooks may say what they like."""
+
 NOT_CACHED: Final = "no-cache, private"
 PLAIN_TEXT: Final = "text/plain; charset=utf-8"
 
@@ -30,7 +34,7 @@ def answer(
     headers = response.headers
     headers["Content-Type"] = content_type
     headers["Cache-Control"] = NOT_CACHED
-    for warning in dict.fromkeys(warnings):
+    for warning in bounded(warnings):
         headers.add("Warning", warning_header(warning))
     if request is not None and len(body) >= COMPRESS_FROM:
         headers["Vary"] = "Accept-Encoding"
@@ -75,6 +79,21 @@ def method_not_allowed() -> errors.MethodNotAllowed:
 
 def success(details: Object) -> Object:
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+
+
+def bounded(warnings: Sequence[str]) -> list[str]:
+    """Each warning once; all cut short, and the last left out, where together they are too long for headers."""
+    texts = [text for text in dict.fromkeys(warnings) if text]
+    if sum(map(len, texts)) <= LONGEST_WARNINGS:
+        return texts
+    shown: list[str] = []
+    written = 0
+    for text in texts:
+        if written >= LONGEST_WARNINGS:
+            break
+        shown.append(text[:LONGEST_WARNING])
+        written += len(shown[-1])
+    return shown
 
 
 def warning_header(text: str) -> str:

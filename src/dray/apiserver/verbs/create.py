@@ -32,6 +32,7 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False, sent: Any =
     request = AdmissionRequest(call, "CREATE", obj, None, meta.get("name") or "")
     await call.core.admission.mutate(request)
     obj = request.object or obj
+    metadata.match_namespace(call, obj["metadata"])
     metadata.begin(call, obj)
     _settle_name(obj)
     call.kind.prepare_create(call, obj)

@@ -175,6 +175,23 @@ async def test_a_change_made_by_a_webhook_is_validated(cluster: Cluster, hook: H
     assert isinstance(await cluster.refusal(cluster.write), errors.Invalid)
 
 
+@pytest.mark.parametrize("field", ["name", "namespace"])
+async def test_a_webhook_cannot_move_an_object(cluster: Cluster, hook: Hook, field: str) -> None:
+    await cluster.write()
+    updates = {**MAPS, "operations": ["UPDATE"]}
+    await hook.register(cluster, MUTATING, hook.webhook(rules=[updates]))
+    hook.reply = lambda request: patch_of({"op": "add", "path": f"/metadata/{field}", "value": "elsewhere"})
+    patch = {"data": {"a": "b"}}
+    refused = await cluster.refusal(lambda: cluster.client.patch(CONFIG_MAPS, "m", patch, "default"))
+    assert f"metadata.{field}: Invalid value" in str(refused)
+
+
+async def test_a_webhook_cannot_make_an_object_somewhere_else(cluster: Cluster, hook: Hook) -> None:
+    await hook.register(cluster, MUTATING)
+    hook.reply = lambda request: patch_of({"op": "add", "path": "/metadata/namespace", "value": "elsewhere"})
+    assert isinstance(await cluster.refusal(cluster.write), errors.BadRequest)
+
+
 async def test_validating_webhooks_and_policies_see_what_mutating_ones_made(
     cluster: Cluster, hook: Hook
 ) -> None:
