@@ -134,8 +134,8 @@ def made_valid(raw: Object) -> Object:
     return {**raw, "spec": {**spec, "pool": pool, "devices": devices}}
 
 
-def clones_of(owner: Object, device: Object, number: int, node: str, serial: int) -> Object:
-    """A slice with free, untainted copies of a device, on one node."""
+def clones_of(owner: Object, device: Object, number: int, node: str, model: str) -> Object:
+    """A slice with free, untainted copies of a device, on one node. `model` tells it from such slices of other devices."""
     bare = {
         key: value
         for key, value in device.items()
@@ -143,11 +143,11 @@ def clones_of(owner: Object, device: Object, number: int, node: str, serial: int
     }  # fmt: skip
     driver = owner["spec"]["driver"]
     return {
-        "metadata": {"name": f"zz-one-more-{serial}-{node}"},
+        "metadata": {"name": f"zz-like-{model}-{node}"},
         "spec": {
             "driver": driver,
             "nodeName": node,
-            "pool": {"name": f"zz-one-more-{serial}-{node}", "generation": 1, "resourceSliceCount": 1},
+            "pool": {"name": f"zz-like-{model}-{node}", "generation": 1, "resourceSliceCount": 1},
             "devices": [{**bare, "name": f"one-more-{i}"} for i in range(number)],
         },
     }

@@ -14,7 +14,7 @@ from dray.api.meta import Object, name_of
 from dray.insight.evidence import Examiner, NodeEvidence, nearness
 from dray.insight.remedy import Remedy
 from dray.insight.suggestions import Suggestions
-from dray.insight.world import Broken, Outcome, Undecided, World
+from dray.insight.world import TRIAL_STEPS, Broken, Outcome, Undecided, World
 
 MAX_STEPS = 12
 """Obstacles followed one after the other."""
@@ -45,7 +45,7 @@ class Doctor:
         found: list[Step] = []
         for remedy in self._suggestions.of(evidence):
             with self._world.changed(remedy.change):
-                if isinstance(self._ask(), Allocated):
+                if isinstance(self._try(), Allocated):
                     found.append(Step(remedy, True))
         return found
 
@@ -78,7 +78,7 @@ class Doctor:
         best: tuple[tuple[bool, bool, int, int], Remedy] | None = None
         for remedy in remedies:
             with self._world.changed(remedy.change):
-                outcome = self._ask()
+                outcome = self._try()
                 if isinstance(outcome, Allocated):
                     return remedy
                 left = nearness(self._evidence(outcome))
@@ -92,7 +92,7 @@ class Doctor:
         for remedy in found[:-1]:
             rest = [each for each in needed if each is not remedy]
             with self._all_of(rest):
-                if isinstance(self._ask(), Allocated):
+                if isinstance(self._try(), Allocated):
                     needed = rest
         return needed
 
@@ -121,6 +121,9 @@ class Doctor:
 
     def _ask(self) -> Outcome:
         return self._world.ask(self._claims, self._node)
+
+    def _try(self) -> Outcome:
+        return self._world.ask(self._claims, self._node, TRIAL_STEPS)
 
     def _evidence(self, outcome: Outcome) -> NodeEvidence:
         if isinstance(outcome, Unsatisfiable):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from dray.allocation.rejections import Rule
+from dray.allocation.slices import Device
 from dray.api.meta import Object, key_of, name_of
 from dray.insight.alterations import (
     asking,
@@ -37,6 +38,8 @@ from dray.insight.wording import charge_text, holder_text
 from dray.insight.world import Change, World
 
 _MAX_CLONES = 64
+_MAX_MODELS = 8
+"""Kinds of devices of other nodes that are tried where a node has none that suit."""
 
 
 class Suggestions:
@@ -66,10 +69,17 @@ class Suggestions:
                 yield from self._of_charge(request, charge)
             yield from self._fewer(request)
             yield from self._not_all(request)
-            yield from self._more_devices(request)
+            yield from self._more_devices(request, request.missing)
         if not short:
+            together = sum(request.wanted or 1 for request in evidence.requests)
             for request in evidence.requests:
-                yield from self._more_devices(request)
+                yield from self._more_devices(request, together)
+                yield from self._not_all(request)
+        if not short and not evidence.obstacles and not evidence.error:
+            at_odds = Obstacle(Rule.COMBINATION.value, "the requests cannot be served together")
+            for claim in self.current():
+                yield from self._drop_constraints(claim, at_odds)
+                yield from self._fewer_of_each(claim, at_odds)
 
     def _of_obstacle(self, obstacle: Obstacle) -> Iterator[Remedy]:
         if obstacle.pool is not None:
@@ -235,31 +245,41 @@ class Suggestions:
         )
         yield Remedy(text, advice, asking(changed), ("all", request.claim, request.request))
 
-    def _more_devices(self, request: RequestEvidence) -> Iterator[Remedy]:
-        """Free copies of a device of the node in a pool of their own: what one more of its kind would bring."""
+    def _more_devices(self, request: RequestEvidence, enough: int) -> Iterator[Remedy]:
+        """Free copies of a device in a pool of their own: what one more of its kind would bring. Of the node's own first."""
         if request.all_devices and request.seen:
             return  # More devices are more that it wants.
-        view = self._world.index.inventory.view(self._node)
         text = (
             f"claim {request.claim}, request {request.request}: {request.wanted or 1} of class {request.class_name} "
             f"wanted, {request.left} of {request.seen} devices left"
         )
-        number = min(max(request.missing, request.wanted, 1), _MAX_CLONES)
+        number = min(max(enough, request.wanted, 1), _MAX_CLONES)
+        plural = "s" if number > 1 else ""
+        for device in self._models(request):
+            clones = clones_of(device.slice.raw, device.raw, number, name_of(self._node), str(device.id))
+            advice = f"add {number} device{plural} like {device.id} here"
+            key = ("clone", request.claim, request.request, str(device.id))
+            yield Remedy(text, advice, Change(slices=[clones]), key)
+
+    def _models(self, request: RequestEvidence) -> list[Device]:
+        """A device of this node that the request's selectors accept; else some of other nodes, each of another make."""
         refused = {
             device
             for charge in request.charges
             if charge.rule in (CLASS_SELECTOR, REQUEST_SELECTOR)
             for device in charge.devices
         }
-        suitable = [device for device in view.devices if device.id not in refused]
-        if suitable:
-            serial = len(self._world.index.inventory.slices)
-            clones = clones_of(suitable[0].slice.raw, suitable[0].raw, number, name_of(self._node), serial)
-            plural = "s" if number > 1 else ""
-            advice = f"add {number} device{plural} like {suitable[0].id} here"
-            yield Remedy(
-                text, advice, Change(slices=[clones]), ("clone", request.claim, request.request, str(serial))
-            )
+        own = self._world.index.inventory.view(self._node).devices
+        for device in own:
+            if device.id not in refused:
+                return [device]
+        seen = {device.id for device in own}
+        makes: dict[str, Device] = {}
+        for entry in self._world.index.inventory.slices.values():
+            for device in entry.devices[:_MAX_MODELS]:
+                if device.id not in seen and len(makes) < _MAX_MODELS:
+                    makes.setdefault(repr(sorted((device.raw.get("attributes") or {}).items())), device)
+        return list(makes.values())
 
 
 def _by_promise(request: RequestEvidence) -> list[Charge]:

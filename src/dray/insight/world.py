@@ -22,6 +22,8 @@ from dray.insight.snapshot import Snapshot
 
 MAX_STEPS = 200_000
 """Devices tried in one attempt; what is not known after that is told as not known."""
+TRIAL_STEPS = 20_000
+"""Devices tried to see whether a remedy helps; one that needs more is passed over."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -83,11 +85,11 @@ class World:
                 index.put_claim(obj)
         return index
 
-    def ask(self, claims: Sequence[Object], node: Object) -> Outcome:
+    def ask(self, claims: Sequence[Object], node: Object, max_steps: int = MAX_STEPS) -> Outcome:
         """Would these claims, together, find devices on the node?"""
         asked = [self._asked.get(str(key_of(claim)), claim) for claim in claims]
         try:
-            return self.index.prepare(asked).on_node(node, max_steps=MAX_STEPS)
+            return self.index.prepare(asked).on_node(node, max_steps=max_steps)
         except InvalidInput as error:
             return Broken(error.message, error.unsatisfiable)
         except SearchAborted as error:
