@@ -44,7 +44,8 @@ class View:
     free: bool
 
     def rows(self, snapshot: Snapshot) -> list[DeviceRow]:
-        return [row for row in devices_of(snapshot).rows if self._has(row)]
+        with_classes = self.output != "text" or self.by == "class" or bool(self.class_name)
+        return [row for row in devices_of(snapshot, with_classes=with_classes).rows if self._has(row)]
 
     def _has(self, row: DeviceRow) -> bool:
         return (

@@ -36,7 +36,7 @@ def command(source: Source, group: str) -> None:
     Reads only: needs `list` on nodes, pods, resourcequotas and resource.k8s.io.
     """
     snapshot = source.snapshot((*NEEDED, RESOURCE_QUOTAS))
-    sums = consumption_by(devices_of(snapshot), group, source.namespace)
+    sums = consumption_by(devices_of(snapshot, with_classes=group == "class"), group, source.namespace)
     quotas = [q for q in device_quotas(snapshot) if source.namespace in ("", q.namespace)]
     if source.output != "text":
         show_data(source.output, {"groups": sums, "quotas": quotas}, list(map(_record, sums)))
