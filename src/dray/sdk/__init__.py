@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dray.sdk.options import Flag, OptionError, Options
     from dray.sdk.plugin import KubeletPlugin
     from dray.sdk.program import run
+    from dray.sdk.uevents import hardware_changes
 
 __all__ = [
     "AllocatedDevice",
@@ -59,6 +60,7 @@ __all__ = [
     "Version",
     "Wait",
     "env",
+    "hardware_changes",
     "read_metadata",
     "run",
 ]
@@ -92,6 +94,7 @@ _HOMES = {
     "Version": "devices",
     "Wait": "binding",
     "env": "driver",
+    "hardware_changes": "uevents",
     "read_metadata": "metadata",
     "run": "program",
 }

@@ -1,19 +1,21 @@
 """The host driver over real sockets, and as hardware comes and goes."""
 
+import asyncio
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from machines import build, link
+from machines import build, link, write
 
 from dray.api.resources import RESOURCE_SLICES
 from dray.drivers.host.config import parse_config
 from dray.drivers.host.driver import HostDriver
+from dray.sdk import uevents
 from dray.sdk.plugin import KubeletPlugin
-from dray.testing import virtual
 from dray.testing.fake_kubelet import FakeKubelet, PrepareError
 from dray.testing.memory_client import MemoryClient
 
@@ -62,28 +64,51 @@ async def test_a_device_that_was_pulled_is_not_prepared(tmp_path: Path) -> None:
                 await caller.prepare(claim("serial-ttyusb0"))
 
 
-def test_hardware_that_comes_or_goes_is_noticed_and_nothing_else(tmp_path: Path) -> None:
-    sysfs = build("workstation", tmp_path)
-    driver = HostDriver(parse_config(CONFIG), sysfs, rescan_seconds=5)
+async def test_hardware_that_comes_or_goes_is_published_when_the_kernel_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sysfs = build("workstation", tmp_path / "sys")
+    kernel, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ours.setblocking(False)
+    monkeypatch.setattr(uevents, "open_kernel_socket", lambda: ours)
     port = "devices/pci0000:00/0000:00:14.0/usb1/1-4/1-4.2/1-4.2:1.0/ttyUSB0/tty/ttyUSB0"
+    client = MemoryClient(NODE)
 
-    async def changes() -> list[int]:
-        import asyncio
+    def published() -> int:
+        return sum(len(one["spec"]["devices"]) for one in client.all(RESOURCE_SLICES))
 
-        counts = [len(driver.discover())]
-        watch = driver.watch_hardware()
-        pending = asyncio.ensure_future(anext(watch))
-        await asyncio.sleep(60)
-        assert not pending.done()
-        (sysfs.root / "class/tty/ttyUSB0").unlink()
-        await pending
-        counts.append(len(driver.discover()))
-        link(sysfs.root, "class/tty/ttyUSB0", port)
-        await anext(watch)
-        counts.append(len(driver.discover()))
-        return counts
+    async def announced(devices: int) -> None:
+        kernel.send(b"change@/x\0SUBSYSTEM=tty\0")
+        async with asyncio.timeout(5):
+            while published() != devices:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
-    assert virtual.run(changes()) == [4, 3, 4]
+    with kernel:
+        async with FakeKubelet(tmp_path / "k") as kubelet:
+            driver = HostDriver(parse_config(CONFIG), sysfs, rescan_seconds=3600)
+            async with KubeletPlugin(driver, client, kubelet.options("n")) as plugin:
+                await plugin.publisher.published()
+                assert published() == 4
+                (sysfs.root / "class/tty/ttyUSB0").unlink()
+                await announced(3)
+                link(sysfs.root, "class/tty/ttyUSB0", port)
+                await announced(4)
+
+
+def test_what_software_made_and_what_the_machine_uses_is_offered_only_when_asked_for(tmp_path: Path) -> None:
+    sysfs = build("workstation", tmp_path)
+    write(tmp_path / "class/block/nvme0n1/dev", "259:0")
+    write(tmp_path / "proc/self/mountinfo", "36 35 259:0 / / rw - ext4 /dev/nvme0n1 rw")
+
+    def names(select: str) -> list[str]:
+        config = parse_config(f"devices: [{{kind: block, select: {{{select}}}}}]")
+        return [offer.device.name for offer in HostDriver(config, sysfs).offers()]
+
+    assert names("") == []
+    assert names("inUse: true") == ["block-nvme0n1"]
+    assert names("virtual: true") == ["block-loop0"]
+    (offer,) = HostDriver(parse_config("devices: [{kind: block, select: {virtual: true}}]"), sysfs).offers()
+    assert offer.device.attributes["virtual"] is True
 
 
 def dry_run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from machines import build, write
+from machines import build, link, write
 
 from dray.drivers.host.hardware import Hardware
 from dray.drivers.host.inventory import FINDERS, find_hardware
@@ -54,6 +54,7 @@ def test_disks_have_size_model_and_place_and_partitions_are_none(workstation: Sy
         "rotational": False,
         "removable": False,
         "readOnly": False,
+        "inUse": False,
         PCI_BUS_ID: "0000:18:00.0",
         PCIE_ROOT: "pci0000:17",
         NUMA_NODE: 0,
@@ -136,6 +137,75 @@ def test_nvidia_gpus_are_told_by_nvml_and_not_twice(workstation: Sysfs) -> None:
     assert one.attributes["model"] == "NVIDIA H100 PCIe"
     assert one.capacity["memory"].value == "85520809984"
     assert one.nodes[:2] == ("/dev/nvidia0", "/dev/nvidiactl")
+
+
+def test_a_broken_gpu_hides_no_other_and_is_not_offered_by_its_render_node(workstation: Sysfs) -> None:
+    def handle(index: int) -> int:
+        if index == 0:
+            raise RuntimeError("GPU is lost")
+        return index
+
+    lost = nvml(
+        nvmlDeviceGetCount=lambda: 2, nvmlDeviceGetHandleByIndex=handle, nvmlDeviceGetMinorNumber=lambda h: h
+    )
+    assert [one.name for one in gpu.find(workstation, lost)] == ["gpu-nvidia1", "gpu-renderd128"]
+
+
+def test_a_driver_that_does_not_answer_offers_no_gpu_of_its_own(workstation: Sysfs) -> None:
+    def version() -> str:
+        raise RuntimeError("driver/library version mismatch")
+
+    mismatch = nvml(nvmlSystemGetDriverVersion=version)
+    assert [one.name for one in gpu.find(workstation, mismatch)] == ["gpu-renderd128"]
+
+
+def test_a_gpu_without_memory_of_its_own_has_no_such_capacity(workstation: Sysfs) -> None:
+    def memory(handle: int) -> Any:
+        raise RuntimeError("Not Supported")
+
+    gpus = list(gpu.find(workstation, nvml(nvmlDeviceGetMemoryInfo=memory)))
+    assert gpus[0].name == "gpu-nvidia0"
+    assert gpus[0].capacity == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("proc/self/mountinfo", "36 35 259:2 / /boot rw shared:1 - ext4 /dev/nvme0n1p2 rw"),
+        ("proc/1/mountinfo", "36 35 0:31 /@ / rw - btrfs /dev/nvme0n1p2 rw"),
+        ("proc/swaps", "Filename Type Size Used Priority\n/dev/nvme0n1p2 partition 1 0 -2"),
+    ],
+)
+def test_a_disk_with_a_mounted_partition_or_swap_is_in_use(
+    workstation: Sysfs, file: str, content: str
+) -> None:
+    partition = workstation.root / "class/block/nvme0n1" / "nvme0n1p2"
+    write(partition / "partition", "2")
+    write(partition / "dev", "259:2")
+    assert not found(workstation, "block")["block-nvme0n1"].in_use
+    write(workstation.root / file, content)
+    disk = found(workstation, "block")["block-nvme0n1"]
+    assert (disk.in_use, disk.attributes["inUse"]) == (True, True)
+
+
+def test_a_disk_that_is_part_of_a_volume_is_in_use(workstation: Sysfs) -> None:
+    write(workstation.root / "class/block/nvme0n1/holders/dm-0/name", "vg-root")
+    assert found(workstation, "block")["block-nvme0n1"].in_use
+
+
+def test_a_port_of_the_board_has_the_driver_of_its_hardware_not_of_the_serial_core(tmp_path: Path) -> None:
+    port = "devices/pnp0/00:00/00:00:0/00:00:0.0"
+    write(tmp_path / port / "tty/ttyS0/type", "4")
+    link(tmp_path, "class/tty/ttyS0", f"{port}/tty/ttyS0")
+    link(tmp_path, f"{port}/tty/ttyS0/device", port)
+    for place, bus, driver in (
+        (port, "serial-base", "port"),
+        ("devices/pnp0/00:00/00:00:0", "serial-base", "ctrl"),
+        ("devices/pnp0/00:00", "pnp", "serial"),
+    ):
+        link(tmp_path, f"{place}/subsystem", f"bus/{bus}")
+        link(tmp_path, f"{place}/driver", f"bus/{bus}/drivers/{driver}")
+    assert found(Sysfs(tmp_path), "serial")["serial-ttys0"].attributes["driver"] == "serial"
 
 
 def test_a_recorded_virtual_machine_has_its_disk_card_port_and_cpus(tmp_path: Path) -> None:

@@ -1,19 +1,19 @@
 """Offers the hardware that the configuration chooses, and follows it as it comes and goes."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from dray.drivers.host.config import FileError, HostConfig
-from dray.drivers.host.inventory import find_hardware
+from dray.drivers.host.inventory import SUBSYSTEMS, find_hardware
 from dray.drivers.host.shaping import Offer, offers
 from dray.drivers.host.sysfs import Sysfs
 from dray.sdk.claims import AllocatedDevice, Claim, ClaimRef
 from dray.sdk.devices import Device
 from dray.sdk.driver import Driver, PreparedDevice
 from dray.sdk.errors import ClaimError
+from dray.sdk.uevents import hardware_changes
 
-RESCAN_SECONDS: Final = 5.0
+RESCAN_SECONDS: Final = 30.0
 
 
 class HostDriver(Driver):
@@ -30,7 +30,6 @@ class HostDriver(Driver):
         self._config = config
         self._sysfs = sysfs or Sysfs()
         self._rescan_seconds = rescan_seconds
-        self._published: list[Device] = []
 
     def offers(self) -> list[Offer]:
         """What the machine has now of what the configuration wants."""
@@ -39,16 +38,12 @@ class HostDriver(Driver):
         return list(offers(self._config.devices, found))
 
     def discover(self) -> Sequence[Device]:
-        self._published = [offer.device for offer in self.offers()]
-        return self._published
+        return [offer.device for offer in self.offers()]
 
     async def watch_hardware(self) -> AsyncIterator[None]:
-        """Look again every few seconds: the kernel announces no changes in /sys to those who only watch files."""
-        while True:
-            await asyncio.sleep(self._rescan_seconds)
-            present = await asyncio.to_thread(lambda: [offer.device for offer in self.offers()])
-            if present != self._published:
-                yield
+        subsystems = {name for group in self._config.devices for name in SUBSYSTEMS[group.kind]}
+        async for _ in hardware_changes(*subsystems, every_seconds=self._rescan_seconds):
+            yield
 
     def prepare(self, claim: Claim) -> Sequence[PreparedDevice]:
         if claim.configs:

@@ -23,6 +23,8 @@ class Hardware:
     """Device nodes a container needs to use it; the first is the one programs are told of."""
     virtual: bool = False
     """Made by software, as bridges and loop devices are; only chosen by those who ask for such."""
+    in_use: bool = False
+    """The machine itself works with it, as with the disk it runs from; only chosen by those who ask for such."""
     divisible: bool = False
     """Its capacity is shared among claims by nature, as the CPUs of a NUMA node are."""
 

@@ -18,6 +18,16 @@ FINDERS: Final[Mapping[str, Find]] = {
     "usb": usb.find,
 }
 
+SUBSYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "block": ("block",),
+    "cpu": ("cpu", "node"),
+    "gpu": ("drm", "pci", "module"),
+    "network": ("net",),
+    "serial": ("tty",),
+    "usb": ("usb",),
+}
+"""Kind -> the kernel's subsystems that announce changes of it; NVIDIA's GPUs come with the module of their driver."""
+
 
 def find_hardware(sysfs: Sysfs, kind: str) -> list[Hardware]:
     """What the machine has of one kind, in a stable order."""

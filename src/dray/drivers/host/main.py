@@ -1,6 +1,5 @@
 """`dray driver host`: the host driver as a program."""
 
-import asyncio
 import logging
 import os
 import sys
@@ -16,7 +15,7 @@ from dray.drivers.host.shaping import Offer
 from dray.drivers.host.sysfs import Sysfs
 from dray.kits import klog
 from dray.sdk.options import COMMON_FLAGS, Flag, OptionError, options_from, parse
-from dray.sdk.program import serve
+from dray.sdk.program import run_to_end
 
 PROGRAM: Final = "dray driver host"
 FLAGS: Final = (
@@ -28,7 +27,7 @@ FLAGS: Final = (
         "rescan-seconds",
         "RESCAN_SECONDS",
         RESCAN_SECONDS,
-        "how often to look for new and lost devices",
+        "how often to look for changes that the kernel does not announce",
         float,
     ),
 )
@@ -55,7 +54,7 @@ def main() -> None:
         sys.exit(f"Error: {error}")
     level = logging.DEBUG if options.verbosity >= 4 else logging.INFO
     klog.configure(json_format=options.json_logs, level=level)
-    sys.exit(asyncio.run(serve(driver, options, user_agent="dray-host-driver")))
+    run_to_end(driver, options, user_agent="dray-host-driver")
 
 
 def described(driver: str, found: Sequence[Offer]) -> str:

@@ -14,6 +14,7 @@ from dray.sdk.devices import Capacity, Device
 SHARES: Final = "shares"
 """The capacity of a shared device; a claim takes one unless it asks for more."""
 VIRTUAL: Final = "virtual"
+IN_USE: Final = "inUse"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,10 +34,15 @@ class Offer:
             capacity = {SHARES: Capacity(count, default="1", minimum="1", step="1", maximum=count)}
         return Device(
             hardware.name,
-            {"kind": hardware.kind, **hardware.attributes, **self.group.attributes},
+            self._attributes(),
             capacity,
             allow_multiple_allocations=True if shared or hardware.divisible else None,
         )
+
+    def _attributes(self) -> dict[str, Value]:
+        hardware = self.hardware
+        virtual = {VIRTUAL: True} if hardware.virtual else {}
+        return {"kind": hardware.kind, **hardware.attributes, **virtual, **self.group.attributes}
 
     def edits(self) -> Object:
         """CDI container edits. Raises FileError for a placeholder that this hardware has no value for."""
@@ -102,9 +108,9 @@ def offers(groups: Iterable[Group], found: Mapping[str, Iterable[Hardware]]) -> 
 
 
 def takes(group: Group, hardware: Hardware) -> bool:
-    """Whether the group wants the hardware; what software made only if the group says so."""
+    """Whether the group wants the hardware; what software made or the machine uses only if the group says so."""
     values: dict[str, Value] = {**hardware.attributes, VIRTUAL: hardware.virtual, "id": hardware.id}
-    if hardware.virtual and VIRTUAL not in group.select:
+    if (hardware.virtual and VIRTUAL not in group.select) or (hardware.in_use and IN_USE not in group.select):
         return False
     wanted = all(_is_like(values.get(name), options) for name, options in group.select.items())
     unwanted = any(_is_like(values.get(name), options) for name, options in group.exclude.items())

@@ -11,6 +11,7 @@ from typing import Final
 
 from dray.drivers.host.hardware import Value
 
+SYS: Final = Path("/sys")
 PCI_BUS_ID: Final = "resource.kubernetes.io/pciBusID"
 PCIE_ROOT: Final = "resource.kubernetes.io/pcieRoot"
 NUMA_NODE: Final = "resource.kubernetes.io/numaNode"
@@ -21,8 +22,11 @@ _CPU_RANGE: Final = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 class Sysfs:
-    def __init__(self, root: Path = Path("/sys")) -> None:
+    """`root` stands for /sys; a tree that is not the machine's own has what it needs of /proc in it, as `proc`."""
+
+    def __init__(self, root: Path = SYS) -> None:
         self.root = root
+        self.proc = Path("/proc") if root == SYS else root / "proc"
 
     def entries(self, directory: str) -> Iterator[Path]:
         """The members of a directory, by name; none when it does not exist."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dray.drivers.host.hardware import Hardware, attributes
 from dray.drivers.host.sysfs import Sysfs, driver_of, number, target, text, topology
+from dray.drivers.host.usage import disks_in_use
 from dray.sdk.devices import Capacity
 
 SECTOR_BYTES = 512
@@ -12,14 +13,15 @@ SECTOR_BYTES = 512
 
 
 def find(sysfs: Sysfs) -> Iterator[Hardware]:
+    used = disks_in_use(sysfs)
     for disk in sysfs.entries("class/block"):
         sectors = number(disk / "size") or 0
         # A drive without a medium and a loop device without a file have no size.
         if sectors and not (disk / "partition").exists():
-            yield _disk(disk, sectors * SECTOR_BYTES)
+            yield _disk(disk, sectors * SECTOR_BYTES, used.has(disk))
 
 
-def _disk(disk: Path, size: int) -> Hardware:
+def _disk(disk: Path, size: int, in_use: bool) -> Hardware:
     device = target(disk / "device")
     said = attributes(
         disk=disk.name,
@@ -31,6 +33,7 @@ def _disk(disk: Path, size: int) -> Hardware:
         rotational=_flag(disk / "queue/rotational"),
         removable=_flag(disk / "removable"),
         readOnly=_flag(disk / "ro"),
+        inUse=in_use,
     )
     return Hardware(
         "block",
@@ -39,6 +42,7 @@ def _disk(disk: Path, size: int) -> Hardware:
         {"size": Capacity(str(size))},
         (f"/dev/{disk.name.replace('!', '/')}",),
         virtual=device is None,
+        in_use=in_use,
     )
 
 

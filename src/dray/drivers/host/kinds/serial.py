@@ -18,7 +18,14 @@ def find(sysfs: Sysfs) -> Iterator[Hardware]:
 
 def _port(name: str, device: Path) -> Hardware:
     usb = ancestor_with(device, "idVendor")
-    said = attributes(port=name, driver=driver_of(device), usb=usb is not None)
+    said = attributes(port=name, driver=_driver(device), usb=usb is not None)
     if usb is not None:
         said |= identity(usb)
     return Hardware("serial", name, {**said, **topology(device)}, nodes=(f"/dev/{name}",))
+
+
+def _driver(device: Path) -> str:
+    """That of the hardware: since Linux 6.5 two devices of the serial core stand between, whose drivers say nothing."""
+    while (bus := target(device / "subsystem")) is not None and bus.name == "serial-base":
+        device = device.parent
+    return driver_of(device)
