@@ -109,7 +109,12 @@ def _not_created(snapshot: Snapshot, pod: Object, template: str) -> Blocker:
 
 
 def _some(objects: Sequence[Object], namespace: str) -> str:
-    names = sorted(name_of(obj) for obj in objects if namespace_of(obj) == namespace)
+    # Claims that were made for pods go with these; nobody means them by name.
+    names = sorted(
+        name_of(obj)
+        for obj in objects
+        if namespace_of(obj) == namespace and not obj["metadata"].get("ownerReferences")
+    )
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "none"
 
 

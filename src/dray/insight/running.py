@@ -28,7 +28,11 @@ def progress_of(snapshot: Snapshot, pod: Object, allocated: Sequence[Object]) ->
         return _binding(allocated)
     if (pod.get("status") or {}).get("phase") == "Running":
         waiting = next(_waiting(pod), "")
-        return Progress("running", f"the pod runs on node {node}" + (f", but {waiting}" if waiting else ""))
+        if not waiting:
+            return Progress("running", f"the pod runs on node {node}")
+        advice = INJECTION_ADVICE if injection_failure(snapshot, pod) else ""
+        facts = tuple(_warnings(snapshot, pod))
+        return Progress("running", f"the pod runs on node {node}, but {waiting}", advice, facts)
     return _starting(snapshot, pod, node, allocated)
 
 
@@ -110,10 +114,30 @@ def _starting(snapshot: Snapshot, pod: Object, node: str, allocated: Sequence[Ob
         return Progress(
             "scheduled", f"scheduled to node {node}, but {lost}", f"start the driver on {node}", facts
         )
+    if failure := injection_failure(snapshot, pod):
+        cause = f"scheduled to node {node}, but the runtime cannot inject its devices: {failure}"
+        return Progress("scheduled", cause, INJECTION_ADVICE, facts)
     waiting = next(_waiting(pod), "") or "its containers have not started yet"
     if facts:
         return Progress("scheduled", f"scheduled to node {node}, {waiting}; {facts[-1]}", facts=facts[:-1])
     return Progress("scheduled", f"scheduled to node {node}, {waiting}")
+
+
+INJECTION_ADVICE = (
+    "the driver has not written its CDI file, or the runtime reads other directories than /etc/cdi and /var/run/cdi. "
+    "A new pod has its devices prepared anew, which writes the file again"
+)
+
+
+def injection_failure(snapshot: Snapshot, pod: Object) -> str:
+    """What the runtime last said of CDI where a container of the pod waits, or ""."""
+    said = list(_waiting(pod))
+    if not said:
+        return ""
+    events = [
+        str(event.get("message", "")) for event in snapshot.events_of(pod) if event.get("type") == "Warning"
+    ]
+    return next((text for text in (*said, *reversed(events)) if "CDI" in text), "")
 
 
 def _waiting(pod: Object) -> Iterator[str]:

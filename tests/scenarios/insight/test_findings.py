@@ -336,3 +336,32 @@ def test_a_quota_that_is_used_up_warns_and_one_that_refused_is_an_error(ask: Any
     assert "error: quota default/team has refused Pod p what it needs" in ask(
         "doctor", resourcequotas=[quota], events=[event]
     )
+
+
+def test_a_pod_over_which_the_scheduler_gives_up_is_an_error(ask: Any) -> None:
+    condition = {
+        "type": "PodScheduled", "status": "False", "reason": "SchedulerError",
+        "message": 'running "DynamicResources" filter plugin: claim default/c: selector #0: CEL runtime error',
+    }  # fmt: skip
+    broken = {**pod("p", "c"), "status": {"conditions": [condition]}}
+    text = ask("doctor", pods=[broken], resourceclaims=[claim("c")])
+    assert "error: pod default/p the scheduler gives up on an error each time it looks at it" in text
+    assert "$ dray why pod/p -n default" in text
+
+
+def test_a_restarted_container_whose_cdi_description_is_gone_is_told_by_its_event(ask: Any) -> None:
+    """As after a reboot of the node: the pod counts as running, and its container is in a back-off."""
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting failed container"}
+    status = {"phase": "Running", "containerStatuses": [{"name": "c", "state": {"waiting": waiting}}]}
+    event = {
+        "metadata": {"name": "e", "namespace": "default"}, "type": "Warning", "reason": "Failed",
+        "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"},
+        "message": "Error: CDI device injection failed: unresolvable CDI devices k8s.gpu.example.com/gpu=x",
+    }  # fmt: skip
+    objects = {
+        "resourceslices": [gpus("n1", 1)], "pods": [{**pod("p", "c", nodeName="n1"), "status": status}],
+        "resourceclaims": [claim("c", held=("gpu-0",), pod="p")], "events": [event],
+    }  # fmt: skip
+    for text in (ask("doctor", server=REGISTERED, **objects), ask("why", "pod/p", **objects)):
+        assert "unresolvable CDI devices k8s.gpu.example.com/gpu=x" in text
+        assert "A new pod has its devices prepared anew" in text

@@ -8,6 +8,7 @@ from dray.api.meta import Object, key_of, name_of
 from dray.insight.doctor.driver_pods import log_command, restart_command
 from dray.insight.doctor.finding import ERROR, UNKNOWN, WARNING, Finding
 from dray.insight.doctor.holdings import drivers_of
+from dray.insight.running import INJECTION_ADVICE, injection_failure
 from dray.insight.snapshot import Snapshot
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
@@ -203,23 +204,13 @@ def _runtimes(snapshot: Snapshot, nodes: Sequence[Object]) -> Iterator[Finding]:
 def _injection(snapshot: Snapshot) -> Iterator[Finding]:
     """Containers that the runtime could not create because of CDI."""
     for pod in snapshot.pods:
-        status = pod.get("status") or {}
-        for container in (
-            *(status.get("initContainerStatuses") or ()),
-            *(status.get("containerStatuses") or ()),
-        ):
-            waiting = (container.get("state") or {}).get("waiting") or {}
-            message = str(waiting.get("message", ""))
-            if "CDI" not in message:
-                continue
-            namespace, name = key_of(pod)
-            node = pod["spec"].get("nodeName", "")
-            unresolved = "unresolvable" in message
-            yield Finding(
-                ERROR, f"node {node}",
-                f"a container of pod {namespace}/{name} cannot be created: the runtime does not {'find the CDI description of its devices' if unresolved else 'inject its devices'}",
-                f"container {container['name']}: {waiting.get('reason')}: {message}",
-                f"kubectl -n {namespace} delete pod {name}",
-                "the driver has not written its CDI file, or the runtime reads other directories than /etc/cdi and /var/run/cdi. "
-                "A new pod has its devices prepared anew, which writes the file again",
-            )  # fmt: skip
+        failure = injection_failure(snapshot, pod)
+        if not failure:
+            continue
+        namespace, name = key_of(pod)
+        how = "find the CDI description of its devices" if "unresolvable" in failure else "inject its devices"
+        yield Finding(
+            ERROR, f"node {pod['spec'].get('nodeName', '')}",
+            f"a container of pod {namespace}/{name} cannot be created: the runtime does not {how}",
+            failure, f"kubectl -n {namespace} delete pod {name}", INJECTION_ADVICE,
+        )  # fmt: skip

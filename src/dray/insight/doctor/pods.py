@@ -15,11 +15,23 @@ def pod_findings(snapshot: Snapshot) -> Iterator[Finding]:
         if is_deleting(pod):
             yield from _terminating(snapshot, pod, subject)
         elif not pod["spec"].get("nodeName"):
+            yield from _given_up(pod, subject)
             for blocker in read_claims(snapshot, pod).blockers[:1]:
                 yield Finding(
                     ERROR, subject, blocker.cause, "spec.resourceClaims and what it names",
                     f"dray why pod/{pod['metadata']['name']} -n {key_of(pod).namespace}", blocker.advice,
                 )  # fmt: skip
+
+
+def _given_up(pod: Object, subject: str) -> Iterator[Finding]:
+    """The scheduler ends every attempt in an error, which is worse than having no place."""
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("reason") == "SchedulerError":
+            yield Finding(
+                ERROR, subject, "the scheduler gives up on an error each time it looks at it",
+                f"condition PodScheduled, reason SchedulerError: {condition.get('message', '')}",
+                f"dray why pod/{key_of(pod).name} -n {key_of(pod).namespace}",
+            )  # fmt: skip
 
 
 def _terminating(snapshot: Snapshot, pod: Object, subject: str) -> Iterator[Finding]:
