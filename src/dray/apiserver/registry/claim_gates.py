@@ -22,11 +22,14 @@ def drop_disabled_claim_fields(features: FeatureGates, spec: Object, old: Object
         _apply(features, gate, uses, drop, spec, old)
 
 
-def drop_disabled_status_fields(features: FeatureGates, status: Object, old: Object | None) -> None:
+def drop_disabled_status_fields(features: FeatureGates, status: Object, old_claim: Object) -> None:
+    """`status` is of the hub version; a feature that the claim asks for is in use in its status too."""
+    old = old_claim.get("status") or {}
     for device in items_of(status.get("devices")):
         forget_empty(device, "conditions")
     for gate, uses, drop in _STATUS_RULES:
-        _apply(features, gate, uses, drop, status, old)
+        if gate != "DRAConsumableCapacity" or not _uses_capacity(old_claim.get("spec") or {}):
+            _apply(features, gate, uses, drop, status, old)
 
 
 def _apply(

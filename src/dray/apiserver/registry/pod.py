@@ -11,6 +11,7 @@ from dray.apiserver.registry.columns import find
 from dray.apiserver.registry.kind import Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_columns import COLUMNS
 from dray.apiserver.registry.pod_defaults import default_pod, mirror_service_account
+from dray.apiserver.registry.pod_gates import drop_disabled_pod_fields, drop_disabled_pod_status
 from dray.apiserver.registry.selection import FIELD_LABEL_TEXT
 from dray.apiserver.registry.writes import keep_status, old_of, restore
 
@@ -38,6 +39,7 @@ def _agree_on_addresses(status: Object) -> None:
 
 def _prepare_create(context: WriteContext, obj: Object) -> None:
     spec = obj["spec"]
+    drop_disabled_pod_fields(context.features, spec, None)
     mirror_service_account(spec)
     obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
     if spec.get("schedulingGates"):
@@ -47,6 +49,7 @@ def _prepare_create(context: WriteContext, obj: Object) -> None:
 
 def _prepare_update(context: WriteContext, obj: Object) -> None:
     keep_status(context, obj)
+    drop_disabled_pod_fields(context.features, obj["spec"], old_of(context).get("spec"))
     mirror_service_account(obj["spec"])
 
 
@@ -56,6 +59,7 @@ def _prepare_status(context: WriteContext, obj: Object) -> None:
     for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences"):
         restore(obj["metadata"], old["metadata"], key)
     status = obj.setdefault("status", {})
+    drop_disabled_pod_status(context.features, status, old.get("status") or {})
     if not status.get("qosClass"):
         restore(status, old.get("status") or {}, "qosClass")
 

@@ -66,7 +66,7 @@ def _prepare_status(context: WriteContext, obj: Object) -> None:
     keep_all_but_status(context, obj)
     old = old_of(context).get("status") or {}
     status = obj.get("status") or {}
-    drop_disabled_status_fields(context.features, status, old)
+    drop_disabled_status_fields(context.features, status, old_of(context))
     _drop_deallocated(status, old)
 
 

@@ -224,3 +224,18 @@ def test_permissions_are_not_asked_for_while_the_gate_is_off():
     off = FeatureGates({"DRAResourceClaimGranularStatusAuthorization": False})
     refused = ("update resourceclaims/binding /",)
     assert write_status(a_claim(), {"allocation": ALLOCATION}, features=off, refused=refused)[1] == []
+
+
+def test_claim_that_asks_for_a_share_gets_it_written_down_although_the_gate_is_off_by_now():
+    off = FeatureGates({"DRAConsumableCapacity": False})
+    result = {"request": "r", "driver": "d", "pool": "p", "device": "x", "consumedCapacity": {"m": "1"}}
+    for capacity, kept in (({"requests": {"m": "1"}}, True), (None, False)):
+        exactly = {"deviceClassName": "c", **({"capacity": capacity} if capacity else {})}
+        old = {
+            "metadata": {"name": "c"},
+            "spec": {"devices": {"requests": [{"name": "r", "exactly": exactly}]}},
+        }
+        new = {**old, "status": {"allocation": {"devices": {"results": [dict(result)]}}}}
+        RESOURCE_CLAIM.status.prepare_update(Context(features=off, old=old), new)
+        (written,) = new["status"]["allocation"]["devices"]["results"]
+        assert ("consumedCapacity" in written) is kept
