@@ -11,6 +11,21 @@ from dray.apiserver.discovery import group_version, subresources_of
 from dray.apiserver.index import KindIndex
 
 
+def older_document(kinds: KindIndex) -> Object:
+    """The document at /openapi/v2: every kind of every group version."""
+    from dray.api.schema.openapi_v2 import openapi_v2
+
+    documents = (document(kinds, group.name, version) for group in kinds.groups for version in group.versions)
+    return openapi_v2(documents, dray.KUBERNETES_VERSION)
+
+
+def older_protobuf(kinds: KindIndex) -> bytes:
+    """The same as a gnostic Document."""
+    from dray.api.schema.openapi_v2 import as_protobuf
+
+    return as_protobuf(older_document(kinds))
+
+
 def index(kinds: KindIndex) -> Object:
     """The document at /openapi/v3: where the others are, each with a hash that changes when it does."""
     paths: Object = {}

@@ -8,7 +8,10 @@ NS = "dra-tutorial"
 DRA = "resource.k8s.io/v1"
 RBAC = "rbac.authorization.k8s.io"
 _LABELS = {"app": "web"}
-_CONTAINER = {"name": "ctr0", "image": "busybox", "command": ["sleep", "60"]}
+_SAYS = "echo 'declare -x GPU_DEVICE_0=gpu-0'; "
+_CONTAINER = {"name": "ctr0", "image": "busybox", "command": ["sh", "-c", f"{_SAYS} exec sleep 60"]}
+_STUBBORN = {**_CONTAINER, "command": ["sh", "-c", f"trap '' TERM; {_SAYS} while :; do sleep 1; done"]}
+"""Stays when it is told to go."""
 
 
 def _object(api_version: str, kind: str, name: str, namespace: str = "", **parts: Any) -> dict[str, Any]:
@@ -25,7 +28,7 @@ def _workload(kind: str, name: str, labels: dict[str, str], **more: Any) -> dict
 
 MANIFESTS = {
     "deviceclass": _object(DRA, "DeviceClass", "gpu.example.com", spec={}),
-    "sa": _object("v1", "ServiceAccount", "dra-example-driver", NS),
+    "sa": _object("v1", "ServiceAccount", "dra-example-driver-service-account", NS),
     "cr": _object(
         f"{RBAC}/v1",
         "ClusterRole",
@@ -36,12 +39,13 @@ MANIFESTS = {
         f"{RBAC}/v1",
         "ClusterRoleBinding",
         "dra-example-driver-role-binding",
-        subjects=[{"kind": "ServiceAccount", "name": "dra-example-driver", "namespace": NS}],
+        subjects=[{"kind": "ServiceAccount", "name": "dra-example-driver-service-account", "namespace": NS}],
         roleRef={"apiGroup": RBAC, "kind": "ClusterRole", "name": "dra-example-driver-role"},
     ),
     "pc": _object("scheduling.k8s.io/v1", "PriorityClass", "dra-driver-high-priority", value=1000000),
-    "ds": _workload("DaemonSet", "driver", {"app.kubernetes.io/name": "dra-example-driver"}),
-    "node": _object("v1", "Node", "node-1", spec={}),
+    "ds": _workload(
+        "DaemonSet", "dra-example-driver-kubeletplugin", {"app.kubernetes.io/name": "dra-example-driver"}
+    ),
     "slice": _object(
         DRA,
         "ResourceSlice",
@@ -60,7 +64,7 @@ MANIFESTS = {
         NS,
         spec={"devices": {"requests": [{"name": "g", "exactly": {"deviceClassName": "gpu.example.com"}}]}},
     ),
-    "pod": _object("v1", "Pod", "pod0", NS, spec={"containers": [_CONTAINER], "nodeName": "node-1"}),
+    "pod": _object("v1", "Pod", "pod0", NS, spec={"containers": [_STUBBORN]}),
     "deploy": _workload("Deployment", "web", _LABELS, replicas=1),
 }
 

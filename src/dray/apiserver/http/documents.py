@@ -27,6 +27,7 @@ from dray.apiserver.release import version_document
 from dray.kits.metrics import Registry
 
 AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+SWAGGER_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 
 Page = Callable[[web.BaseRequest, Query], Awaitable[web.StreamResponse]]
@@ -56,6 +57,8 @@ class Documents:
             page = self._discovery(parts)
         elif head in ("healthz", "livez", "readyz"):
             page = self._check(head, parts[1:])
+        elif parts == ["openapi", "v2"]:
+            page = self._older_openapi
         elif parts[:2] == ["openapi", "v3"]:
             page = self._openapi(parts[2:])
         if page is None:
@@ -132,10 +135,22 @@ class Documents:
     def _openapi_bytes(self, group: str, version: str) -> bytes:
         return orjson.dumps(openapi.document(self._core.kinds, group, version))
 
+    async def _older_openapi(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        """kubectl looks here for what the newer documents lack, such as Lists, and asks for protobuf."""
+        if "protobuf" in request.headers.get("Accept", ""):
+            return answer(self._older_bytes(True), content_type=SWAGGER_PROTOBUF, request=request)
+        return answer(self._older_bytes(False), request=request)
+
+    @functools.cache  # noqa: B019  as above
+    def _older_bytes(self, protobuf: bool) -> bytes:
+        kinds = self._core.kinds
+        return openapi.older_protobuf(kinds) if protobuf else orjson.dumps(openapi.older_document(kinds))
+
     # --- the rest
 
     async def _root(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
-        paths = ["/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"]
+        paths = ["/api", "/apis", "/healthz", "/livez", "/metrics", "/readyz", "/version"]
+        paths += ["/openapi/v2", "/openapi/v3"]
         for group in self._core.kinds.groups:
             root = f"/apis/{group.name}" if group.name else "/api"
             paths += [root, *(f"{root}/{version}" for version in group.versions)]
