@@ -10,6 +10,7 @@ from dray.api.resources import (
     DEVICE_CLASSES,
     DEVICE_TAINT_RULES,
     JOBS,
+    NAMESPACES,
     NODES,
     POD_TEMPLATES,
     PODS,
@@ -37,7 +38,7 @@ from dray.insight.whatif.workloads import SHORT
 STAYS_PENDING = 3
 NEEDED = (
     NODES, PODS, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES,
-    RESOURCE_QUOTAS,
+    RESOURCE_QUOTAS, NAMESPACES,
 )  # fmt: skip
 _WORKLOADS: dict[str, Resource] = {
     "deployment": DEPLOYMENTS, "replicaset": REPLICA_SETS, "replicationcontroller": REPLICATION_CONTROLLERS,

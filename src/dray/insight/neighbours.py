@@ -35,10 +35,11 @@ class _Rule:
 class Neighbourhood:
     """The pods that run, as they bear on one that does not."""
 
-    def __init__(self, snapshot: Snapshot, pod: Object) -> None:
+    def __init__(self, snapshot: Snapshot, pod: Object, placed: Placed | None = None) -> None:
+        """`placed`: who is where, if that is not what the snapshot says."""
         self._view = PodView(pod)
         self._labels_of_namespace = {name_of(each): labels_of(each) for each in snapshot.of(NAMESPACES)}
-        self._placed = _placed(snapshot)
+        self._placed = placed_pods(snapshot) if placed is None else placed
         self._rules = list(self._affinity()) + list(self._spread())
 
     def against(self, node: Object) -> Iterator[Against]:
@@ -196,7 +197,7 @@ class _Skew:
         )
 
 
-def _placed(snapshot: Snapshot) -> Placed:
+def placed_pods(snapshot: Snapshot) -> Placed:
     """Nodes and what runs on them, as the scheduler keeps them."""
     placed = Placed()
     for node in snapshot.nodes:

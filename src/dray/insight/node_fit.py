@@ -98,24 +98,6 @@ def _shown(name: str, amount: int) -> str:
     return str(amount)
 
 
-def unchecked_rules(pod: Object) -> list[str]:
-    """What the pod asks of its place that `NodeFit` does not look at."""
-    spec = pod["spec"]
-    affinity = spec.get("affinity") or {}
-    found = []
-    for field, name in (("podAffinity", "pod affinity"), ("podAntiAffinity", "pod anti-affinity")):
-        if (affinity.get(field) or {}).get("requiredDuringSchedulingIgnoredDuringExecution"):
-            found.append(name)
-    if any(
-        each.get("whenUnsatisfiable") == "DoNotSchedule"
-        for each in spec.get("topologySpreadConstraints") or ()
-    ):
-        found.append("topology spread")
-    if any("persistentVolumeClaim" in volume for volume in spec.get("volumes") or ()):
-        found.append("persistent volumes")
-    return found
-
-
 def extended_classes(classes: Sequence[Object], pod: Object) -> dict[str, str]:
     """Extended resources of the pod that a DeviceClass provides: resource -> class. The newest class wins."""
     provided: dict[str, str] = {}

@@ -508,3 +508,54 @@ def test_workloads_of_a_snapshot_file_carry_no_environment() -> None:
     assert "secret-value" not in str(clean)
     assert clean["deployments"][0]["spec"]["template"]["spec"]["resourceClaims"]
     assert clean["podtemplates"][0]["template"]["spec"]["resourceClaims"]
+
+
+def apart(label: str = "web") -> Object:
+    """Anti-affinity of pods with a label to each other, by host."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": label}}}
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+def hosts(count: int) -> list[Object]:
+    nodes = [node(f"n{i}") for i in range(1, count + 1)]
+    for each in nodes:
+        each["metadata"]["labels"] = {"kubernetes.io/hostname": each["metadata"]["name"]}
+    return nodes
+
+
+def test_pods_that_keep_apart_need_a_node_each(ask: Any) -> None:
+    web = deployment("web", 0, affinity=apart())
+    objects = {"nodes": hosts(2), "resourceslices": [gpus("n1", 8), gpus("n2", 8)], "deployments": [web]}
+    text = ask(
+        "whatif", "--scale", "deployment/web=5", "--min-nodes", "--like", "n1",
+        resourceclaimtemplates=[template()], **objects,
+    )  # fmt: skip
+    assert "deployment default/web 5 0 2 3" in text
+    assert "pod anti-affinity keeps away from pods app=web" in text
+    assert "deployment default/web 3 n1 1 of 3 fit 3" in text
+
+
+def test_pods_that_run_keep_others_away(ask: Any) -> None:
+    alone = pod("alone", nodeName="n1", affinity=apart("batch"))
+    new = pod("new", meta={"labels": {"app": "batch"}})
+    text = ask("whatif", nodes=hosts(2), pods=[alone, new, pod("other")])
+    assert "default/new n2" in text
+    assert "default/other n1" in text
+
+
+def test_a_spread_that_the_next_pod_levels_lets_pods_in_again(ask: Any) -> None:
+    spread = {
+        "maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": "web"}},
+    }  # fmt: skip
+    web = deployment("web", 0, topologySpreadConstraints=[spread])
+    objects = {"nodes": hosts(2), "resourceslices": [gpus("n1", 9), gpus("n2", 2)], "deployments": [web]}
+    text = ask("whatif", "--scale", "deployment/web=6", resourceclaimtemplates=[template()], **objects)
+    assert "deployment default/web 6 0 5 1" in text
+
+
+def test_volumes_are_said_not_to_be_looked_at(ask: Any) -> None:
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    assert "not looked at: persistent volumes, which pod default/p also need" in ask(
+        "whatif", pods=[pod("p", volumes=volumes)]
+    )

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from dray.api.meta import Object, key_of
-from dray.insight.node_fit import unchecked_rules
+from dray.insight.volumes import volume_claims_of
 from dray.insight.whatif.evicting import has_place
 from dray.insight.whatif.nodes import Shape
 from dray.insight.whatif.placing import Pending, Placed, Placing, in_turn
@@ -104,11 +104,8 @@ def _kept(scenario: Scenario) -> Iterable[str]:
 
 def _unchecked(pods: Iterable[Object]) -> Iterable[str]:
     """What the places that were found do not rest on."""
-    rules: dict[str, dict[str, None]] = {}
-    for pod in pods:
-        for rule in unchecked_rules(pod):
-            rules.setdefault(rule, {})[str(workload_of(pod))] = None
-    for rule, workloads in rules.items():
+    workloads = dict.fromkeys(str(workload_of(pod)) for pod in pods if volume_claims_of(pod))
+    if workloads:
         some = list(workloads)
         more = f" and {len(some) - 2} more" if len(some) > 2 else ""
-        yield f"not looked at: {rule}, which {', '.join(some[:2])}{more} also ask{'s' if len(some) == 1 else ''} for"
+        yield f"not looked at: persistent volumes, which {', '.join(some[:2])}{more} also need"

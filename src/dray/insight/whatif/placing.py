@@ -1,8 +1,9 @@
-"""Putting pods on nodes, one after the other, by the rules that `why` explains: taints, labels, room, devices, quotas.
+"""Putting pods on nodes, one after the other, by the rules that `why` explains: taints, labels, room, other
+pods, devices, quotas.
 
 A pod goes to the first node that fits, so an answer is "these fit together", not where the scheduler would put each.
-Placing only takes: a node that has refused a pod refuses every later pod that asks for the same. That is what lets
-thousands of pods be put on thousands of nodes in seconds.
+Placing only takes: a node that has refused a pod refuses every later pod that asks for the same, but for rules on other
+pods (`company`). That is what lets thousands of pods be put on thousands of nodes in seconds.
 """
 
 import contextlib
@@ -13,18 +14,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import orjson
 
 from dray.allocation import Allocated, InvalidInput
-from dray.api.meta import Object, ObjectKey, is_deleting, key_of, name_of, replace_at
+from dray.api.meta import Object, ObjectKey, is_deleting, key_of, labels_of, name_of, namespace_of, replace_at
 from dray.api.pods import is_terminal
 from dray.insight.claim_state import gates_of, read_claims
 from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
 from dray.insight.node_room import NodeRoom
 from dray.insight.quotas import QuotaLine, add_asked, device_quotas
 from dray.insight.snapshot import Snapshot
+from dray.insight.whatif.company import Company, asks_for_company, can_reopen
 from dray.insight.whatif.nodes import Growth
 from dray.insight.whatif.refusal import refusal_text
 from dray.insight.world import World
 
-_SPEC_FIELDS = ("nodeSelector", "affinity", "tolerations", "overhead", "resources")
+_SPEC_FIELDS = (
+    "nodeSelector", "affinity", "tolerations", "overhead", "resources", "topologySpreadConstraints",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +55,10 @@ class _Ask:
     by_devices: Mapping[str, str]
     key: bytes
     """Equal for pods that ask for the same."""
+    reopens: bool
+    """Whether a node that refuses it may take it later."""
+    suits_others: Callable[[Object], bool]
+    """Whether the pods around a node let it there."""
 
     def claims_on(self, node_offers: Mapping[str, int]) -> list[Object]:
         """The claims to allocate on a node: extended resources that the node counts itself come from it."""
@@ -70,6 +78,10 @@ class _Search:
         self.beyond = 0
         """Of the nodes that were added, those that refused."""
         self.reason = ""
+
+    def restart(self, nodes: Iterator[Object]) -> None:
+        self._nodes, self.beyond = nodes, 0
+        self.advance()
 
     def advance(self) -> None:
         self.current = next(self._nodes, None)
@@ -93,6 +105,7 @@ class Placing:
         """What pods without a place that were made anew ask for, not counted against quotas before they are made."""
         self._undo: list[Callable[[], object]] | None = None
         self._own_resources = _node_resources(snapshot)
+        self._company = Company(snapshot) if any(map(asks_for_company, snapshot.pods)) else None
         for claim in snapshot.claims if self._quotas else ():
             if _is_new(claim):
                 add_asked(self._asked, claim)
@@ -111,6 +124,8 @@ class Placing:
         search = self._searches.get(ask.key)
         if search is None:
             search = self._searches[ask.key] = _Search(self._candidates(ask))
+        elif ask.reopens:
+            search.restart(self._candidates(ask))
         node = self._find(ask, search)
         if node is None:
             if explain and not search.reason:
@@ -127,8 +142,11 @@ class Placing:
     def _refusal(self, ask: _Ask) -> str:
         # Of added nodes the last one is as empty as any that could be added.
         nodes = self._more[-1:] or self.snapshot.nodes
+        fit = NodeFit(self.snapshot, ask.pod, ask.held, ask.by_devices, self._rooms)
+        others = self._company.against(ask.pod) if self._company else None
         return refusal_text(
-            self.snapshot, self.world, self._rooms, ask.pod, ask.free, ask.held, ask.by_devices, nodes
+            self.world, ask.pod, ask.claims_on({}), nodes,
+            lambda node: [*fit.reasons(node), *(others(node) if others else ())],
         )  # fmt: skip
 
     def _ask(self, pod: Object, claims: Sequence[Object]) -> _Ask:
@@ -143,8 +161,14 @@ class Placing:
             for container in spec.get(field) or ()
         ]
         wants = [claim["spec"] for claim in free]
-        key = orjson.dumps([shown, sizes, wants, [list(key_of(claim)) for claim in held]])
-        return _Ask(pod, free, held, by_devices, key)
+        # Other pods tell a pod by its namespace and labels.
+        known_by = [namespace_of(pod), sorted(labels_of(pod).items())] if self._company else []
+        held_names = [list(key_of(claim)) for claim in held]
+        key = orjson.dumps([shown, sizes, wants, held_names, known_by])
+        return _Ask(
+            pod, free, held, by_devices, key, can_reopen(pod),
+            self._company.allows(pod, key) if self._company else lambda node: True,
+        )  # fmt: skip
 
     def _candidates(self, ask: _Ask) -> Iterator[Object]:
         """Every node that may take the pod, without those that have no devices for it."""
@@ -170,7 +194,7 @@ class Placing:
         return None
 
     def _put(self, ask: _Ask, fit: NodeFit, node: Object) -> bool:
-        if not fit.allows(node):
+        if not fit.allows(node) or not ask.suits_others(node):
             return False
         room = self._rooms.of(node)
         claims = ask.claims_on(room.allocatable)
@@ -180,9 +204,16 @@ class Placing:
                 return False
             for claim, allocation in zip(claims, outcome.results, strict=True):
                 self._give(claim, allocation)
-        room.put(ask.pod)
-        self._can_undo(lambda: room.take(ask.pod))
+        self._put_pod(ask.pod, node)
         return True
+
+    def _put_pod(self, pod: Object, node: Object) -> None:
+        room = self._rooms.of(node)
+        room.put(pod)
+        self._can_undo(functools.partial(room.take, pod))
+        if self._company:
+            self._company.put(pod, node)
+            self._can_undo(functools.partial(self._company.take, pod))
 
     def _give(self, claim: Object, allocation: Object) -> None:
         key = key_of(claim)
@@ -232,10 +263,11 @@ class Placing:
         for obj in growth.slices:
             index.put_slice(obj)
             self._can_undo(functools.partial(index.remove_slice, name_of(obj)))
-        room = self._rooms.of(node)
+        if self._company:
+            self._company.put_node(node)
+            self._can_undo(functools.partial(self._company.take_node, node))
         for made in growth.pods:
-            room.put(made.pod)
-            self._can_undo(functools.partial(room.take, made.pod))
+            self._put_pod(made.pod, node)
             outcome = self.world.ask(made.claims, node) if made.claims else None
             if isinstance(outcome, Allocated):
                 for claim, allocation in zip(made.claims, outcome.results, strict=True):

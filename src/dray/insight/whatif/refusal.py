@@ -1,14 +1,11 @@
 """Why no node takes a pod, in one sentence: the words of `why`."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dray.api.meta import Object, name_of
 from dray.insight.claim_state import no_devices_at_all
 from dray.insight.evidence import NodeEvidence
-from dray.insight.node_fit import NodeFit, extended_claim
-from dray.insight.node_room import NodeRoom
-from dray.insight.snapshot import Snapshot
 from dray.insight.whatif.pods import template_names
 from dray.insight.why import Trial, group_cause
 from dray.insight.world import World
@@ -18,25 +15,19 @@ MAX_LOOKED_AT = 300
 
 
 def refusal_text(
-    snapshot: Snapshot,
     world: World,
-    rooms: NodeRoom,
     pod: Object,
-    free: Sequence[Object],
-    held: Sequence[Object],
-    by_devices: Mapping[str, str],
+    claims: Sequence[Object],
     nodes: Sequence[Object],
+    reasons_against: Callable[[Object], list[str]],
 ) -> str:
-    """Of a pod that was tried on `nodes` in vain, `free` being the claims without devices and `held` the others."""
+    """Of a pod that was tried on `nodes` in vain. `claims`: those that need devices; `reasons_against` tells everything else."""
     if not nodes:
         return "there are no nodes"
-    special = extended_claim(pod, by_devices)
-    claims = [*free, *((special,) if special else ())]
-    fit = NodeFit(snapshot, pod, held, by_devices, rooms)
     against: dict[str, list[Object]] = {}
     places: list[Object] = []
     for node in nodes:
-        reasons = fit.reasons(node)
+        reasons = reasons_against(node)
         if reasons:
             against.setdefault("; ".join(reasons), []).append(node)
         else:
@@ -44,7 +35,7 @@ def refusal_text(
     out = _out_text(against)
     if not places or not claims:
         return out
-    if not world.index.inventory.slices and (nothing := no_devices_at_all(snapshot, ())):
+    if not world.index.inventory.slices and (nothing := no_devices_at_all(world.snapshot, ())):
         return nothing
     trial = Trial(world, claims)
     looked_at = places
