@@ -124,8 +124,8 @@ def _starting(snapshot: Snapshot, pod: Object, node: str, allocated: Sequence[Ob
 
 
 INJECTION_ADVICE = (
-    "the driver has not written its CDI file, or the runtime reads other directories than /etc/cdi and /var/run/cdi. "
-    "A new pod has its devices prepared anew, which writes the file again"
+    "the CDI files of the driver are gone or were never written, or the runtime reads other directories than /etc/cdi and "
+    "/var/run/cdi. A driver that starts writes those that all claims share, a new pod has those of its own claims written"
 )
 
 

@@ -157,8 +157,10 @@ def shell(command: str, *, indent: int = 0) -> list[str]:
     prompt, rest = " " * indent + "$ ", " " * (indent + 4)
     lines = [prompt]
     for word in _WORD.findall(command):
-        if len(lines[-1]) + len(word) + 3 > WIDTH and lines[-1] != prompt:
-            lines[-1] += " \\"
+        after = lines[-1].endswith("&&")
+        if (after or len(lines[-1]) + len(word) + 3 > WIDTH) and lines[-1] != prompt:
+            # The shell reads on by itself after `&&`.
+            lines[-1] += "" if after else " \\"
             lines.append(rest)
         lines[-1] += word if lines[-1] in (prompt, rest) else f" {word}"
     return [part for line in lines for part in _broken_json(line, rest)]

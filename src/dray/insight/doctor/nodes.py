@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dray.api.meta import Object, key_of, name_of
-from dray.insight.doctor.driver_pods import log_command, restart_command
+from dray.insight.doctor.driver_pods import driver_pods_on, log_command, restart_command
 from dray.insight.doctor.finding import ERROR, UNKNOWN, WARNING, Finding
 from dray.insight.doctor.holdings import drivers_of
 from dray.insight.running import INJECTION_ADVICE, injection_failure
@@ -202,15 +202,19 @@ def _runtimes(snapshot: Snapshot, nodes: Sequence[Object]) -> Iterator[Finding]:
 
 
 def _injection(snapshot: Snapshot) -> Iterator[Finding]:
-    """Containers that the runtime could not create because of CDI."""
+    """Containers that the runtime could not create because of CDI, by node."""
+    by_node: dict[str, list[tuple[Object, str]]] = {}
     for pod in snapshot.pods:
-        failure = injection_failure(snapshot, pod)
-        if not failure:
-            continue
-        namespace, name = key_of(pod)
-        how = "find the CDI description of its devices" if "unresolvable" in failure else "inject its devices"
+        if failure := injection_failure(snapshot, pod):
+            by_node.setdefault(pod["spec"].get("nodeName", ""), []).append((pod, failure))
+    for node, failures in by_node.items():
+        pods = [key_of(pod) for pod, _ in failures]
+        text = failures[0][1]
+        how = "find the CDI descriptions of devices" if "unresolvable" in text else "inject devices"
+        deletions = [f"kubectl -n {pod.namespace} delete pod {pod.name}" for pod in pods[:3]]
+        restart = restart_command(snapshot, node, text) if next(driver_pods_on(snapshot, node), None) else ""
         yield Finding(
-            ERROR, f"node {pod['spec'].get('nodeName', '')}",
-            f"a container of pod {namespace}/{name} cannot be created: the runtime does not {how}",
-            failure, f"kubectl -n {namespace} delete pod {name}", INJECTION_ADVICE,
+            ERROR, f"node {node}",
+            f"the runtime does not {how}: containers of {', '.join(map(str, pods[:3]))}{' and others' if len(pods) > 3 else ''} cannot be created",
+            text, " && ".join([*([restart] if restart else []), *deletions]), INJECTION_ADVICE,
         )  # fmt: skip
