@@ -68,7 +68,8 @@ def command(
 
     def make(client: Client, metrics: Registry) -> Role:
         from dray.client.config import load_config
-        from dray.cluster.lone_node import ServingFiles, serving_context, webhook_authorizer
+        from dray.cluster.lone_node import ServingFiles, serving_context
+        from dray.cluster.node_access import webhook_authorizer
         from dray.kits.clock import SystemClock
         from dray.node.agent import NodeAgent
         from dray.node.config import NodeConfig

@@ -19,7 +19,7 @@ from dray.api.resources import (
     RESOURCE_POOL_STATUS_REQUESTS,
     RESOURCE_SLICES,
 )
-from dray.apiserver.access import AUTHENTICATED, Attributes
+from dray.apiserver.access import AUTHENTICATED
 from dray.apiserver.authentication.chain import service_account_groups
 from dray.apiserver.registry.kind import User
 from dray.client.protocol import Client
@@ -33,7 +33,6 @@ from dray.scheduler.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from dray.node.agent import NodeAgent
-    from dray.node.config import Caller
 
 HOST = "127.0.0.1"
 POD_NETWORK = 64
@@ -149,16 +148,13 @@ class EmbeddedCluster:
         client = self._client("system:kube-scheduler", manager="kube-scheduler")
         return Scheduler(client, clock=self._clock, features=self.features)
 
-    async def _authorize_kubelet_call(self, caller: "Caller", verb: str, subresource: str) -> bool:
-        user = User(caller.name, (*caller.groups, AUTHENTICATED))
-        attributes = Attributes(user, verb, version="v1", resource="nodes", subresource=subresource)
-        return self._api.server.core.authorizer.authorize(attributes).allowed
-
     def _node(self, index: int, name: str) -> "NodeAgent":
         # Nodes bring gRPC with them, which a cluster without nodes need not load.
+        from dray.cluster.node_access import webhook_authorizer
         from dray.node.agent import NodeAgent
         from dray.node.config import NodeConfig
 
+        client = self._client(f"system:node:{name}", "system:nodes", manager="kubelet")
         authority = self._api.authority
         authority.server(f"kubelet-{name}", [name, "localhost", HOST])
         config = NodeConfig(
@@ -166,9 +162,8 @@ class EmbeddedCluster:
             root=self.layout.node_root(name),
             pod_cidr=f"127.{POD_NETWORK}.{index}.0/24",
             server_ssl=authority.server_context(f"kubelet-{name}"),
-            authorize=self._authorize_kubelet_call,
+            authorize=webhook_authorizer(client, name),
             api_host=HOST,
             api_port=self._api.port,
         )
-        client = self._client(f"system:node:{name}", "system:nodes", manager="kubelet")
         return NodeAgent(config, client, clock=self._clock, features=self.features)

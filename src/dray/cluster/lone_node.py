@@ -1,22 +1,12 @@
-"""One node of any cluster: its certificate, and who may ask its server, which the cluster's API server decides.
-
-As a kubelet with webhook authentication and authorization: client certificates are known by the certificate authority,
-bearer tokens by a TokenReview, and each request is put to a SubjectAccessReview on the node.
-"""
+"""One node of any cluster: the certificate of its server, and whose client certificates that knows."""
 
 import datetime as dt
 import pathlib
 import ssl
 from typing import NamedTuple
 
-from dray.api import errors
-from dray.api.meta import Object
-from dray.api.resources import SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS
-from dray.apiserver.access import AUTHENTICATED
-from dray.client.protocol import Client, Unreachable
 from dray.cluster.certificates import Authority, CertificateError
 from dray.cluster.layout import ClusterError
-from dray.node.config import Authorizer, Caller
 
 
 class ServingFiles(NamedTuple):
@@ -54,37 +44,3 @@ def serving_context(
     except (CertificateError, OSError, ValueError) as error:
         raise ClusterError(f"cannot serve with the node's certificates: {error}") from error
     return context
-
-
-def webhook_authorizer(client: Client, node: str) -> Authorizer:
-    """Asks the API server about each request; whom it cannot ask about is refused."""
-
-    async def authorize(caller: Caller, verb: str, subresource: str) -> bool:
-        try:
-            user = await _user(client, caller)
-            return user is not None and await _may(client, user, node, verb, subresource)
-        except (errors.StatusError, Unreachable):
-            return False
-
-    return authorize
-
-
-async def _user(client: Client, caller: Caller) -> Object | None:
-    if caller.token:
-        review = await client.create(TOKEN_REVIEWS, {"spec": {"token": caller.token}})
-        status = review.get("status") or {}
-        return status.get("user") if status.get("authenticated") else None
-    return {"username": caller.name, "groups": [*caller.groups, AUTHENTICATED]} if caller.name else None
-
-
-async def _may(client: Client, user: Object, node: str, verb: str, subresource: str) -> bool:
-    attributes = {
-        "verb": verb, "version": "v1", "resource": "nodes", "name": node, "subresource": subresource,
-    }  # fmt: skip
-    spec = {
-        "user": user.get("username", ""),
-        "groups": user.get("groups") or [],
-        "resourceAttributes": attributes,
-    }
-    review = await client.create(SUBJECT_ACCESS_REVIEWS, {"spec": spec})
-    return bool((review.get("status") or {}).get("allowed"))

@@ -34,6 +34,7 @@ from dray.node.pods.table import PodTable
 from dray.node.probes.actions import ProbeActions
 from dray.node.runtime.process import ProcessRuntime
 from dray.node.runtime.protocol import Runtime
+from dray.node.serving.pages import Pages
 from dray.node.serving.podresources import PodResources, serve_pod_resources
 from dray.node.serving.server import NodeServer
 from dray.node.tokens import ServiceAccountTokens
@@ -79,7 +80,8 @@ class NodeAgent:
         self._own_node = Informer(client, NODES, Selection(fields=f"metadata.name={config.name}"))
         self._informer = Informer(client, PODS, Selection(fields=f"spec.nodeName={config.name}"))
         self._pod_resources = PodResources(self.pods, self._services.claims.find, clock)
-        self._server = NodeServer(config, self.runtime, self.pods, self.metrics)
+        pages = Pages(config, self.runtime, self.pods, self.metrics, clock)
+        self._server = NodeServer(config, self.runtime, self.pods, pages)
         self._tasks = TaskSet(f"node/{config.name}")
 
     def _make_services(self, client: Client, clock: Clock, capacity: Mapping[str, str]) -> NodeServices:

@@ -29,8 +29,15 @@ class Caller:
     token: str = ""
 
 
-Authorizer = Callable[[Caller, str, str], Awaitable[bool]]
-"""(caller, verb, subresource of nodes: `proxy`, `log`, `metrics`, ...) -> whether it may."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    user: str = ""
+    """Who the caller is; "" when nobody knows."""
+    allowed: bool = False
+
+
+Authorizer = Callable[[Caller, str, Sequence[str]], Awaitable[Verdict]]
+"""(caller, verb, subresources of nodes) -> whether it may, by any of them: `proxy`, `log`, `metrics`, ..."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

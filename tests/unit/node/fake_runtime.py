@@ -17,6 +17,7 @@ from dray.node.runtime.protocol import (
     SandboxState,
     Session,
     StartFailure,
+    Usage,
 )
 
 
@@ -152,6 +153,9 @@ class FakeRuntime:
         self, container_id: str, command: Sequence[str], *, stdin: bool = False, terminal: bool = False
     ) -> Session:
         raise RuntimeFailure("this runtime runs nothing")
+
+    def usage(self, container_id: str) -> Usage | None:
+        return None
 
     async def dial(self, sandbox_id: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         raise RuntimeFailure("nobody listens here")

@@ -187,6 +187,7 @@ def _cluster_roles(features: FeatureGates) -> list[Object]:
             (
                 "core | nodes | get list watch proxy",
                 "core | nodes/log nodes/metrics nodes/proxy nodes/stats | *",
+                "core | nodes/configz nodes/healthz nodes/pods | *",
             ),
         ),
         _role(

@@ -19,9 +19,10 @@ import dray
 from dray.kits.clock import Clock
 from dray.node.runtime import records
 from dray.node.runtime.pipes import readable
-from dray.node.runtime.processes import ExitWatch, end_strays, is_alive, view_marker
-from dray.node.runtime.protocol import Container, ContainerState, RuntimeFailure, StartFailure
+from dray.node.runtime.processes import ExitWatch, end_strays, is_alive, usage_of, view_marker
+from dray.node.runtime.protocol import Container, ContainerState, RuntimeFailure, StartFailure, Usage
 from dray.node.runtime.records import Traits
+from dray.node.runtime.shim.descendants import descendants
 
 log = logging.getLogger("dray.node.runtime")
 
@@ -76,6 +77,12 @@ class Box:
 
     def _is_supervised(self) -> bool:
         return is_alive(int(self._state["supervisor"]), int(self._state["ticks"]))
+
+    def usage(self) -> Usage | None:
+        """Of the program and all it started that still runs; what those used that ended counts where they were awaited."""
+        if self.container.state is not ContainerState.RUNNING or not self._state:
+            return None
+        return usage_of(descendants(int(self._state["supervisor"])))
 
     async def start(self, spec: dict[str, Any]) -> None:
         """Run the program. Raises StartFailure when it cannot be run; the container has then exited."""

@@ -40,6 +40,7 @@ from dray.node.runtime.protocol import (
     SandboxConfig,
     SandboxState,
     Session,
+    Usage,
 )
 from dray.node.runtime.records import Traits
 from dray.node.runtime.session import AttachSession, start_exec
@@ -255,6 +256,10 @@ class ProcessRuntime:
             stdin=stdin and traits.stdin,
             stdin_once=traits.stdin_once,
         )
+
+    def usage(self, container_id: str) -> Usage | None:
+        box = self._boxes.get(container_id)
+        return box.usage() if box is not None else None
 
     async def dial(self, sandbox_id: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await dial(self._sandbox(sandbox_id).ip, port)

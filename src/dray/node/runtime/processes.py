@@ -10,8 +10,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+from dray.node.runtime.protocol import Usage
 
 _IS_LINUX = bool(sys.platform == "linux")
 POLL_SECONDS = 0.1
@@ -20,12 +22,26 @@ END_SECONDS = 10.0
 
 def start_ticks(pid: int) -> int:
     """When process `pid` started; 0 when there is none, or the system does not tell."""
+    fields = _stat(pid)
+    return 0 if not fields or fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def usage_of(pids: Iterable[int]) -> Usage | None:
+    """What these processes have used together, their awaited children included; None when none of them is known."""
+    fields = [found for pid in pids if (found := _stat(pid))]
+    if not fields:
+        return None
+    # From the third field on: user and system time of the process and of its awaited children, and its resident pages.
+    ticks = sum(sum(map(int, each[11:15])) for each in fields)
+    pages = sum(int(each[21]) for each in fields)
+    return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _stat(pid: int) -> list[bytes]:
     try:
-        data = Path(f"/proc/{pid}/stat").read_bytes()
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
-        return 0
-    fields = data.rpartition(b")")[2].split()
-    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
+        return []
 
 
 def is_alive(pid: int, ticks: int) -> bool:

@@ -137,6 +137,14 @@ class Container:
     termination_log: Path | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Usage:
+    """What a container has used so far, and holds now."""
+
+    cpu_seconds: float
+    memory_bytes: int
+
+
 class Session(Protocol):
     """A running exec or attach. `stdout` and `stderr` end when the program's streams do; close it in any case."""
 
@@ -210,6 +218,10 @@ class Runtime(Protocol):
         ...
 
     async def attach(self, container_id: str, *, stdin: bool = False) -> Session: ...
+
+    def usage(self, container_id: str) -> Usage | None:
+        """None for a container that does not run, or where nothing is known about it."""
+        ...
 
     async def dial(self, sandbox_id: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A TCP connection with a port of the pod, as from inside it. Raises RuntimeFailure."""

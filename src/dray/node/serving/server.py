@@ -1,7 +1,7 @@
-"""The node's own HTTPS server: logs of containers, programs run in them, its pods, its metrics.
+"""The node's own HTTPS server: logs of containers, programs run in them, ports forwarded, pages about the node.
 
-Who may ask is decided by the configuration's authorizer, from the client certificate or the bearer token. Which attempt of a container a
-log is of is decided here; how it is read is `logs`, and how streams go over the wire is `streams`.
+Which attempt of a container a log is of is decided here; how it is read is `logs`, how streams go over the wire is
+`streams`, what the pages about the node say is `pages`, and who may ask for what is `access`.
 """
 
 import functools
@@ -11,26 +11,25 @@ from typing import Any, Final
 from aiohttp import web
 
 from dray.api.meta import Object, name_of, uid_of
-from dray.node.config import Caller, NodeConfig
-from dray.node.metrics import NodeMetrics
+from dray.node.config import NodeConfig
 from dray.node.pods.observation import newest_sandbox
 from dray.node.pods.table import PodTable
 from dray.node.pods.view import attempts_of
 from dray.node.runtime.protocol import Container, ContainerState, Runtime, SandboxState
 from dray.node.serving import portforward, streams
+from dray.node.serving.access import refusal
 from dray.node.serving.logs import LogOptions, read_log
+from dray.node.serving.pages import Pages
 
 STATUS_LISTS: Final = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-_SUBRESOURCES: Final = {"metrics": "metrics"}
-"""First part of the path -> the subresource of nodes that guards it; all others `proxy`."""
 
 
 class NodeServer:
-    def __init__(self, config: NodeConfig, runtime: Runtime, pods: PodTable, metrics: NodeMetrics) -> None:
+    def __init__(self, config: NodeConfig, runtime: Runtime, pods: PodTable, pages: Pages) -> None:
         self._config = config
         self._runtime = runtime
         self._pods = pods
-        self._metrics = metrics
+        self._pages = pages
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -41,9 +40,8 @@ class NodeServer:
             app.router.add_route(method, "/exec/{namespace}/{pod}/{container}", self._exec)
             app.router.add_route(method, "/attach/{namespace}/{pod}/{container}", self._attach)
             app.router.add_route(method, "/portForward/{namespace}/{pod}", self._forward)
-        app.router.add_get("/pods", self._list_pods)
-        app.router.add_get("/metrics", self._show_metrics)
-        app.router.add_get("/healthz", _healthz)
+        app.router.add_post("/checkpoint/{namespace}/{pod}/{container}", self._checkpoint)
+        self._pages.add_to(app.router)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         config = self._config
@@ -59,11 +57,8 @@ class NodeServer:
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Any) -> web.StreamResponse:
         authorize = self._config.authorize
-        if request.path != "/healthz" and authorize is not None:
-            part = request.path.split("/")[1]
-            verb = "create" if part in ("exec", "attach", "portForward") else "get"
-            if not await authorize(_caller(request), verb, _SUBRESOURCES.get(part, "proxy")):
-                return web.Response(status=403, text="Forbidden")
+        if authorize is not None and (refused := await refusal(request, authorize)) is not None:
+            return refused
         response: web.StreamResponse = await handler(request)
         return response
 
@@ -154,14 +149,11 @@ class NodeServer:
         named = f"{name_of(pod)}, uid {uid_of(pod)}"
         return await portforward.serve(request, named, functools.partial(self._runtime.dial, sandbox.id))
 
-    # --- about the node ---
+    # --- checkpoint ---
 
-    async def _list_pods(self, request: web.Request) -> web.Response:
-        items = [worker.pod for worker in self._pods.workers()]
-        return web.json_response({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
-
-    async def _show_metrics(self, request: web.Request) -> web.Response:
-        return web.Response(text=self._metrics.render(), content_type="text/plain")
+    async def _checkpoint(self, request: web.Request) -> web.Response:
+        self._running(request)
+        raise web.HTTPNotFound(text=f"the runtime {self._runtime.name} takes no checkpoints of containers")
 
 
 def _waiting_state(pod: Object, name: str) -> Mapping[str, Any]:
@@ -183,22 +175,3 @@ def _not_started(pod: Object, name: str) -> str:
 
 def _is_waiting(pod: Object, name: str) -> bool:
     return bool(_waiting_state(pod, name))
-
-
-def _caller(request: web.Request) -> Caller:
-    ssl_object = request.get_extra_info("ssl_object")
-    certificate = ssl_object.getpeercert() if ssl_object is not None else None
-    names: dict[str, list[str]] = {}
-    for part in (certificate or {}).get("subject", ()):
-        for key, value in part:
-            names.setdefault(key, []).append(value)
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return Caller(
-        next(iter(names.get("commonName", ())), ""),
-        tuple(names.get("organizationName", ())),
-        token.strip() if scheme.lower() == "bearer" else "",
-    )
-
-
-async def _healthz(request: web.Request) -> web.Response:
-    return web.Response(text="ok")
