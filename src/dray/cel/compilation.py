@@ -33,15 +33,22 @@ _LIMIT_EXCEEDED = "operation cancelled: actual cost limit exceeded"
 _DEEP = 12_000
 
 
+_RAISED: list[int] = []
+"""For each evaluation that has raised the limit, in whatever thread, the limit before the first did."""
+
+
 @contextmanager
 def deep_recursion() -> Iterator[None]:
-    """Room for trees as deep as the parser admits, whatever the depth of the caller."""
-    before = sys.getrecursionlimit()
+    """Room for trees as deep as the parser admits, whatever the depth of the caller; the last to leave takes it back."""
+    before = _RAISED[0] if _RAISED else sys.getrecursionlimit()
+    _RAISED.append(before)
     sys.setrecursionlimit(max(before, _DEEP))
     try:
         yield
     finally:
-        sys.setrecursionlimit(before)
+        _RAISED.pop()
+        if not _RAISED:
+            sys.setrecursionlimit(before)
 
 
 class Language:

@@ -1,7 +1,8 @@
 """ValidatingAdmissionPolicy in force: what is refused and in which words, what only warns, what is noted."""
 
-import asyncio
 import json
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from dray.api.resources import (
 )
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.chain import AdmissionChain
-from dray.apiserver.admission.policies import evaluation, patience
+from dray.apiserver.admission.policies import evaluation
+from dray.apiserver.admission.policies.policy import Policy, Verdict
 from dray.apiserver.call import Call
 from dray.apiserver.verbs.connect import admit_connection
 from dray.client.protocol import PatchType
@@ -430,17 +432,19 @@ COSTLY = f"[{LISTS}].all(x, [{LISTS}].all(y, x + y > 0))"
 async def test_a_costly_rule_is_evaluated_beside_the_event_loop(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aside = 0
+    here = threading.get_ident()
+    threads: list[int] = []
+    judge = Policy.judge
 
-    async def to_thread(function: Any, *arguments: Any) -> Any:
-        nonlocal aside
-        aside += 1
-        return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+    def noted(policy: Policy, values: Mapping[str, Any], meter: evaluation.Meter) -> Verdict:
+        threads.append(threading.get_ident())
+        return judge(policy, values, meter)
 
-    monkeypatch.setattr(patience.asyncio, "to_thread", to_thread)
+    monkeypatch.setattr(Policy, "judge", noted)
     await cluster.policy(validations=[rule(f"{COSTLY} && !authorizer.path('/x').check('get').errored()")])
     await cluster.write()
-    assert aside == 1
+    at_once, aside = threads
+    assert at_once == here != aside
 
 
 async def test_a_rule_may_not_cost_more_than_its_limit(

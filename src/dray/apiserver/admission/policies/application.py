@@ -10,13 +10,11 @@ from typing import Final
 import orjson
 
 from dray.api import errors
-from dray.api.meta import Object
 from dray.apiserver.admission.matching import BadCriteria
 from dray.apiserver.admission.policies.binding import BadBinding, BadPolicy, Binding, param_kind
 from dray.apiserver.admission.policies.patience import patiently
 from dray.apiserver.admission.policies.policy import Denial, Policy, Verdict
-from dray.apiserver.admission.policies.values import values_of
-from dray.apiserver.admission.view import Form, View
+from dray.apiserver.admission.view import View
 
 FAILURE_ANNOTATION: Final = "validation.policy.admission.k8s.io/validation_failure"
 _CODES: Final = {"Forbidden": 403, "Unauthorized": 401, "RequestEntityTooLarge": 413, "Invalid": 422}
@@ -64,7 +62,7 @@ async def _apply(policy: Policy, bindings: Sequence[Binding], view: View) -> lis
             refusals += _misconfigured(policy, binding, error)
             continue
         for param in params:
-            verdict = await _judge(policy, param, view, form)
+            verdict = await patiently(view, form, param, policy.judge)
             refusals += _follow(policy, binding, verdict, view)
             _note(notes, verdict)
     for key, values in notes.items():
@@ -77,12 +75,6 @@ def _misconfigured(policy: Policy, binding: Binding | None, error: Exception) ->
         return []
     what = "binding" if binding else "policy"
     return [Refusal(policy, binding, Denial(f"failed to configure {what}: {error}"))]
-
-
-async def _judge(policy: Policy, param: Object | None, view: View, form: Form) -> Verdict:
-    return await patiently(
-        view, lambda ask, meter: policy.judge(values_of(view, form, param, ask=ask), meter)
-    )
 
 
 def _follow(policy: Policy, binding: Binding, verdict: Verdict, view: View) -> Iterator[Refusal]:

@@ -5,12 +5,16 @@ event loop, where everything else happens too.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, TypeVar
+import functools
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
+from dray.api.meta import Object
 from dray.apiserver.access import Attributes
 from dray.apiserver.admission.policies.evaluation import Impatient, Meter
-from dray.apiserver.admission.view import View
+from dray.apiserver.admission.policies.values import values_of
+from dray.apiserver.admission.view import Form, View
 from dray.apiserver.call import Call
 from dray.apiserver.registry.kind import User
 from dray.cel.values.authorization import Ask, Decision, Question
@@ -18,16 +22,27 @@ from dray.cel.values.authorization import Ask, Decision, Question
 PATIENCE: Final = 10_000
 """Cost up to which is evaluated at once: some 25 ms."""
 
+THREADS: Final = 2
+
 Result = TypeVar("Result")
 
 
-async def patiently(view: View, evaluate: Callable[[Ask, Meter], Result]) -> Result:
-    """What `evaluate` gives, who may be called twice. Raises what it raises."""
+async def patiently(
+    view: View, form: Form, param: Object | None, evaluate: Callable[[Mapping[str, Any], Meter], Result]
+) -> Result:
+    """What `evaluate` makes of what the expressions see; it may be called twice. Raises what it raises."""
     call = view.request.call
     try:
-        return evaluate(ask_directly(call), Meter(PATIENCE))
+        return evaluate(values_of(view, form, param, ask=ask_directly(call)), Meter(PATIENCE))
     except Impatient:
-        return await asyncio.to_thread(evaluate, ask_from_thread(call), Meter())
+        values = values_of(view, form, param, ask=ask_from_thread(call))
+        return await asyncio.get_running_loop().run_in_executor(_aside(), evaluate, values, Meter())
+
+
+@functools.cache
+def _aside() -> ThreadPoolExecutor:
+    """Few threads, and no others': costly rules wait for each other, and nothing else waits for them."""
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="admission")
 
 
 def ask_directly(call: Call) -> Ask:

@@ -8,7 +8,7 @@ from dray.apiserver.admission.view import Form, View
 from dray.cel.values.authorization import Ask
 
 
-def values_of(view: View, form: Form, param: Object | None = None, *, ask: Ask) -> dict[str, Any]:
+def values_of(view: View, form: Form, param: Object | None, *, ask: Ask) -> dict[str, Any]:
     """`ask`: who answers the authorizer's questions."""
     return {
         "object": view.object(form),

@@ -4,7 +4,6 @@ from dray.api import errors
 from dray.apiserver.admission.conditions import MatchConditions, MatchFault
 from dray.apiserver.admission.policies.evaluation import Activation
 from dray.apiserver.admission.policies.patience import patiently
-from dray.apiserver.admission.policies.values import values_of
 from dray.apiserver.admission.view import Form, View
 
 
@@ -12,8 +11,7 @@ async def holds(conditions: MatchConditions, view: View, form: Form) -> bool:
     """Raises Forbidden when it cannot be told."""
     try:
         return await patiently(
-            view,
-            lambda ask, meter: conditions.match(Activation(meter, values_of(view, form, ask=ask), {})),
+            view, form, None, lambda values, meter: conditions.match(Activation(meter, values, {}))
         )
     except MatchFault as fault:
         asked = view.asked
