@@ -7,7 +7,9 @@ import click
 from dray.cli.insight.options import Source, questions
 from dray.cli.insight.output import heading, shell, show_data, wrapped
 from dray.cli.snapshot_insight import ALL
-from dray.insight.doctor import Finding, examine
+from dray.insight.doctor import IRRELEVANT, Finding, examine
+
+_NEEDED = tuple(resource for resource in ALL if resource not in IRRELEVANT)
 
 
 @click.command(
@@ -22,7 +24,7 @@ def command(source: Source) -> None:
     that cannot start or end. Exit code 1 if there are errors. Reads only, with the rights of: dray snapshot capture. What
     cannot be known is a finding too.
     """
-    findings = examine(source.snapshot(ALL, kubelets=True))
+    findings = examine(source.snapshot(_NEEDED, kubelets=True))
     if source.output != "text":
         rows = [{name: getattr(f, name) for name in f.__slots__} for f in findings]
         show_data(source.output, findings, rows)

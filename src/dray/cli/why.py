@@ -51,8 +51,10 @@ _HOLDERS_SHOWN = 6
 def command(source: Source, what: tuple[str, ...]) -> None:
     """Say why a pod is pending or a claim has no devices; for allocated claims, why these devices and not others.
 
-    WHAT is pod/NAME or claim/NAME. Every remedy that is named was tried on the allocator. Reads only: needs `list` on
-    nodes, pods, events, resourcequotas and resource.k8s.io; what you may not read is named as unknown.
+    WHAT is pod/NAME or claim/NAME; of a pod that could not even be created, too. Every remedy that is named was tried on
+    the allocator. Reads only: needs `list` on nodes, pods, events, resourcequotas and resource.k8s.io, for pods with
+    volumes or affinity across namespaces also on these, and `get` on /metrics for feature gates. What you may not read is
+    named as unknown where it matters.
     """
     resource, name = _named(what)
     namespace = source.default_namespace()

@@ -368,3 +368,15 @@ def test_a_restarted_container_whose_cdi_description_is_gone_is_told_by_its_even
     for text in (ask("doctor", server=REGISTERED, **objects), ask("why", "pod/p", **objects)):
         assert "unresolvable CDI devices k8s.gpu.example.com/gpu=x" in text
         assert "A driver that starts writes those that all claims share" in text
+
+
+def test_rights_that_are_missing_come_as_one_finding_with_the_role_that_gives_them(ask: Any) -> None:
+    unknown = {
+        "pods": "you may not list pods",
+        "resourceclaims": "you may not list resourceclaims.resource.k8s.io",
+        "storageclasses": "you may not list storageclasses.storage.k8s.io",
+    }
+    text = ask("doctor", unknown=unknown)
+    assert "what is wrong with these is not known: pods, resourceclaims.resource.k8s.io seen:" in text
+    assert "--verb=list --resource=pods" in text
+    assert "storageclasses" not in text

@@ -2,5 +2,6 @@
 
 from dray.insight.doctor.examination import examine
 from dray.insight.doctor.finding import Finding
+from dray.insight.doctor.server import IRRELEVANT
 
-__all__ = ["Finding", "examine"]
+__all__ = ["IRRELEVANT", "Finding", "examine"]

@@ -1,13 +1,21 @@
 """The API server: what it serves, which features it has on, what it left out of objects, who speaks old versions."""
 
+import re
 from collections.abc import Iterator
 
+from dray.api.resources import NAMESPACES
 from dray.insight.doctor.finding import ERROR, UNKNOWN, WARNING, Finding
 from dray.insight.gates import Gates, gate_of_field, gates_of
 from dray.insight.snapshot import Snapshot
+from dray.insight.volumes import STORAGE
 from dray.insight.written import Dropped, Writer, dropped_fields, left_out, writers
 
 _UNDERSTOOD = ("v1", "v1beta2", "v1beta1")
+
+
+_FORBIDDEN = re.compile(r"you may not list (\S+)")
+IRRELEVANT = (NAMESPACES, *STORAGE)
+"""Kinds that a snapshot has for other questions."""
 
 
 def server_findings(snapshot: Snapshot) -> Iterator[Finding]:
@@ -21,11 +29,25 @@ def server_findings(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _rights(snapshot: Snapshot) -> Iterator[Finding]:
-    for plural, reason in snapshot.unknown.items():
+    irrelevant = {resource.plural for resource in IRRELEVANT}
+    unknown = {plural: reason for plural, reason in snapshot.unknown.items() if plural not in irrelevant}
+    forbidden = [match[1] for reason in unknown.values() if (match := _FORBIDDEN.match(reason))]
+    if forbidden:
+        role = " ".join(f"--resource={each}" for each in forbidden)
         yield Finding(
-            UNKNOWN, plural, "cannot be looked at, so what is wrong with them is not known", reason,
-            f"kubectl auth can-i list {plural}",
+            UNKNOWN, "rights", f"what is wrong with these is not known: {', '.join(forbidden)}", "you may not list them",
+            f"kubectl create clusterrole dray-reader --verb=list {role} && kubectl create clusterrolebinding dray-reader --clusterrole=dray-reader --user=YOU",
+            "an administrator can give you the right",
         )  # fmt: skip
+    for plural, reason in unknown.items():
+        if not _FORBIDDEN.match(reason):
+            yield Finding(
+                UNKNOWN,
+                plural,
+                "cannot be looked at, so what is wrong with them is not known",
+                reason,
+                "kubectl api-resources",
+            )
 
 
 def _served(snapshot: Snapshot) -> Iterator[Finding]:
