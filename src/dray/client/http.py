@@ -9,7 +9,7 @@ import contextlib
 import json
 import logging
 import urllib.parse
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 REQUEST_TIMEOUT_SECONDS = 60.0
 WATCH_TIMEOUT_SECONDS = 300
 MAX_EVENT_BYTES = 16 * 1024 * 1024
+CLOSING_SECONDS = 0.01
 MAX_RETRIES = 3
 """Of requests that the server itself asked to repeat (429 and 503 with Retry-After)."""
 
@@ -262,11 +263,35 @@ class HttpClient:
             raise Unreachable(f"{method} {url.split('?')[0]}: {error or type(error).__name__}") from error
 
     @contextlib.asynccontextmanager
+    async def connect(
+        self, path: str, query: Iterable[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket, for exec and attach. Raises StatusError when the server refuses, Unreachable without one."""
+        headers = dict(self._headers)
+        if token := self.config.bearer_token():
+            headers["Authorization"] = f"Bearer {token}"
+        url = f"{self.config.server}{path}?{urllib.parse.urlencode(list(query))}"
+        try:
+            async with self.session.ws_connect(
+                url, headers=headers, protocols=protocols, server_hostname=self.config.server_name or None
+            ) as socket:
+                yield socket
+            await asyncio.sleep(CLOSING_SECONDS)  # for TLS to end: aiohttp does not wait for it
+        except aiohttp.WSServerHandshakeError as error:
+            # The answer's body, which says why, is not to be had here: ask again, as a plain request.
+            await self._request_once(
+                "GET", f"{path}?{urllib.parse.urlencode(list(query))}", None, None, "", ""
+            )
+            raise Unreachable(f"GET {path}: {error}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(f"GET {path}: {error or type(error).__name__}") from error
+
+    @contextlib.asynccontextmanager
     async def _watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[WatchEvent]]:
         async with self.open("GET", path, query=query, timeout_seconds=None) as response:
             if response.status >= 400:
                 raise error_from_response(response, await response.read())
-            events = _read_events(response)
+            events = read_events(response)
             try:
                 yield events
             finally:
@@ -277,7 +302,7 @@ class HttpClient:
         return {"fieldManager": self._field_manager} if self._field_manager else {}
 
 
-async def _read_events(response: aiohttp.ClientResponse) -> AsyncGenerator[WatchEvent, None]:
+async def read_events(response: aiohttp.ClientResponse) -> AsyncGenerator[WatchEvent, None]:
     """Events from a stream of JSON lines; a line may be longer than the reader's own limit."""
     pending = bytearray()
     async for chunk in response.content.iter_any():

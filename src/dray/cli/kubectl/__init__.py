@@ -1,7 +1,7 @@
 """`dray kubectl`: the everyday part of kubectl, for machines that have none. Same flags, same output.
 
-get, describe, apply --server-side, create, logs and delete. For anything else use the real kubectl: it works against
-dray as against any Kubernetes.
+What the verbs do is in modules of their own, loaded when one runs. For anything else use the real kubectl: it works
+against dray as against any Kubernetes.
 """
 
 import asyncio
@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 
+from dray.cli.kubectl.arguments import Kubectl
 from dray.cli.kubectl.session import Failure, Globals, Session, run
 
 Action = Callable[[Session], Awaitable[None]]
+DRY_RUNS = ("none", "client", "server")
 
 
 def _finish(flags: Globals, action: Action) -> None:
@@ -24,8 +26,10 @@ def _finish(flags: Globals, action: Action) -> None:
 def global_flags(function: Callable[..., None]) -> Callable[..., None]:
     """The flags that every command takes, gathered into one `flags` argument."""
 
-    def wrapped(kubeconfig: str | None, context: str, namespace: str, user: str, **rest: Any) -> None:
-        function(Globals(kubeconfig, context, namespace, user), **rest)
+    def wrapped(
+        kubeconfig: str | None, context: str, namespace: str, user: str, groups: tuple[str, ...], **rest: Any
+    ) -> None:
+        function(Globals(kubeconfig, context, namespace, user, groups), **rest)
 
     wrapped.__name__, wrapped.__doc__ = function.__name__, function.__doc__
     wrapped.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
@@ -34,14 +38,18 @@ def global_flags(function: Callable[..., None]) -> Callable[..., None]:
         click.option("--context", default="", help="Which of its contexts."),
         click.option("-n", "--namespace", default="", help="The namespace; the context's own by default."),
         click.option("--as", "user", default="", help="Act as this user."),
+        click.option("--as-group", "groups", multiple=True, help="And as a member of this group."),
     ):
         wrapped = option(wrapped)
     return wrapped
 
 
-@click.group(epilog="Examples:  dray kubectl get pods -A  |  dray kubectl apply --server-side -f claim.yaml")
+@click.group(
+    cls=Kubectl,
+    epilog="Examples:  dray kubectl get pods -A  |  dray kubectl apply --server-side -f claim.yaml",
+)
 def command() -> None:
-    """The everyday part of kubectl, built in: get, describe, apply --server-side, create, logs, delete."""
+    """The everyday part of kubectl, built in; same flags, same output."""
 
 
 @command.command()
@@ -55,55 +63,57 @@ def command() -> None:
 @click.option("--show-labels", is_flag=True)
 @click.option("-L", "--label-columns", multiple=True)
 @click.option("--show-managed-fields", is_flag=True)
+@click.option("--show-kind", is_flag=True)
 @click.option("--ignore-not-found", is_flag=True)
+@click.option("-w", "--watch", is_flag=True, help="Then a row for each change.")
+@click.option("-f", "--filename", "files", multiple=True, help="The objects in this file.")
+@click.option("--raw", default="", help="The answer to this path, as it comes.")
 @global_flags
-def get(flags: Globals, resources: tuple[str, ...], **options: Any) -> None:
+def get(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], raw: str, **options: Any) -> None:
     """Show objects: `get pods`, `get pod/x svc/y`, `get resourceclaims.v1beta1.resource.k8s.io x -o yaml`."""
-    from dray.cli.kubectl.get import Options
+    from dray.cli.kubectl.get import Options, get_raw
     from dray.cli.kubectl.get import get as show
 
-    _finish(flags, lambda session: show(session, resources, Options(**options)))
+    if raw:
+        _finish(flags, lambda session: get_raw(session, raw))
+    else:
+        _finish(flags, lambda session: show(session, resources, files, Options(**options)))
 
 
 @command.command()
 @click.argument("resources", nargs=-1)
 @click.option("-A", "--all-namespaces", is_flag=True)
 @click.option("-l", "--selector", default="")
+@click.option("-f", "--filename", "files", multiple=True)
 @global_flags
-def describe(flags: Globals, resources: tuple[str, ...], all_namespaces: bool, selector: str) -> None:
+def describe(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], **options: Any) -> None:
     """Show objects in detail, with their events."""
     from dray.cli.kubectl.describe import describe as show
 
-    _finish(flags, lambda session: show(session, resources, selector=selector, all_namespaces=all_namespaces))
+    _finish(flags, lambda session: show(session, resources, files, **options))
 
 
 @command.command()
-@click.option(
-    "-f", "--filename", "files", multiple=True, required=True, help="File, directory, URL, or - for stdin."
-)
+@click.option("-f", "--filename", "files", multiple=True, help="File, directory, URL, or - for stdin.")
+@click.option("-R", "--recursive", is_flag=True, help="Directories with all below them.")
 @click.option("--server-side", is_flag=True, help="Required: client-side apply needs the real kubectl.")
 @click.option("--force-conflicts", is_flag=True)
 @click.option("--field-manager", default="kubectl", show_default=True)
-@click.option("--dry-run", type=click.Choice(["none", "server"]), default="none")
+@click.option("--dry-run", type=click.Choice(DRY_RUNS), default="none")
 @global_flags
-def apply(
-    flags: Globals,
-    files: tuple[str, ...],
-    server_side: bool,
-    force_conflicts: bool,
-    field_manager: str,
-    dry_run: str,
-) -> None:
+def apply(flags: Globals, files: tuple[str, ...], server_side: bool, **options: Any) -> None:
     """Create or change objects as the files say, by server-side apply."""
+    from dray.cli.kubectl.write import Applying
     from dray.cli.kubectl.write import apply as apply_files
 
     async def action(session: Session) -> None:
+        if not files:
+            raise Failure("error: must specify one of -f and -k")
         if not server_side:
             raise Failure(
                 "error: the built-in kubectl applies on the server only: add --server-side, or install kubectl"
             )
-        force = force_conflicts
-        await apply_files(session, files, force=force, manager=field_manager, dry_run=dry_run == "server")
+        await apply_files(session, files, Applying(**options))
 
     _finish(flags, action)
 
@@ -111,16 +121,19 @@ def apply(
 @command.command()
 @click.argument("what", nargs=-1)
 @click.option("-f", "--filename", "files", multiple=True)
+@click.option("--dry-run", type=click.Choice(DRY_RUNS), default="none")
 @global_flags
-def create(flags: Globals, what: tuple[str, ...], files: tuple[str, ...]) -> None:
+def create(flags: Globals, what: tuple[str, ...], files: tuple[str, ...], dry_run: str) -> None:
     """`create namespace NAME`, or `create -f FILE`."""
     from dray.cli.kubectl.write import create_from_files, create_namespace
 
     async def action(session: Session) -> None:
         if files:
-            await create_from_files(session, files)
-        elif len(what) == 2 and what[0] in ("namespace", "ns"):
-            await create_namespace(session, what[1])
+            await create_from_files(session, files, dry_run)
+        elif not what:
+            raise Failure("error: must specify one of -f and -k")
+        elif what[0] in ("namespace", "ns"):
+            await create_namespace(session, what[1:], dry_run)
         else:
             raise Failure(
                 "error: the built-in kubectl creates namespaces and files: create namespace NAME, create -f FILE"
@@ -165,13 +178,124 @@ def logs(flags: Globals, pod: str, container_name: str, selector: str, **options
 @click.option("-f", "--filename", "files", multiple=True)
 @click.option("-l", "--selector", default="")
 @click.option("--all", "every", is_flag=True)
-@click.option("--wait/--no-wait", default=True)
+@click.option("--wait", type=bool, default=True, is_flag=False, flag_value=True, help="Until they are gone.")
 @click.option("--force", is_flag=True)
 @click.option("--grace-period", type=int)
 @click.option("--ignore-not-found", is_flag=True)
+@click.option("--now", is_flag=True, help="The same as --grace-period=1.")
+@click.option("--dry-run", type=click.Choice(DRY_RUNS), default="none")
 @global_flags
 def delete(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], **options: Any) -> None:
     """Delete objects and wait until they are gone."""
-    from dray.cli.kubectl.write import delete as delete_objects
+    from dray.cli.kubectl.delete import Options
+    from dray.cli.kubectl.delete import delete as delete_objects
 
-    _finish(flags, lambda session: delete_objects(session, resources, files, **options))
+    _finish(flags, lambda session: delete_objects(session, resources, files, Options(**options)))
+
+
+@command.command(name="exec", context_settings={"allow_interspersed_args": True})
+@click.argument("words", nargs=-1)
+@click.option("-c", "--container", default="")
+@click.option("-i", "--stdin", is_flag=True)
+@click.option("-t", "--tty", is_flag=True)
+@click.option("-q", "--quiet", is_flag=True)
+@global_flags
+def execute(flags: Globals, words: tuple[str, ...], **options: Any) -> None:
+    """Run a program in a container: `exec POD -- COMMAND`, `exec -it POD -- sh`."""
+    from dray.cli.kubectl.exec import Options
+    from dray.cli.kubectl.exec import execute as run_program
+
+    name, command = (words[0], words[1:]) if words else ("", ())
+    _finish(flags, lambda session: run_program(session, name, command, Options(**options)))
+
+
+@command.command()
+@click.option("-A", "--all-namespaces", is_flag=True)
+@click.option("--for", "about", default="", help="Of this object only: type/name.")
+@click.option("--types", default="", help="Normal, Warning, or both.")
+@click.option("--no-headers", is_flag=True)
+@global_flags
+def events(flags: Globals, all_namespaces: bool, about: str, types: str, no_headers: bool) -> None:
+    """Show what happened, in order."""
+    from dray.cli.kubectl.events import Options
+    from dray.cli.kubectl.events import events as show
+
+    wanted = tuple(types.split(",")) if types else ()
+    _finish(flags, lambda session: show(session, Options(all_namespaces, wanted, about, no_headers)))
+
+
+@command.command()
+@click.argument("resources", nargs=-1)
+@click.option("--for", "condition", default="", help="delete, create, condition=Ready, jsonpath={.a.b}=c.")
+@click.option("--timeout", default="30s", show_default=True)
+@click.option("-l", "--selector", default="")
+@click.option("--all", "every", is_flag=True)
+@click.option("-f", "--filename", "files", multiple=True)
+@global_flags
+def wait(
+    flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], timeout: str, **options: Any
+) -> None:
+    """Wait until objects are as they should be."""
+    from dray.cli.kubectl.logs import seconds_of
+    from dray.cli.kubectl.wait import Options
+    from dray.cli.kubectl.wait import wait as wait_for
+
+    async def action(session: Session) -> None:
+        seconds = seconds_of(timeout, "--timeout", "wait")
+        await wait_for(session, resources, files, Options(timeout_seconds=seconds, **options))
+
+    _finish(flags, action)
+
+
+@command.command()
+@click.argument("field", default="")
+@click.option("--api-version", default="", help="Instead of the preferred one, e.g. resource.k8s.io/v1beta1.")
+@click.option("--recursive", is_flag=True, help="All fields below, without what they mean.")
+@global_flags
+def explain(flags: Globals, field: str, api_version: str, recursive: bool) -> None:
+    """Tell what a kind's fields are: `explain pod.spec.resourceClaims`."""
+    from dray.cli.kubectl.explain import explain as show
+
+    async def action(session: Session) -> None:
+        if not field:
+            raise Failure(
+                "error: You must specify the type of resource to explain. "
+                'Use "kubectl api-resources" for a complete list of supported resources.'
+            )
+        await show(session, field, api_version, recursive=recursive)
+
+    _finish(flags, action)
+
+
+@command.command(name="api-resources")
+@click.option("-o", "--output", default="", help="wide, name.")
+@click.option("--api-group", help='"" is the core group.')
+@click.option("--namespaced", type=bool)
+@click.option("--no-headers", is_flag=True)
+@global_flags
+def api_resources(flags: Globals, **options: Any) -> None:
+    """List what the server serves."""
+    from dray.cli.kubectl.about_server import Options
+    from dray.cli.kubectl.about_server import api_resources as show
+
+    _finish(flags, lambda session: show(session, Options(**options)))
+
+
+@command.command(name="api-versions")
+@global_flags
+def api_versions(flags: Globals) -> None:
+    """List the versions of all API groups."""
+    from dray.cli.kubectl.about_server import api_versions as show
+
+    _finish(flags, show)
+
+
+@command.command()
+@click.option("--client", "client_only", is_flag=True)
+@click.option("-o", "--output", default="", help="yaml, json.")
+@global_flags
+def version(flags: Globals, client_only: bool, output: str) -> None:
+    """Tell the versions of this kubectl and of the server."""
+    from dray.cli.kubectl.about_server import version as show
+
+    _finish(flags, lambda session: show(session, output, client_only=client_only))

@@ -1,53 +1,99 @@
 """`kubectl describe`: any object field by field under readable names, then its events.
 
-Kubernetes' own kinds have hand-made descriptions in kubectl; here Pods have one (`describe_pod`), all others are shown
-as kubectl shows kinds that it does not know: every field, in order of name.
+kubectl has hand-made descriptions for Kubernetes' own kinds. Those people look at most have theirs here (`OWN`); the
+others are shown as kubectl shows kinds that it does not know: every field, in order of name.
 """
 
-from collections.abc import Iterator
+import datetime as dt
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import click
 
+from dray.api import errors
+from dray.api.duration import age
 from dray.api.meta import Object, name_of, namespace_of, parse_time
 from dray.api.resources import EVENTS
 from dray.cli.kubectl.elastic import align
 from dray.cli.kubectl.naming import Served
 from dray.cli.kubectl.session import Session, split_arguments
+from dray.cli.kubectl.targets import Target, named_in_files
 from dray.client.protocol import Selection
 
 _SKIPPED_META = {"managedFields", "name", "namespace", "labels", "annotations"}
+LONGEST_ANNOTATION: Final = 140
+_RBAC = "rbac.authorization.k8s.io"
+OWN: Final = {
+    ("", "Pod"): "describe_pod:pod",
+    ("", "Node"): "describe_node:node",
+    ("", "Namespace"): "describe_small:namespace",
+    ("", "ConfigMap"): "describe_small:config_map",
+    ("", "ServiceAccount"): "describe_access:service_account",
+    ("apps", "DaemonSet"): "describe_daemon_set:daemon_set",
+    ("scheduling.k8s.io", "PriorityClass"): "describe_small:priority_class",
+    (_RBAC, "ClusterRole"): "describe_access:role",
+    (_RBAC, "Role"): "describe_access:role",
+    (_RBAC, "ClusterRoleBinding"): "describe_access:role_binding",
+    (_RBAC, "RoleBinding"): "describe_access:role_binding",
+}
+"""(group, kind) -> module and function: a session and an object to lines, with tabs between cells."""
 
 
-async def describe(session: Session, words: tuple[str, ...], *, selector: str, all_namespaces: bool) -> None:
+async def describe(
+    session: Session, words: Sequence[str], files: Sequence[str], *, selector: str, all_namespaces: bool
+) -> None:
+    """Raises Failure, UnknownResource and what the server reports."""
+    targets = (
+        await named_in_files(session, files) if files else await _targets(session, words, all_namespaces)
+    )
     texts: list[str] = []
-    for kind, name in split_arguments(words):
-        served = await session.find(kind)
-        namespace = session.namespace if served.resource.namespaced and not all_namespaces else ""
-        if name:
-            objects = [await session.client.get(served.resource, name, namespace)]
-        else:
-            objects = (await session.client.list(served.resource, Selection(namespace, selector))).items
-        for obj in objects:
-            texts.append(await _describe(session, served, obj))
+    for target in targets:
+        objects = await _objects(session, target, selector)
+        # kubectl ends the description of what a part of a name has found with one newline more.
+        end = "\n" if target.name and any(name_of(obj) != target.name for obj in objects) else ""
+        texts += [await _describe(session, target.served, obj) + end for obj in objects]
     if texts:
-        click.echo("\n\n".join(texts))
+        click.echo("\n\n".join(texts), nl=False)
+    elif all_namespaces:
+        click.echo("No resources found", err=True)
     else:
-        where = "" if all_namespaces else f" in {session.namespace} namespace."
-        click.echo(f"No resources found{where}", err=True)
+        click.echo(f"No resources found in {session.namespace} namespace.", err=True)
+
+
+async def _targets(session: Session, words: Sequence[str], all_namespaces: bool) -> list[Target]:
+    targets = []
+    for kind, name in split_arguments(words, "describe"):
+        served = await session.find(kind)
+        is_inside = served.resource.namespaced and not all_namespaces
+        targets.append(Target(served, session.namespace if is_inside else "", name))
+    return targets
+
+
+async def _objects(session: Session, target: Target, selector: str) -> list[Object]:
+    resource = target.served.resource
+    if not target.name:
+        return (await session.client.list(resource, Selection(target.namespace, selector))).items
+    try:
+        return [await session.client.get(resource, target.name, target.namespace)]
+    except errors.NotFound as error:
+        found = (await session.client.list(resource, Selection(target.namespace))).items
+        if begun := [obj for obj in found if name_of(obj).startswith(target.name)]:
+            return begun
+        raise await session.absence(error, target.namespace) from None
 
 
 async def _describe(session: Session, served: Served, obj: Object) -> str:
-    events = await _events(session, obj)
-    if served.resource.kind == "Pod" and not served.resource.group:
-        from dray.cli.kubectl.describe_pod import pod_lines
-
-        lines = list(pod_lines(obj))
+    own = OWN.get((served.resource.group, served.resource.kind))
+    if own is None:
+        lines = [*_generic(obj), *event_lines(await events_of(session, obj))]
     else:
-        lines = list(_generic(obj))
-    return align([*lines, *event_lines(events)]).rstrip("\n")
+        module, _, function = own.partition(":")
+        lines = await getattr(importlib.import_module(f"dray.cli.kubectl.{module}"), function)(session, obj)
+    return align(lines)
 
 
-async def _events(session: Session, obj: Object) -> list[Object]:
+async def events_of(session: Session, obj: Object) -> list[Object]:
     meta = obj["metadata"]
     fields = f"involvedObject.name={meta['name']},involvedObject.namespace={meta.get('namespace', '')},involvedObject.uid={meta['uid']}"
     found = await session.client.list(EVENTS, Selection(meta.get("namespace", ""), fields=fields))
@@ -58,7 +104,7 @@ def _generic(obj: Object) -> Iterator[str]:
     yield f"Name:\t{name_of(obj)}"
     yield f"Namespace:\t{namespace_of(obj)}"
     yield from label_lines("Labels", obj["metadata"].get("labels"))
-    yield from label_lines("Annotations", obj["metadata"].get("annotations"))
+    yield from annotation_lines(obj)
     yield from _fields({key: _without_known(key, value) for key, value in obj.items()}, 0)
 
 
@@ -68,13 +114,49 @@ def _without_known(key: str, value: object) -> object:
     return value
 
 
-def label_lines(title: str, values: dict[str, str] | None, separator: str = "=") -> Iterator[str]:
-    if not values:
-        yield f"{title}:\t<none>"
-        return
-    for number, (key, value) in enumerate(sorted(values.items())):
-        shown = f"{key}{separator}{value}" if title != "Annotations" else f"{key}: {value}"
-        yield f"{title if number == 0 else ''}{':' if number == 0 else ''}\t{shown}"
+def header_lines(obj: Object) -> Iterator[str]:
+    """What every description of an object begins with."""
+    yield f"Name:\t{name_of(obj)}"
+    if namespace := namespace_of(obj):
+        yield f"Namespace:\t{namespace}"
+    yield from label_lines("Labels", obj["metadata"].get("labels"))
+    yield from annotation_lines(obj)
+
+
+def label_lines(title: str, values: Mapping[str, str] | None, indent: str = "") -> Iterator[str]:
+    shown = [f"{key}={value}" for key, value in sorted((values or {}).items())]
+    yield from listed(title, shown, indent)
+
+
+def listed(title: str, values: Sequence[str], indent: str = "") -> Iterator[str]:
+    """A title with its values under each other."""
+    yield f"{indent}{title}:\t{values[0] if values else '<none>'}"
+    for value in values[1:]:
+        yield f"{indent}\t{value}"
+
+
+def annotation_lines(obj: Object, indent: str = "") -> Iterator[str]:
+    annotations = obj["metadata"].get("annotations") or {}
+    if not annotations:
+        yield f"{indent}Annotations:\t<none>"
+    start = f"{indent}Annotations:"
+    for key, value in sorted(annotations.items()):
+        text = value.removesuffix("\n")
+        if len(key) + len(text) + 2 > LONGEST_ANNOTATION or "\n" in text:
+            yield f"{start}\t{key}:"
+            yield from (f"{indent}\t  {_shortened(line)}" for line in text.split("\n"))
+        else:
+            yield f"{start}\t{key}: {text}"
+        start = indent
+
+
+def _shortened(text: str) -> str:
+    longest = LONGEST_ANNOTATION - 2
+    return f"{text[:longest]}..." if len(text) > longest else text
+
+
+def long_time(text: str) -> str:
+    return parse_time(text).strftime("%a, %d %b %Y %H:%M:%S +0000")
 
 
 def _fields(content: dict[str, object], depth: int) -> Iterator[str]:
@@ -143,14 +225,12 @@ def _last_seen(event: Object) -> str:
 
 
 def _event_age(event: Object) -> str:
-    import datetime as dt
-
-    from dray.api.duration import human_duration
-
-    now = dt.datetime.now(dt.UTC)
-    last = human_duration((now - parse_time(_last_seen(event))).total_seconds())
+    last = age_of(_last_seen(event))
     count = int((event.get("series") or {}).get("count") or event.get("count") or 1)
     first = event.get("firstTimestamp") or event.get("eventTime")
-    if count > 1 and first:
-        return f"{last} (x{count} over {human_duration((now - parse_time(first)).total_seconds())})"
-    return last
+    return f"{last} (x{count} over {age_of(first)})" if count > 1 and first else last
+
+
+def age_of(timestamp: str) -> str:
+    """How long ago that was."""
+    return age(timestamp, dt.datetime.now(dt.UTC))

@@ -1,20 +1,25 @@
-"""`kubectl get`: tables from the server, or objects as YAML, JSON, names, JSONPath or own columns."""
+"""`kubectl get`: tables from the server, or objects in another form; of types, of names, of files, and as they change."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
-import orjson
 
 from dray.api import errors
 from dray.api.meta import Object
 from dray.cli.kubectl import jsonpath
 from dray.cli.kubectl.naming import Served
+from dray.cli.kubectl.printing import print_objects
 from dray.cli.kubectl.session import Failure, Session, server_error, split_arguments
-from dray.cli.kubectl.tables import TABLE_ACCEPT, layout, table_rows
-from dray.cli.kubectl.yaml_text import dump_yaml
+from dray.cli.kubectl.tables import TABLE_ACCEPT, Layout, table_rows
+from dray.cli.kubectl.targets import Target, named_in_files
 
 PAGE_SIZE = 500
+NOTHING_NAMED = """You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.
+
+error: Required resource not specified.
+Use "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).
+See 'kubectl get -h' for help and examples"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,51 +33,100 @@ class Options:
     show_labels: bool = False
     label_columns: tuple[str, ...] = ()
     show_managed_fields: bool = False
+    show_kind: bool = False
     ignore_not_found: bool = False
+    watch: bool = False
 
     @property
     def is_table(self) -> bool:
         return self.output in ("", "wide")
 
+    @property
+    def query(self) -> dict[str, str]:
+        query = {"labelSelector": self.selector, "fieldSelector": self.field_selector}
+        return {key: value for key, value in query.items() if value}
 
-async def get(session: Session, words: tuple[str, ...], options: Options) -> None:
-    wanted = split_arguments(words)
-    if len(wanted) == 1 and wanted[0] == ("all", ""):
-        served = (await session.discovery()).category("all")
-        targets = [(each, "") for each in served]
-    else:
-        targets = [(await session.find(kind), name) for kind, name in wanted]
-    if options.is_table:
+
+async def get_raw(session: Session, path: str) -> None:
+    """`--raw PATH`: the answer as it comes."""
+    from dray.client.http import error_from_response
+
+    async with session.client.open("GET", path, accept="application/json, */*") as response:
+        data = await response.read()
+        if response.status >= 400:
+            error = error_from_response(response, data)
+            if isinstance(error, errors.NotFound) and not error.status_reason:
+                raise errors.NotFound("the server could not find the requested resource")
+            raise error
+    click.echo(data, nl=False)
+
+
+async def get(session: Session, words: Sequence[str], files: Sequence[str], options: Options) -> None:
+    """Raises Failure, UnknownResource and what the server reports."""
+    targets = await named_in_files(session, files) if files else await _targets(session, words, options)
+    if options.watch:
+        from dray.cli.kubectl.watching import watch
+
+        await watch(session, targets, options)
+    elif options.is_table:
         await _show_tables(session, targets, options)
     else:
         await _show_objects(session, targets, options)
 
 
-def _query(options: Options) -> dict[str, str]:
-    query = {"labelSelector": options.selector, "fieldSelector": options.field_selector}
-    return {key: value for key, value in query.items() if value}
+async def _targets(session: Session, words: Sequence[str], options: Options) -> list[Target]:
+    if not words:
+        raise Failure(NOTHING_NAMED)
+    wanted = split_arguments(words, "get")
+    if options.all_namespaces and any(name for _, name in wanted):
+        raise Failure("error: a resource cannot be retrieved by name across all namespaces")
+    if wanted == [("all", "")]:
+        found = [(each, "") for each in (await session.discovery()).category("all")]
+    else:
+        found = [(await session.find(kind), name) for kind, name in wanted]
+    return [Target(served, _namespace(session, served, options), name) for served, name in found]
 
 
 def _namespace(session: Session, served: Served, options: Options) -> str:
     return session.namespace if served.resource.namespaced and not options.all_namespaces else ""
 
 
-async def _show_tables(session: Session, targets: Sequence[tuple[Served, str]], options: Options) -> None:
-    several = len({served.resource for served, _ in targets}) > 1
-    blocks: list[str] = []
-    failures: list[str] = []
-    for served, table in await _tables(session, targets, options, failures):
-        if not table.get("rows"):
-            continue
-        rows = table_rows(
-            table,
-            wide=options.output == "wide",
-            with_namespace=options.all_namespaces and served.resource.namespaced,
-            with_kind=served.display if several else "",
-            labels=options.label_columns,
-            show_labels=options.show_labels,
+async def request(
+    session: Session, target: Target, options: Options, *, accept: str = "", **query: str
+) -> Object:
+    """The object or the list of a target. Raises what the server reports, in kubectl's words."""
+    query = query if target.name else {**options.query, **query}
+    try:
+        return await session.client.request("GET", target.path, query=query, accept=accept)
+    except errors.NotFound as error:
+        if target.name:
+            raise await session.absence(error, target.namespace) from None
+        raise _unlisted(error, target.served, options) from None
+    except errors.BadRequest as error:
+        raise (error if target.name else _unlisted(error, target.served, options)) from None
+
+
+def _unlisted(error: errors.StatusError, served: Served, options: Options) -> errors.StatusError:
+    resource = served.resource
+    where = f'"{resource.api_version}, Resource={resource.plural}"'
+    where = where.replace('"v1,', '"/v1,', 1)
+    if options.query:
+        told = (
+            f'Unable to find {where} that match label selector "{options.selector}", '
+            f'field selector "{options.field_selector}": {error.message}'
         )
-        blocks.append(layout(rows[1:] if options.no_headers else rows))
+    else:
+        told = f"Unable to list {where}: {error.message}"
+    return type(error)(told)
+
+
+# --- tables ---
+
+
+async def _show_tables(session: Session, targets: Sequence[Target], options: Options) -> None:
+    failures: list[str] = []
+    tables = await _tables(session, targets, options, failures)
+    blocks = table_blocks(tables, options, several=len({target.served for target in targets}) > 1)
     for failure in failures:
         click.echo(failure, err=True)
     if blocks:
@@ -80,83 +134,111 @@ async def _show_tables(session: Session, targets: Sequence[tuple[Served, str]], 
     elif not failures and not options.ignore_not_found:
         _say_nothing_found(session, targets, options)
     if failures:
-        raise Failure("", 1)
+        raise Failure("")
 
 
-def _say_nothing_found(session: Session, targets: Sequence[tuple[Served, str]], options: Options) -> None:
-    if options.all_namespaces or not any(served.resource.namespaced for served, _ in targets):
+def table_blocks(
+    tables: Sequence[tuple[Served, Object]],
+    options: Options,
+    *,
+    several: bool = False,
+    layout: Layout | None = None,
+    headers: bool = True,
+) -> list[str]:
+    """One text for each table that has rows. A `layout` that is given is used for all."""
+    blocks: list[str] = []
+    for served, table in tables:
+        if not table.get("rows"):
+            continue
+        rows = table_rows(
+            table,
+            wide=options.output == "wide",
+            with_namespace=options.all_namespaces and served.resource.namespaced,
+            with_kind=served.display if several or options.show_kind else "",
+            labels=options.label_columns,
+            show_labels=options.show_labels,
+        )
+        shown = rows if headers and not options.no_headers else rows[1:]
+        blocks.append("\n".join((layout or Layout()).lines(shown)))
+    return blocks
+
+
+def _say_nothing_found(session: Session, targets: Sequence[Target], options: Options) -> None:
+    if options.all_namespaces or not any(target.served.resource.namespaced for target in targets):
         click.echo("No resources found", err=True)
     else:
         click.echo(f"No resources found in {session.namespace} namespace.", err=True)
 
 
 async def _tables(
-    session: Session, targets: Sequence[tuple[Served, str]], options: Options, failures: list[str]
+    session: Session, targets: Sequence[Target], options: Options, failures: list[str]
 ) -> list[tuple[Served, Object]]:
     tables: list[tuple[Served, Object]] = []
-    for served, name in targets:
-        path = served.resource.path(_namespace(session, served, options), name)
-        query = {} if name else _query(options) | {"limit": str(PAGE_SIZE)}
-        if options.sort_by:
-            query = {**query, "includeObject": "Object"}
+    for target in targets:
         try:
-            table = await session.client.request("GET", path, query=query, accept=TABLE_ACCEPT)
+            table = await table_of(session, target, options)
         except errors.NotFound as error:
-            if not (options.ignore_not_found and name):
+            if not (options.ignore_not_found and target.name):
                 failures.append(server_error(error))
             continue
-        await _read_on(session, path, query, table)
-        if options.sort_by:
-            _sort(table, options.sort_by)
-        if tables and tables[-1][0] == served and name:
+        if tables and tables[-1][0] == target.served and target.name:
             tables[-1][1]["rows"] += table.get("rows") or []
         else:
-            tables.append((served, table))
+            tables.append((target.served, table))
     return tables
 
 
-async def _read_on(session: Session, path: str, query: dict[str, str], table: Object) -> None:
-    token = (table.get("metadata") or {}).get("continue")
-    while token:
-        page = await session.client.request(
-            "GET", path, query={**query, "continue": token}, accept=TABLE_ACCEPT
-        )
-        table["rows"] = [*(table.get("rows") or ()), *(page.get("rows") or ())]
-        token = (page.get("metadata") or {}).get("continue")
+async def table_of(session: Session, target: Target, options: Options) -> Object:
+    """A whole table, sorted if that is wanted."""
+    query: dict[str, str] = {} if target.name else {"limit": str(PAGE_SIZE)}
+    if options.sort_by:
+        query["includeObject"] = "Object"
+    table = await request(session, target, options, accept=TABLE_ACCEPT, **query)
+    while token := (table.get("metadata") or {}).get("continue"):
+        page = await request(session, target, options, accept=TABLE_ACCEPT, **query, **{"continue": token})
+        rows = [*(table.get("rows") or ()), *(page.get("rows") or ())]
+        table = {**table, "metadata": page["metadata"], "rows": rows}
+    if options.sort_by:
+        table["rows"] = sorted(table.get("rows") or (), key=lambda row: _sort_key(row, options.sort_by))
+    return table
 
 
-def _sort(table: Object, path: str) -> None:
-    inner = jsonpath.normalise(path)[1:-1]
-
-    def key(row: Object) -> tuple[bool, str | float]:
-        found = jsonpath.find_all(inner, row.get("object") or {})
-        value = found[0] if found else ""
-        return (isinstance(value, str), value if isinstance(value, str | int | float) else str(value))
-
-    table["rows"] = sorted(table.get("rows") or (), key=key)
+def _sort_key(row: Mapping[str, Object], path: str) -> tuple[bool, str | float]:
+    found = jsonpath.find_all(jsonpath.normalise(path)[1:-1], row.get("object") or {})
+    value = found[0] if found else ""
+    return (isinstance(value, str), value if isinstance(value, str | int | float) else str(value))
 
 
-async def _show_objects(session: Session, targets: Sequence[tuple[Served, str]], options: Options) -> None:
+# --- objects ---
+
+
+async def _show_objects(session: Session, targets: Sequence[Target], options: Options) -> None:
     objects: list[Object] = []
-    is_single = len(targets) == 1 and bool(targets[0][1])
+    is_single = len(targets) == 1 and bool(targets[0].name)
     failures: list[str] = []
-    for served, name in targets:
-        path = served.resource.path(_namespace(session, served, options), name)
+    for target in targets:
         try:
-            answer = await session.client.request("GET", path, query={} if name else _query(options))
+            answer = await request(session, target, options)
         except errors.NotFound as error:
             if not options.ignore_not_found:
                 failures.append(server_error(error))
             continue
-        objects += [answer] if name else _items(answer, served)
+        objects += [answer] if target.name else _items(answer, target.served)
     if not options.show_managed_fields and options.output in ("yaml", "json"):
         objects = [_without_managed_fields(obj) for obj in objects]
     if objects or not is_single:
-        _print(objects, is_single, options, targets)
+        displays = {target.served.resource.kind: target.served.display for target in targets}
+        print_objects(
+            objects,
+            options.output,
+            lambda obj: displays.get(obj["kind"], str(obj["kind"]).lower()),
+            is_single=is_single,
+            no_headers=options.no_headers,
+        )
     for failure in failures:
         click.echo(failure, err=True)
     if failures:
-        raise Failure("", 1)
+        raise Failure("")
 
 
 def _items(answer: Object, served: Served) -> list[Object]:
@@ -170,76 +252,3 @@ def _items(answer: Object, served: Served) -> list[Object]:
 def _without_managed_fields(obj: Object) -> Object:
     meta = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
     return {**obj, "metadata": meta}
-
-
-def _print(
-    objects: list[Object], is_single: bool, options: Options, targets: Sequence[tuple[Served, str]]
-) -> None:
-    whole: Object = (
-        objects[0]
-        if is_single
-        else {"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {"resourceVersion": ""}}
-    )
-    output, _, argument = options.output.partition("=")
-    match output:
-        case "yaml":
-            click.echo(dump_yaml(whole), nl=False)
-        case "json":
-            click.echo(_dump_json(whole))
-        case "name":
-            for obj in objects:
-                click.echo(f"{_display(obj, targets)}/{obj['metadata']['name']}")
-        case "jsonpath":
-            click.echo(_render(argument, whole), nl=False)
-        case "custom-columns":
-            _print_columns(objects, argument, options.no_headers)
-        case _:
-            raise Failure(
-                f'error: unable to match a printer suitable for the output format "{output}", allowed formats are: '
-                "custom-columns,json,jsonpath,name,wide,yaml"
-            )
-
-
-def _dump_json(obj: Object) -> str:
-    return orjson.dumps(obj, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode().replace("  ", "    ")
-
-
-def _render(template: str, whole: Object) -> str:
-    try:
-        return jsonpath.render(jsonpath.normalise(template), whole)
-    except jsonpath.JsonPathError as error:
-        raise Failure(f"error: error parsing jsonpath {template}, {error}") from error
-
-
-def _display(obj: Object, targets: Sequence[tuple[Served, str]]) -> str:
-    return next(
-        (served.display for served, _ in targets if served.resource.kind == obj["kind"]),
-        str(obj["kind"]).lower(),
-    )
-
-
-def _print_columns(objects: list[Object], spec: str, no_headers: bool) -> None:
-    columns = [entry.partition(":") for entry in spec.split(",")]
-    if not spec or not all(path for _, _, path in columns):
-        raise Failure("error: custom-columns format specified but no custom columns given")
-    rows = [[name for name, _, _ in columns]]
-    for obj in objects:
-        rows.append([_column(path, obj) for _, _, path in columns])
-    click.echo(layout(rows[1:] if no_headers else rows))
-
-
-def _column(path: str, obj: Object) -> str:
-    values = jsonpath.find_all(jsonpath.normalise(path)[1:-1], obj)
-    return (
-        ",".join(str(value) if not isinstance(value, dict | list) else _go_map(value) for value in values)
-        or "<none>"
-    )
-
-
-def _go_map(value: object) -> str:
-    """Structures inside a column, as Go prints them."""
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{key}:{_go_map(each)}" for key, each in sorted(value.items())) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(_go_map(each) for each in value) + "]"
-    return str(value)

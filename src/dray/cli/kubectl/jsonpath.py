@@ -72,7 +72,8 @@ def _closing_brace(template: str, start: int) -> int:
             quote = char
         elif char == "}":
             return index
-    raise JsonPathError(f"unclosed action in {template[start:]!r}")
+    is_in_array = template.rfind("[", start) > template.rfind("]", start)
+    raise JsonPathError("unterminated array" if is_in_array else "unclosed action")
 
 
 def _block(tokens: Iterator[Part], *, top: bool) -> list[Part]:

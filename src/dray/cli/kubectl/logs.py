@@ -2,9 +2,11 @@
 
 import asyncio
 import dataclasses
+import re
 import sys
 from collections.abc import Sequence
 
+from dray.api import errors
 from dray.api.meta import Object, name_of, namespace_of
 from dray.api.resources import PODS
 from dray.cli.kubectl.session import Failure, Session
@@ -13,6 +15,7 @@ from dray.client.protocol import Selection
 SELECTED_TAIL = 10
 """Lines shown of each pod when a selector was given and --tail was not."""
 MAX_FOLLOWED = 5
+UNITS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 DEFAULT_CONTAINER_ANNOTATION = "kubectl.kubernetes.io/default-container"
 
 
@@ -37,11 +40,7 @@ async def logs(session: Session, pod_name: str, selector: str, options: Options)
             sys.stderr.write(f"No resources found in {session.namespace} namespace.\n")
             return
     else:
-        pods = [
-            await session.client.get(
-                PODS, pod_name.removeprefix("pod/").removeprefix("pods/"), session.namespace
-            )
-        ]
+        pods = [await pod_behind(session, pod_name, is_log=True)]
     streams = [(pod, container) for pod in pods for container in _containers(pod, options)]
     if options.follow and len(streams) > MAX_FOLLOWED:
         raise Failure(
@@ -57,19 +56,58 @@ async def logs(session: Session, pod_name: str, selector: str, options: Options)
 def _containers(pod: Object, options: Options) -> list[str]:
     spec = pod["spec"]
     names = [each["name"] for each in (*(spec.get("initContainers") or ()), *spec["containers"])]
-    regular = [each["name"] for each in spec["containers"]]
     if options.all_containers:
         return names
-    if options.container:
-        if options.container not in names:
-            raise Failure(f"error: container {options.container} is not valid for pod {name_of(pod)}")
-        return [options.container]
+    return [chosen_container(pod, options.container, is_log=True)]
+
+
+def chosen_container(pod: Object, wanted: str, *, is_log: bool = False, quiet: bool = False) -> str:
+    """The one that is named, or the pod's default, which the user is told. Raises Failure for one it does not have."""
+    spec = pod["spec"]
+    regular = [each["name"] for each in spec["containers"]]
+    names = [each["name"] for each in spec.get("initContainers") or ()]
+    names = [*names, *regular] if is_log else [*regular, *names]
+    if wanted:
+        if wanted not in names:
+            raise Failure(f"error: container {wanted} is not valid for pod {name_of(pod)}")
+        return wanted
     default = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER_ANNOTATION)
     if default in names:
-        return [str(default)]
-    if len(names) > 1:
+        return str(default)
+    if len(names) > 1 and not quiet:
         sys.stderr.write(f'Defaulted container "{regular[0]}" out of: {", ".join(names)}\n')
-    return regular[:1]
+    return str(regular[0])
+
+
+async def pod_behind(session: Session, name: str, *, is_log: bool = False) -> Object:
+    """The pod that `name`, `pod/name` or, of a workload, `ds/name` means."""
+    kind, slash, rest = name.partition("/")
+    served = await session.find(kind) if slash else None
+    if served is not None and served.resource.kind != "Pod":
+        return await _pod_of_workload(
+            session, await session.client.get(served.resource, rest, session.namespace)
+        )
+    try:
+        return await session.client.get(PODS, rest if slash else name, session.namespace)
+    except errors.NotFound as error:
+        if is_log and error.message.startswith("pods "):
+            raise Failure(
+                f'error: error from server (NotFound): {error.message} in namespace "{session.namespace}"'
+            ) from None
+        raise
+
+
+async def _pod_of_workload(session: Session, workload: Object) -> Object:
+    labels = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels")
+    if not labels:
+        raise Failure(f"error: cannot tell the pods of {workload['kind']} {name_of(workload)}")
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    pods = (await session.client.list(PODS, Selection(session.namespace, selector))).items
+    if not pods:
+        raise Failure("error: timed out waiting for the condition")
+    if len(pods) > 1:
+        sys.stderr.write(f"Found {len(pods)} pods, using pod/{name_of(pods[0])}\n")
+    return pods[0]
 
 
 def _query(container: str, selected: bool, options: Options) -> dict[str, str]:
@@ -80,30 +118,26 @@ def _query(container: str, selected: bool, options: Options) -> dict[str, str]:
         "previous": "true" if options.previous else "",
         "timestamps": "true" if options.timestamps else "",
         "tailLines": str(tail) if tail is not None and tail >= 0 else "",
-        "sinceSeconds": str(_seconds(options.since)) if options.since else "",
+        "sinceSeconds": str(max(1, round(seconds_of(options.since, "--since", "logs"))))
+        if options.since
+        else "",
         "limitBytes": str(options.limit_bytes) if options.limit_bytes else "",
     }
     return {key: value for key, value in query.items() if value}
 
 
-def _seconds(duration: str) -> int:
-    units = {"s": 1, "m": 60, "h": 3600}
-    total, number = 0.0, ""
-    for char in duration:
-        if char in units and number:
-            total += float(number) * units[char]
-            number = ""
-        elif char.isdigit() or char == ".":
-            number += char
-        else:
-            raise Failure(
-                f'error: invalid argument "{duration}" for "--since" flag: use a duration like 5s, 2m or 3h'
-            )
-    if number:
+def seconds_of(duration: str, flag: str, verb: str) -> float:
+    """`1h30m` in seconds. Raises Failure, naming the flag, for what is no duration."""
+    sign = -1 if duration.startswith("-") else 1
+    parts = re.findall(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s)", duration.lstrip("+-"))
+    if duration == "0":
+        return 0.0
+    if not parts or "".join(number + unit for number, unit in parts) != duration.lstrip("+-"):
         raise Failure(
-            f'error: invalid argument "{duration}" for "--since" flag: missing unit in duration "{duration}"'
+            f'Error: invalid argument "{duration}" for "{flag}" flag: time: invalid duration "{duration}"\n'
+            f"See 'kubectl {verb} --help' for usage."
         )
-    return max(1, round(total))
+    return sign * sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
 async def _stream(session: Session, pod: Object, container: str, selected: bool, options: Options) -> None:

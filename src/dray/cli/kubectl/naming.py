@@ -22,7 +22,9 @@ class Served:
     resource: Resource
     names: frozenset[str]
     """Plural, singular, short names, lower-case kind."""
-    categories: frozenset[str]
+    categories: tuple[str, ...]
+    short_names: tuple[str, ...]
+    verbs: tuple[str, ...]
 
     @property
     def display(self) -> str:
@@ -62,6 +64,14 @@ class Discovery:
                 return each
         raise UnknownResource(f"{kind} in version {api_version}")
 
+    def preferred(self, *, any_version: bool = False) -> list[Served]:
+        """Each resource of each group in its preferred version, or in every one."""
+        found: dict[tuple[str, ...], Served] = {}
+        for each in self._served:
+            key = (each.resource.group, each.resource.plural)
+            found.setdefault((*key, each.resource.version) if any_version else key, each)
+        return list(found.values())
+
     def category(self, name: str) -> list[Served]:
         return [each for each in self._served if name in each.categories]
 
@@ -89,5 +99,7 @@ def _served(group: str, version: str, entry: Object) -> Served:
     return Served(
         resource,
         frozenset(names | set(entry.get("shortNames") or ())),
-        frozenset(entry.get("categories") or ()),
+        tuple(entry.get("categories") or ()),
+        tuple(entry.get("shortNames") or ()),
+        tuple(entry.get("verbs") or ()),
     )

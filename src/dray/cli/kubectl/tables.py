@@ -6,6 +6,7 @@ from dray.api.meta import Object
 
 TABLE_ACCEPT = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
 GAP = "   "
+LEAST_WIDTH = 3
 
 
 def table_rows(
@@ -67,13 +68,25 @@ def _cell(value: object) -> str:
     return f"{text}..." if newline else text
 
 
-def layout(rows: Sequence[Sequence[str]], *, gap: str = GAP) -> str:
-    """Aligned text, one line a row; the last column is not padded, but for an empty one before it."""
-    if not rows:
-        return ""
-    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-        lines.append(gap.join([*padded, row[-1]]))
-    return "\n".join(lines)
+class Layout:
+    """Aligned lines, the last column not padded. Columns keep their widths from one block of rows to the next."""
+
+    def __init__(self) -> None:
+        self._widths: list[int] = []
+
+    def lines(self, rows: Sequence[Sequence[str]]) -> list[str]:
+        if not rows:
+            return []
+        known = self._widths or [LEAST_WIDTH] * len(rows[0])
+        self._widths = [max([width, *(len(row[at]) for row in rows)]) for at, width in enumerate(known)]
+        return [
+            GAP.join(
+                [*(cell.ljust(width) for cell, width in zip(row[:-1], self._widths, strict=False)), row[-1]]
+            )
+            for row in rows
+        ]
+
+
+def layout(rows: Sequence[Sequence[str]]) -> str:
+    """One block of rows as text."""
+    return "\n".join(Layout().lines(rows))

@@ -1,67 +1,77 @@
-"""`kubectl apply --server-side`, `create` and `delete`."""
+"""`kubectl apply --server-side` and `create`."""
 
-import asyncio
+import dataclasses
 from collections.abc import Sequence
 
 import click
 
 from dray.api import errors
-from dray.api.meta import Object
 from dray.api.resources import NAMESPACES
-from dray.cli.kubectl.manifests import read_manifests
-from dray.cli.kubectl.naming import Served
-from dray.cli.kubectl.session import Failure, Session, server_error, split_arguments
-from dray.client.protocol import Selection
-
-POLL_SECONDS = 0.05
+from dray.cli.kubectl.manifests import Manifest, read_sources
+from dray.cli.kubectl.session import Failure, Session, server_error
+from dray.cli.kubectl.targets import namespace_of_manifest, served_manifest
 
 
-async def apply(session: Session, files: Sequence[str], *, force: bool, manager: str, dry_run: bool) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Applying:
+    force_conflicts: bool
+    field_manager: str
+    dry_run: str
+    recursive: bool = False
+
+
+async def apply(session: Session, files: Sequence[str], options: Applying) -> None:
+    """Everything in `files`; what fails is told at the end. Raises Failure then."""
+    if options.dry_run == "client":
+        raise Failure(
+            "error: --dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"
+        )
     failures: list[str] = []
-    for obj in read_manifests(files):
+    for manifest in read_sources(files, recursive=options.recursive):
         try:
-            await _apply_one(session, obj, force=force, manager=manager, dry_run=dry_run)
+            await _apply_one(session, manifest, options)
         except errors.StatusError as error:
-            failures.append(
-                _conflict_text(error) if isinstance(error, errors.Conflict) else server_error(error)
-            )
+            is_conflict = isinstance(error, errors.Conflict)
+            failures.append(_conflict_text(error) if is_conflict else server_error(error))
     for failure in failures:
-        click.echo(failure, err=True)
+        # kubectl says `error: ` before a failure of its own that is the only one.
+        is_own = len(failures) == 1 and failure.startswith("Apply failed")
+        click.echo(f"error: {failure}" if is_own else failure, err=True)
     if failures:
-        raise Failure("", 1)
+        raise Failure("")
 
 
-async def _apply_one(session: Session, obj: Object, *, force: bool, manager: str, dry_run: bool) -> None:
-    served = (await session.discovery()).find_kind(obj["apiVersion"], obj["kind"])
-    namespace = _namespace_of(session, served, obj)
+async def _apply_one(session: Session, manifest: Manifest, options: Applying) -> None:
+    obj = manifest.object
+    served = await served_manifest(session, manifest)
+    namespace = namespace_of_manifest(session, served, obj)
     name = (obj.get("metadata") or {}).get("name")
     if not name:
         raise Failure("error: resource name may not be empty")
-    query = {"fieldManager": manager, "fieldValidation": "Strict", "force": str(force).lower()}
-    if dry_run:
-        query["dryRun"] = "All"
+    query = {
+        "fieldManager": options.field_manager,
+        "fieldValidation": "Strict",
+        "force": str(options.force_conflicts).lower(),
+        **_dry(options.dry_run),
+    }
     path = served.resource.path(namespace, name)
     await session.client.request(
         "PATCH", path, body=obj, query=query, content_type="application/apply-patch+yaml"
     )
-    click.echo(f"{served.display}/{name} serverside-applied{' (server dry run)' if dry_run else ''}")
+    click.echo(f"{served.display}/{name} serverside-applied{dry_words(options.dry_run)}")
 
 
-def _namespace_of(session: Session, served: Served, obj: Object) -> str:
-    if not served.resource.namespaced:
-        return ""
-    own = str((obj.get("metadata") or {}).get("namespace") or "")
-    if own and session.is_namespace_given and own != session.namespace:
-        raise Failure(
-            f'error: the namespace from the provided object "{own}" does not match the namespace "{session.namespace}". '
-            f"You must pass '--namespace={own}' to perform this operation."
-        )
-    return own or session.namespace
+def _dry(dry_run: str) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run == "server" else {}
 
 
-def _conflict_text(error: errors.Conflict) -> str:
+def dry_words(dry_run: str) -> str:
+    return {"client": " (dry run)", "server": " (server dry run)"}.get(dry_run, "")
+
+
+def _conflict_text(error: errors.StatusError) -> str:
     return (
-        f"error: {error.message}\n"
+        f"{error.message}\n"
         "Please review the fields above--they currently have other managers. Here\n"
         "are the ways you can resolve this warning:\n"
         "* If you intend to manage all of these fields, please re-run the apply\n"
@@ -76,108 +86,40 @@ def _conflict_text(error: errors.Conflict) -> str:
     )
 
 
-async def create_namespace(session: Session, name: str) -> None:
-    obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    await session.client.request(
-        "POST", NAMESPACES.path(), body=obj, query={"fieldManager": "kubectl-create"}
-    )
-    click.echo(f"namespace/{name} created")
-
-
-async def create_from_files(session: Session, files: Sequence[str]) -> None:
-    for obj in read_manifests(files):
-        served = (await session.discovery()).find_kind(obj["apiVersion"], obj["kind"])
-        path = served.resource.path(_namespace_of(session, served, obj))
-        query = {"fieldManager": "kubectl-create", "fieldValidation": "Strict"}
-        created = await session.client.request("POST", path, body=obj, query=query)
-        click.echo(f"{served.display}/{created['metadata']['name']} created")
-
-
-async def delete(
-    session: Session,
-    words: tuple[str, ...],
-    files: Sequence[str],
-    *,
-    selector: str,
-    every: bool,
-    wait: bool,
-    force: bool,
-    grace_period: int | None,
-    ignore_not_found: bool,
-) -> None:
-    targets = await _deletion_targets(session, words, files, selector, every)
-    failed = False
-    waits: list[tuple[Served, str, str, str]] = []
-    for served, namespace, name in targets:
-        try:
-            uid = await _delete_one(session, served, namespace, name, force=force, grace_period=grace_period)
-        except errors.NotFound as error:
-            if not ignore_not_found:
-                click.echo(server_error(error), err=True)
-                failed = True
-            continue
-        waits.append((served, namespace, name, uid))
-    if wait and not force:
-        await asyncio.gather(*(_wait_gone(session, *target) for target in waits))
-    if not targets and not words and not files:
-        raise Failure("error: You must provide one or more resources by argument or filename.")
-    if not targets:
-        click.echo("No resources found", err=True)
-    if failed:
-        raise Failure("", 1)
-
-
-async def _deletion_targets(
-    session: Session, words: tuple[str, ...], files: Sequence[str], selector: str, every: bool
-) -> list[tuple[Served, str, str]]:
-    if files:
-        discovery = await session.discovery()
-        found = [(discovery.find_kind(obj["apiVersion"], obj["kind"]), obj) for obj in read_manifests(files)]
-        return [
-            (served, _namespace_of(session, served, obj), obj["metadata"]["name"]) for served, obj in found
-        ]
-    targets: list[tuple[Served, str, str]] = []
-    for kind, name in split_arguments(words):
-        served = await session.find(kind)
-        namespace = session.namespace if served.resource.namespaced else ""
-        if name:
-            targets.append((served, namespace, name))
-        elif every or selector:
-            selected = await session.client.list(served.resource, Selection(namespace, selector))
-            targets += [(served, namespace, obj["metadata"]["name"]) for obj in selected.items]
-        else:
-            raise Failure("error: resource(s) were provided, but no name was specified")
-    return targets
-
-
-async def _delete_one(
-    session: Session, served: Served, namespace: str, name: str, *, force: bool, grace_period: int | None
-) -> str:
-    options: Object = {"propagationPolicy": "Background"}
-    if force:
-        options["gracePeriodSeconds"] = 0
-    elif grace_period is not None and grace_period >= 0:
-        options["gracePeriodSeconds"] = grace_period
-    if force:
-        click.echo(
-            "Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. "
-            "The resource may continue to run on the cluster indefinitely.",
-            err=True,
+async def create_namespace(session: Session, names: Sequence[str], dry_run: str) -> None:
+    if len(names) != 1:
+        raise Failure(
+            f"error: exactly one NAME is required, got {len(names)}\n"
+            "See 'kubectl create namespace -h' for help and examples"
         )
-    answer = await session.client.request("DELETE", served.resource.path(namespace, name), body=options)
-    click.echo(f'{served.display} "{name}" {"force deleted" if force else "deleted"}')
-    meta = answer.get("metadata") or {}
-    return str(meta.get("uid") or (answer.get("details") or {}).get("uid") or "")
+    [name] = names
+    obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    if dry_run != "client":
+        query = {"fieldManager": "kubectl-create", **_dry(dry_run)}
+        await session.client.request("POST", NAMESPACES.path(), body=obj, query=query)
+    click.echo(f"namespace/{name} created{dry_words(dry_run)}")
 
 
-async def _wait_gone(session: Session, served: Served, namespace: str, name: str, uid: str) -> None:
-    delay = POLL_SECONDS
-    while True:
+async def create_from_files(session: Session, files: Sequence[str], dry_run: str) -> None:
+    """Everything in `files`; what fails is told at the end. Raises Failure then."""
+    failures: list[str] = []
+    for manifest in read_sources(files):
         try:
-            obj = await session.client.get(served.resource, name, namespace)
-        except errors.NotFound:
-            return
-        if uid and obj["metadata"].get("uid") != uid:
-            return
-        await asyncio.sleep(delay)
-        delay = min(delay * 1.5, 0.5)
+            await _create_one(session, manifest, dry_run)
+        except errors.StatusError as error:
+            failures.append(server_error(error, f'error when creating "{manifest.source}": '))
+    for failure in failures:
+        click.echo(failure, err=True)
+    if failures:
+        raise Failure("")
+
+
+async def _create_one(session: Session, manifest: Manifest, dry_run: str) -> None:
+    obj = manifest.object
+    served = await served_manifest(session, manifest)
+    path = served.resource.path(namespace_of_manifest(session, served, obj))
+    query = {"fieldManager": "kubectl-create", "fieldValidation": "Strict", **_dry(dry_run)}
+    created = obj
+    if dry_run != "client":
+        created = await session.client.request("POST", path, body=obj, query=query)
+    click.echo(f"{served.display}/{created['metadata'].get('name', '')} created{dry_words(dry_run)}")

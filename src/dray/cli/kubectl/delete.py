@@ -1,0 +1,111 @@
+"""`kubectl delete`: of names, of a selection, of what files describe; and the wait until it is gone."""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+
+import click
+
+from dray.api import errors
+from dray.api.meta import Object, name_of
+from dray.cli.kubectl.session import NOTHING_NAMED, Failure, Session, server_error, split_arguments
+from dray.cli.kubectl.targets import Target, named_in_files
+from dray.cli.kubectl.write import dry_words
+from dray.client.protocol import Selection
+
+POLL_SECONDS = 0.05
+_AT_ONCE = (
+    "Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. "
+    "The resource may continue to run on the cluster indefinitely."
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    selector: str = ""
+    every: bool = False
+    wait: bool = True
+    force: bool = False
+    now: bool = False
+    grace_period: int | None = None
+    ignore_not_found: bool = False
+    dry_run: str = "none"
+
+    @property
+    def body(self) -> Object:
+        body: Object = {"propagationPolicy": "Background"}
+        if self.force and self.grace_period is None:
+            body["gracePeriodSeconds"] = 0
+        elif self.now:
+            body["gracePeriodSeconds"] = 1
+        elif self.grace_period is not None and self.grace_period >= 0:
+            body["gracePeriodSeconds"] = self.grace_period
+        if self.dry_run == "server":
+            body["dryRun"] = ["All"]
+        return body
+
+
+async def delete(session: Session, words: Sequence[str], files: Sequence[str], options: Options) -> None:
+    """What is not there is told, and the rest deleted. Raises Failure then."""
+    if not words and not files:
+        raise Failure(NOTHING_NAMED)
+    targets = await named_in_files(session, files) if files else await _targets(session, words, options)
+    if not targets:
+        click.echo("No resources found")
+    if options.force:
+        click.echo(_AT_ONCE, err=True)
+    failures: list[str] = []
+    going: list[tuple[Target, str]] = []
+    for target in targets:
+        try:
+            going.append((target, await _delete_one(session, target, options)))
+        except errors.NotFound as error:
+            if not options.ignore_not_found:
+                doing = f'error when deleting "{target.source}": ' if target.source else ""
+                failures.append(server_error(error, doing))
+    if options.wait and not options.force and options.dry_run == "none":
+        await asyncio.gather(*(_wait_gone(session, target, uid) for target, uid in going))
+    for failure in failures:
+        click.echo(failure, err=True)
+    if failures:
+        raise Failure("")
+
+
+async def _targets(session: Session, words: Sequence[str], options: Options) -> list[Target]:
+    targets: list[Target] = []
+    for kind, name in split_arguments(words, "delete"):
+        served = await session.find(kind)
+        namespace = session.namespace if served.resource.namespaced else ""
+        if name:
+            targets.append(Target(served, namespace, name))
+        elif options.every or options.selector:
+            selected = await session.client.list(served.resource, Selection(namespace, options.selector))
+            targets += [Target(served, namespace, name_of(obj)) for obj in selected.items]
+        else:
+            raise Failure("error: resource(s) were provided, but no name was specified")
+    return targets
+
+
+async def _delete_one(session: Session, target: Target, options: Options) -> str:
+    """The object's UID, to tell it from one of the same name."""
+    if options.dry_run == "client":
+        answer = await session.client.get(target.served.resource, target.name, target.namespace)
+    else:
+        answer = await session.client.request("DELETE", target.path, body=options.body)
+    done = f"{'force ' if options.force else ''}deleted{dry_words(options.dry_run)}"
+    click.echo(f'{target.served.display} "{target.name}" {done}')
+    meta = answer.get("metadata") or {}
+    return str(meta.get("uid") or (answer.get("details") or {}).get("uid") or "")
+
+
+async def _wait_gone(session: Session, target: Target, uid: str) -> None:
+    delay = POLL_SECONDS
+    while True:
+        try:
+            obj = await session.client.get(target.served.resource, target.name, target.namespace)
+        except errors.NotFound:
+            return
+        if uid and obj["metadata"].get("uid") != uid:
+            return
+        await asyncio.sleep(delay)
+        delay = min(delay * 1.5, 0.5)

@@ -1,0 +1,40 @@
+"""The descriptions of namespaces, config maps and priority classes."""
+
+from dray.api.meta import Object, name_of
+from dray.cli.kubectl.describe import annotation_lines, event_lines, events_of, header_lines
+from dray.cli.kubectl.session import Session
+
+
+async def namespace(session: Session, obj: Object) -> list[str]:
+    lines = [*header_lines(obj), f"Status:\t{(obj.get('status') or {}).get('phase', '')}"]
+    if conditions := (obj.get("status") or {}).get("conditions"):
+        lines += ["Conditions:", "  Type\tStatus\tLastTransitionTime\tReason\tMessage"]
+        lines += ["  ----\t------\t------------------\t------\t-------"]
+        lines += [
+            f"  {each['type']}\t{each['status']}\t{each.get('lastTransitionTime', '')}\t{each.get('reason', '')}\t"
+            f"{each.get('message', '')}"
+            for each in conditions
+        ]
+    return [*lines, "", "No resource quota.", "", "No LimitRange resource."]
+
+
+async def config_map(session: Session, obj: Object) -> list[str]:
+    lines = [*header_lines(obj), "", "Data", "===="]
+    for key, value in sorted((obj.get("data") or {}).items()):
+        lines += [f"{key}:", "----", *str(value).split("\n"), ""]
+    lines += ["", "BinaryData", "===="]
+    for key, value in sorted((obj.get("binaryData") or {}).items()):
+        lines.append(f"{key}: {len(value) * 3 // 4 - value.count('=')} bytes")
+    return [*lines, "", *event_lines(await events_of(session, obj))]
+
+
+async def priority_class(session: Session, obj: Object) -> list[str]:
+    return [
+        f"Name:\t{name_of(obj)}",
+        f"Value:\t{obj.get('value', 0)}",
+        f"GlobalDefault:\t{str(bool(obj.get('globalDefault'))).lower()}",
+        f"PreemptionPolicy:\t{obj.get('preemptionPolicy', '')}",
+        f"Description:\t{obj.get('description', '')}",
+        *annotation_lines(obj),
+        *event_lines(await events_of(session, obj)),
+    ]

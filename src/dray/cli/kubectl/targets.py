@@ -1,0 +1,62 @@
+"""What a command is about: one object, or all of a type in one namespace or in all."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from dray.api.meta import Object
+from dray.cli.kubectl.manifests import Manifest, read_sources
+from dray.cli.kubectl.naming import Served, UnknownResource
+from dray.cli.kubectl.session import Failure, Session
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    served: Served
+    namespace: str
+    """"" for a type without namespaces, and for all of them."""
+    name: str = ""
+    """"" for all objects."""
+    source: str = ""
+    """The file that names it."""
+
+    @property
+    def path(self) -> str:
+        return self.served.resource.path(self.namespace, self.name)
+
+
+async def named_in_files(session: Session, files: Sequence[str]) -> list[Target]:
+    """The objects whose manifests are in `files`."""
+    targets = []
+    for manifest in read_sources(files):
+        served, obj = await served_manifest(session, manifest), manifest.object
+        namespace = namespace_of_manifest(session, served, obj)
+        targets.append(Target(served, namespace, obj["metadata"]["name"], manifest.source))
+    return targets
+
+
+async def served_manifest(session: Session, manifest: Manifest) -> Served:
+    """The resource of a manifest's object. Raises Failure where there is none."""
+    obj = manifest.object
+    try:
+        return (await session.discovery()).find_kind(obj["apiVersion"], obj["kind"])
+    except UnknownResource:
+        meta = obj.get("metadata") or {}
+        raise Failure(
+            f'error: resource mapping not found for name: "{meta.get("name", "")}" '
+            f'namespace: "{meta.get("namespace", "")}" from "{manifest.source}": '
+            f'no matches for kind "{obj["kind"]}" in version "{obj["apiVersion"]}"\n'
+            "ensure CRDs are installed first"
+        ) from None
+
+
+def namespace_of_manifest(session: Session, served: Served, obj: Object) -> str:
+    """Where a manifest's object belongs. Raises Failure when the user names another namespace than it does."""
+    if not served.resource.namespaced:
+        return ""
+    own = str((obj.get("metadata") or {}).get("namespace") or "")
+    if own and session.is_namespace_given and own != session.namespace:
+        raise Failure(
+            f'error: the namespace from the provided object "{own}" does not match the namespace "{session.namespace}". '
+            f"You must pass '--namespace={own}' to perform this operation."
+        )
+    return own or session.namespace
