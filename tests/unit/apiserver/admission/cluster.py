@@ -12,8 +12,10 @@ from dray.api.resources import (
     VALIDATING_ADMISSION_POLICIES,
     VALIDATING_ADMISSION_POLICY_BINDINGS,
 )
+from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.authorization.chain import AuthorizerChain
+from dray.apiserver.call import Call, WriteOptions
 from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import User
@@ -87,3 +89,31 @@ async def new_cluster(**settings: Any) -> AsyncIterator[Cluster]:
 
 def rule(expression: str, **more: Any) -> dict[str, Any]:
     return {"expression": expression, **more}
+
+
+NEVER = [rule("false")]
+"""What no write can pass."""
+
+
+def denied(message: str, name: str = "m") -> str:
+    """The refusal of a configmap by policy and binding."""
+    return f"configmaps \"{name}\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: {message}"
+
+
+def claim() -> Object:
+    exactly = {"deviceClassName": "gpu.example.com"}
+    spec = {"devices": {"requests": [{"name": "r", "exactly": exactly}]}}
+    return {"metadata": {"name": "c"}, "spec": spec}
+
+
+async def judged(cluster: Cluster, *, dry_run: bool = False) -> Call:
+    """The call of a write that admission has seen, both phases."""
+    kind = cluster.server.core.kind_of(CONFIG_MAPS)
+    call = Call(
+        cluster.server.core, JANE, "create", kind, "v1", "default", options=WriteOptions(dry_run=dry_run)
+    )
+    obj: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "1"}}
+    request = AdmissionRequest(call, "CREATE", obj, None, "m")
+    await cluster.server.core.admission.mutate(request)
+    await cluster.server.core.admission.validate(request)
+    return call

@@ -8,29 +8,30 @@ from typing import Any
 import pytest
 
 from dray.api import errors
-from dray.api.meta import Object
 from dray.api.resources import (
     CONFIG_MAPS,
-    NAMESPACES,
     PODS,
     RESOURCE_CLAIMS,
     VALIDATING_ADMISSION_POLICIES,
     VALIDATING_ADMISSION_POLICY_BINDINGS,
 )
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.chain import AdmissionChain
 from dray.apiserver.admission.policies import evaluation
 from dray.apiserver.admission.policies.policy import Policy, Verdict
 from dray.apiserver.call import Call
 from dray.apiserver.verbs.connect import admit_connection
 from dray.client.protocol import PatchType
-from tests.unit.apiserver.admission.cluster import ALL_WRITES, JANE, MAPS, Cluster, rule
-
-NEVER = [rule("false")]
-
-
-def denied(message: str, name: str = "m") -> str:
-    return f"configmaps \"{name}\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: {message}"
+from tests.unit.apiserver.admission.cluster import (
+    ALL_WRITES,
+    JANE,
+    MAPS,
+    NEVER,
+    Cluster,
+    claim,
+    denied,
+    judged,
+    rule,
+)
 
 
 async def test_a_refusal_names_policy_and_binding_and_is_a_422(cluster: Cluster) -> None:
@@ -121,120 +122,6 @@ async def test_policies_cannot_keep_policies_from_being_taken_back(cluster: Clus
     await cluster.write()
 
 
-@pytest.mark.parametrize(
-    ("match", "matches"),
-    [
-        ({"resourceRules": [{**MAPS, "operations": ["UPDATE", "DELETE"]}]}, False),
-        ({"resourceRules": [{**MAPS, "operations": ["*"]}]}, True),
-        ({"resourceRules": [{**MAPS, "apiGroups": ["apps"]}]}, False),
-        ({"resourceRules": [{**MAPS, "resources": ["*"]}]}, True),
-        ({"resourceRules": [{**MAPS, "resources": ["configmaps/*"]}]}, True),
-        ({"resourceRules": [{**MAPS, "resources": ["*/status"]}]}, False),
-        ({"resourceRules": [{**MAPS, "scope": "Cluster"}]}, False),
-        ({"resourceRules": [{**MAPS, "scope": "Namespaced"}]}, True),
-        ({"resourceRules": [{**MAPS, "resourceNames": ["other"]}]}, False),
-        ({"resourceRules": [{**MAPS, "resourceNames": ["m"]}]}, True),
-        ({"excludeResourceRules": [{**MAPS, "resourceNames": ["m"]}]}, False),
-        ({"excludeResourceRules": [{**MAPS, "operations": ["UPDATE"]}]}, True),
-        ({"namespaceSelector": {"matchLabels": {"team": "a"}}}, True),
-        ({"namespaceSelector": {"matchLabels": {"team": "b"}}}, False),
-        ({"objectSelector": {"matchLabels": {"strict": "yes"}}}, True),
-        ({"objectSelector": {"matchExpressions": [{"key": "strict", "operator": "DoesNotExist"}]}}, False),
-    ],
-)
-async def test_which_writes_are_meant(cluster: Cluster, match: Any, matches: bool) -> None:
-    await cluster.policy(match=match, validations=NEVER)
-    writing = cluster.write(labels={"strict": "yes"})
-    if matches:
-        with pytest.raises(errors.StatusError):
-            await writing
-    else:
-        await writing
-
-
-async def test_a_binding_narrows_what_its_policy_is_about(cluster: Cluster) -> None:
-    narrow = {"matchResources": {"objectSelector": {"matchLabels": {"strict": "yes"}}}}
-    await cluster.policy(bind=narrow, validations=NEVER)
-    await cluster.write()
-    await cluster.refusal(lambda: cluster.write("other", labels={"strict": "yes"}))
-
-
-async def test_removing_a_label_does_not_escape_the_object_selector(cluster: Cluster) -> None:
-    await cluster.write(labels={"strict": "yes"})
-    await cluster.policy(match={"objectSelector": {"matchLabels": {"strict": "yes"}}}, validations=NEVER)
-    patch = {"metadata": {"labels": {"strict": None}}}
-    await cluster.refusal(lambda: cluster.client.patch(CONFIG_MAPS, "m", patch, "default"))
-
-
-async def test_a_namespace_is_judged_by_the_labels_it_will_have(cluster: Cluster) -> None:
-    namespaces = {**MAPS, "resources": ["namespaces"], "scope": "Cluster"}
-    selector = {"matchLabels": {"closed": "yes"}}
-    await cluster.policy(
-        match={"resourceRules": [namespaces], "namespaceSelector": selector},
-        validations=[rule("request.namespace != object.metadata.name")],
-    )
-    closed = {"metadata": {"name": "n", "labels": {"closed": "yes"}}}
-    await cluster.refusal(lambda: cluster.client.create(NAMESPACES, closed))
-    await cluster.client.create(NAMESPACES, {"metadata": {"name": "open"}})
-
-
-def _claim() -> Object:
-    exactly = {"deviceClassName": "gpu.example.com"}
-    spec = {"devices": {"requests": [{"name": "r", "exactly": exactly}]}}
-    return {"metadata": {"name": "c"}, "spec": spec}
-
-
-@pytest.mark.parametrize("policy", ["Equivalent", "Exact"])
-async def test_a_rule_about_another_version_sees_the_object_in_that_version(
-    cluster: Cluster, policy: str
-) -> None:
-    claims = {
-        "apiGroups": ["resource.k8s.io"],
-        "apiVersions": ["v1beta1"],
-        "operations": ["CREATE"],
-        "resources": ["resourceclaims"],
-    }
-    await cluster.policy(
-        match={"resourceRules": [claims], "matchPolicy": policy},
-        validations=[
-            rule(
-                "false",
-                messageExpression="object.apiVersion + ' ' + object.spec.devices.requests[0].deviceClassName + ' ' "
-                "+ request.kind.version + ' ' + request.requestKind.version",
-            )
-        ],
-    )
-    if policy == "Exact":
-        await cluster.client.create(RESOURCE_CLAIMS, _claim(), "default")
-        return
-    refused = await cluster.refusal(lambda: cluster.client.create(RESOURCE_CLAIMS, _claim(), "default"))
-    assert str(refused).endswith("denied request: resource.k8s.io/v1beta1 gpu.example.com v1beta1 v1")
-
-
-async def test_match_conditions_leave_writes_out(cluster: Cluster) -> None:
-    conditions = [{"name": "by-jane", "expression": "request.userInfo.username == 'jane'"}]
-    await cluster.policy(matchConditions=conditions, validations=NEVER)
-    await cluster.write()
-
-
-async def test_one_false_condition_decides_before_one_that_fails(cluster: Cluster) -> None:
-    conditions = [
-        {"name": "fails", "expression": "object.data.absent == ''"},
-        {"name": "is-false", "expression": "false"},
-    ]
-    await cluster.policy(matchConditions=conditions, validations=NEVER)
-    await cluster.write(data={"a": "b"})
-
-
-async def test_a_condition_that_fails_refuses(cluster: Cluster) -> None:
-    conditions = [{"name": "fails", "expression": "object.data.absent == ''"}]
-    await cluster.policy(matchConditions=conditions, validations=[rule("true")])
-    refused = await cluster.refusal(lambda: cluster.write(data={"a": "b"}))
-    assert str(refused) == denied(
-        "expression 'object.data.absent == ''' resulted in error: no such key: absent"
-    )
-
-
 async def test_variables_are_evaluated_when_used_and_may_use_each_other(cluster: Cluster) -> None:
     variables = [
         {"name": "broken", "expression": "object.data.absent"},
@@ -306,8 +193,8 @@ async def test_the_status_of_an_object_is_a_resource_of_its_own(cluster: Cluster
         "resources": ["resourceclaims/status"],
     }
     await cluster.policy(match={"resourceRules": [claims]}, validations=NEVER)
-    claim = await cluster.client.create(RESOURCE_CLAIMS, _claim(), "default")
-    changed = {**claim, "metadata": {**claim["metadata"], "labels": {"a": "b"}}}
+    made = await cluster.client.create(RESOURCE_CLAIMS, claim(), "default")
+    changed = {**made, "metadata": {**made["metadata"], "labels": {"a": "b"}}}
     changed = await cluster.client.update(RESOURCE_CLAIMS, changed)
     await cluster.refusal(lambda: cluster.client.update(RESOURCE_CLAIMS, changed, subresource="status"))
 
@@ -361,15 +248,6 @@ async def test_a_parameter_kind_that_is_not_served_fails_the_policy(cluster: Clu
         "configmaps \"m\" is forbidden: ValidatingAdmissionPolicy 'p' denied request: failed to configure policy: "
         "failed to find resource referenced by paramKind: 'example.com/v1, Kind=Limit'"
     )
-
-
-async def judged(cluster: Cluster) -> Call:
-    """The call of a write that admission has seen."""
-    kind = cluster.server.core.kind_of(CONFIG_MAPS)
-    call = Call(cluster.server.core, JANE, "create", kind, "v1", "default")
-    obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "1"}}
-    await cluster.server.core.admission.validate(AdmissionRequest(call, "CREATE", obj, None, "m"))
-    return call
 
 
 async def test_a_binding_may_only_warn(cluster: Cluster) -> None:
