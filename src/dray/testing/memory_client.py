@@ -8,6 +8,7 @@ depends on the API's rules use the real server through `dray.apiserver.local`.
 import asyncio
 import contextlib
 import copy
+import datetime as dt
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -139,6 +140,10 @@ class MemoryClient:
             self._store(resource.plural, bound)
         elif subresource == "eviction":
             self._delete(resource, target)
+        elif subresource == "token":
+            life = dt.timedelta(seconds=obj["spec"].get("expirationSeconds") or 3600)
+            end = format_time(self.clock.now() + life)
+            obj = {**obj, "status": {"token": f"token-{next(self._serial)}", "expirationTimestamp": end}}
         return obj
 
     async def update(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:

@@ -51,6 +51,8 @@ class FakeActions:
             raise ProbeError("cannot be run")
         return Outcome(self.answers.get(word, True), "said so")
 
+    run_hook = run
+
     async def close(self) -> None: ...
 
 

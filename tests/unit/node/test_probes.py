@@ -22,11 +22,12 @@ CLOSED = 1
 """A port where nobody listens."""
 
 
-async def attempt(handler: Object, port: int, timeout: float = 2.0) -> Outcome:
+async def attempt(handler: Object, port: int, timeout: float = 2.0, *, is_hook: bool = False) -> Outcome:
     runtime: Any = None
     actions = ProbeActions(runtime)
+    run = actions.run_hook if is_hook else actions.run
     try:
-        return await actions.run(handler, Target("c", "127.0.0.1", {"web": port}), timeout)
+        return await run(handler, Target("c", "127.0.0.1", {"web": port}), timeout)
     finally:
         await actions.close()
 
@@ -35,7 +36,7 @@ async def attempt(handler: Object, port: int, timeout: float = 2.0) -> Outcome:
 
 
 async def http(
-    status: int, path: str = "/ok", handler: Object | None = None
+    status: int, path: str = "/ok", handler: Object | None = None, *, is_hook: bool = False
 ) -> tuple[Outcome, web.BaseRequest]:
     seen: list[web.BaseRequest] = []
 
@@ -48,21 +49,76 @@ async def http(
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     try:
-        outcome = await attempt(handler or {"httpGet": {"port": "web", "path": path}}, runner.addresses[0][1])
+        handler = handler or {"httpGet": {"port": "web", "path": path}}
+        outcome = await attempt(handler, runner.addresses[0][1], is_hook=is_hook)
     finally:
         await runner.cleanup()
     return outcome, seen[0]
 
 
 @pytest.mark.parametrize(
-    ("status", "success"), [(200, True), (302, True), (399, True), (404, False), (503, False)]
+    ("status", "success"), [(200, True), (304, True), (399, True), (404, False), (503, False)]
 )
-async def test_http_succeeds_from_200_to_399_and_follows_nothing(status: int, success: bool) -> None:
+async def test_http_succeeds_from_200_to_399(status: int, success: bool) -> None:
     outcome, request = await http(status)
     assert outcome.success is success
     assert request.path == "/ok"
     if not success:
         assert outcome.output == f"HTTP probe failed with statuscode: {status}"
+
+
+async def redirected(location: str) -> tuple[Outcome, int]:
+    """Outcome and number of requests, where /ok leads to `location`, whose page has an error."""
+    asked = 0
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        nonlocal asked
+        asked += 1
+        target = location.format(port=request.url.port)
+        return (
+            web.Response(status=302, headers={"Location": target})
+            if request.path == "/ok"
+            else web.Response(status=500)
+        )
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        outcome = await attempt({"httpGet": {"port": "web", "path": "/ok"}}, runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
+    return outcome, asked
+
+
+async def test_http_follows_where_its_own_host_sends_it() -> None:
+    assert await redirected("/broken") == (
+        Outcome(False, "HTTP probe failed with statuscode: 500", answered=True),
+        2,
+    )
+
+
+async def test_http_goes_to_no_other_host() -> None:
+    outcome, asked = await redirected("http://localhost:{port}/broken")
+    assert (outcome.success, asked) == (True, 1)
+
+
+async def test_http_gives_up_a_circle_of_redirects() -> None:
+    outcome, asked = await redirected("/ok")
+    assert (outcome.success, asked) == (False, 10)
+    assert outcome.output.endswith("stopped after 10 redirects")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_hook_has_succeeded_when_a_server_was_told(status: int) -> None:
+    handler = {"httpGet": {"port": "web", "path": "/bye"}}
+    outcome, request = await http(status, handler=handler, is_hook=True)
+    assert outcome.success
+    assert request.headers["User-Agent"].startswith("kube-lifecycle/")
+
+
+async def test_a_hook_that_reaches_nobody_has_failed() -> None:
+    assert not (await attempt({"httpGet": {"port": CLOSED, "path": "/x"}}, 0, is_hook=True)).success
 
 
 async def test_http_says_who_asks_and_sends_what_the_pod_wants() -> None:

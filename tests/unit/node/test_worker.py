@@ -145,6 +145,34 @@ def test_a_running_pods_volumes_follow_their_objects(play: Play, tmp_path: Path)
     play(story)
 
 
+def test_a_token_in_a_running_pod_is_renewed_when_four_fifths_of_its_life_are_over(
+    play: Play, tmp_path: Path
+) -> None:
+    async def story(node: Node) -> None:
+        node.client.put(
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": "default", "namespace": "default"},
+            }
+        )
+        token = {"serviceAccountToken": {"path": "token", "expirationSeconds": 1000}}
+        node.put(volumes=[{"name": "v", "projected": {"sources": [token]}}])
+        await asyncio.sleep(1)
+        first = token_in(tmp_path)
+        await asyncio.sleep(780)
+        assert token_in(tmp_path) == first
+        await asyncio.sleep(120)
+        assert token_in(tmp_path) != first
+
+    play(story)
+
+
+def token_in(root: Path) -> str:
+    (file,) = root.rglob("kubernetes.io~projected/v/token")
+    return file.read_text()
+
+
 def content(root: Path) -> list[str]:
     return [path.read_text() for path in root.rglob("kubernetes.io~configmap/v/a")]
 

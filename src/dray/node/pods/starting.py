@@ -168,7 +168,7 @@ class ContainerStarter:
             return
         target = Target(container.id, sandbox.ip, named_ports(view.spec))
         try:
-            outcome = await self._services.actions.run(hook, target, None)
+            outcome = await self._services.actions.run_hook(hook, target, None)
         except ProbeError as error:
             outcome = Outcome(False, str(error))
         if outcome.success:

@@ -69,7 +69,7 @@ class ContainerStopper:
         target = Target(view.current.id, address, named_ports(view.spec))
         try:
             async with asyncio.timeout(seconds):
-                outcome = await self._services.actions.run(hook, target, seconds)
+                outcome = await self._services.actions.run_hook(hook, target, seconds)
         except TimeoutError:
             log.warning("The preStop hook of container %s took longer than %.0f s", view.name, seconds)
             return

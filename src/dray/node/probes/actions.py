@@ -11,6 +11,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import grpc
@@ -21,12 +22,16 @@ from dray.wire.kubelet import GRPC_HEALTH
 from dray.wire.rpc import Stub
 
 OUTPUT_LIMIT: Final = 10 * 1024
+MAX_REDIRECTS: Final = 10
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 USER_AGENT: Final = "kube-probe/1.36"
 
 
 class Outcome(NamedTuple):
     success: bool
     output: str = ""
+    answered: bool = False
+    """A server answered, whatever it said."""
 
 
 class ProbeError(Exception):
@@ -74,6 +79,13 @@ class ProbeActions:
             return Outcome(True)
         raise ProbeError("missing probe handler")
 
+    async def run_hook(self, hook: Mapping[str, Any], target: Target, timeout: float | None) -> Outcome:
+        """As `run`, for a lifecycle hook: there, whatever a server answers, it has been told. Raises ProbeError."""
+        if (action := hook.get("httpGet")) is None:
+            return await self.run(hook, target, timeout)
+        outcome = await self._http(action, target, timeout, agent="kube-lifecycle/1.36")
+        return Outcome(True, outcome.output) if outcome.answered else outcome
+
     async def _exec(self, command: list[str], target: Target, timeout: float | None) -> Outcome:
         session: Session | None = None
         try:
@@ -93,29 +105,37 @@ class ProbeActions:
                 await session.close()
         return Outcome(code == 0, output[:OUTPUT_LIMIT].decode(errors="replace"))
 
-    async def _http(self, action: Mapping[str, Any], target: Target, timeout: float | None) -> Outcome:
+    async def _http(
+        self, action: Mapping[str, Any], target: Target, timeout: float | None, *, agent: str = USER_AGENT
+    ) -> Outcome:
         host, port = action.get("host") or target.address, _port(action["port"], target)
         path = action.get("path") or "/"
         url = f"{(action.get('scheme') or 'HTTP').lower()}://{host}:{port}/{path.removeprefix('/')}"
-        headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close"}
+        headers = {"User-Agent": agent, "Accept": "*/*", "Connection": "close"}
         headers.update((entry["name"], entry["value"]) for entry in action.get("httpHeaders") or ())
         try:
-            async with self._client().get(
-                url,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=timeout),
-                allow_redirects=False,
-                ssl=False,
-            ) as answer:
-                body = await answer.content.read(OUTPUT_LIMIT)
+            async with asyncio.timeout(timeout):
+                status, body = await self._get(url, headers)
         except TimeoutError:
             why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
             return Outcome(False, f'Get "{url}": {why}')
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
             return Outcome(False, f'Get "{url}": {_dial_text(host, port, error)}')
-        if 200 <= answer.status < 400:
-            return Outcome(True, body.decode(errors="replace"))
-        return Outcome(False, f"HTTP probe failed with statuscode: {answer.status}")
+        if 200 <= status < 400:
+            return Outcome(True, body.decode(errors="replace"), answered=True)
+        return Outcome(False, f"HTTP probe failed with statuscode: {status}", answered=True)
+
+    async def _get(self, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Status and body, after redirects that lead to the same host; one that leads elsewhere is an answer itself."""
+        place = url
+        for _ in range(MAX_REDIRECTS):
+            async with self._client().get(place, headers=headers, allow_redirects=False, ssl=False) as answer:
+                location = answer.headers.get("Location")
+                following = urljoin(place, location) if location and answer.status in REDIRECTS else ""
+                if urlsplit(following).hostname != urlsplit(url).hostname:
+                    return answer.status, await answer.content.read(OUTPUT_LIMIT)
+                place = following
+        raise aiohttp.ClientError(f"stopped after {MAX_REDIRECTS} redirects")
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
