@@ -2,7 +2,7 @@
 
 `component-requests.jsonl` is one story, a request a line: `by` whom, to `do` what, `to` which path, with which `query`; `body`
 for a new object, a patch or options, `edit` for a merge patch on the object as it is; the `code` and `kind` of the answer
-where they are not the usual ones. "uid of PATH" stands for the uid of what is there.
+where they are not the usual ones, and what it `shows` among others (null: nothing there). "uid of PATH" stands for the uid of what is there.
 """
 
 import json
@@ -84,12 +84,32 @@ def complaint(step: Object, answer: Answer) -> str:
     kind = expected_kind(step)
     if kind not in ("", "*", answer.body["kind"]):
         return f"a {answer.body['kind']}"
+    if (missing := unshown(step.get("shows"), answer.body)) is not None:
+        return f"does not show {missing}"
     try:
         if not answer.body["kind"].startswith("PartialObjectMetadata"):
             assert_decodes(answer.body)
     except Exception as error:
         return f"does not decode: {error!r}"
     return ""
+
+
+def unshown(wanted: Any, seen: Any) -> Any:
+    """The first part of `wanted` that `seen` lacks; None for none."""
+    if wanted is None:
+        return None
+    if isinstance(wanted, dict) and isinstance(seen, dict):
+        parts = [(value, seen.get(key)) for key, value in wanted.items()]
+    elif isinstance(wanted, list) and isinstance(seen, list) and len(wanted) == len(seen):
+        parts = list(zip(wanted, seen, strict=True))
+    else:
+        return None if wanted == seen else wanted
+    for part, found in parts:
+        if part is None and found:
+            return f"nothing in place of {found}"
+        if (missing := unshown(part, found)) is not None:
+            return missing
+    return None
 
 
 async def test_every_request_of_the_components_is_answered_as_they_expect() -> None:
