@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dray.api import errors
+from dray.api.meta import Object
 from dray.api.resources import (
     CONFIG_MAPS,
     PODS,
@@ -388,6 +389,29 @@ async def test_a_policy_from_before_the_rules_for_policies_fails_alone(cluster: 
     await store.update(resource, "p", {**record.obj, "metadata": meta, "spec": holes}, record.revision)
     refused = await cluster.refusal(cluster.write)
     assert "denied request: compilation error: " in str(refused)
+
+
+async def test_a_policy_is_compiled_once_for_each_of_its_generations(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[int] = []
+    compile_policy = Policy.compile
+
+    def counted(obj: Object) -> Policy:
+        compiled.append(obj["metadata"]["generation"])
+        return compile_policy(obj)
+
+    monkeypatch.setattr(Policy, "compile", counted)
+    await cluster.policy(validations=[rule("true")])
+    for name in ("a", "b"):
+        await cluster.write(name)
+    labels = {"metadata": {"labels": {"seen": "yes"}}}
+    await cluster.client.patch(VALIDATING_ADMISSION_POLICIES, "p", labels)
+    await cluster.write("c")
+    assert compiled == [1]
+    await cluster.client.patch(VALIDATING_ADMISSION_POLICIES, "p", {"spec": {"failurePolicy": "Ignore"}})
+    await cluster.write("d")
+    assert compiled == [1, 2]
 
 
 async def test_no_policy_costs_no_view_of_the_write(
