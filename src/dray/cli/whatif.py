@@ -143,7 +143,7 @@ def command(
 
     Exit code 0: every pod that needs a place gets one; 3: some stay pending; 1: the question could not be answered.
 
-    Reads only: needs `list` on nodes, pods, resourcequotas and resource.k8s.io, and on the kind that is scaled.
+    Reads only: needs `list` on nodes, pods, namespaces, resourcequotas and resource.k8s.io, and on the kind that is scaled.
     """
     if add_nodes and len(like) != 1:
         raise click.UsageError("say with one --like NODE|FILE what the added nodes look like")
@@ -174,7 +174,7 @@ def command(
     if source.output != "text":
         show_data(source.output, dataclasses.replace(answer), forecast_rows(answer))
     else:
-        click.echo("\n".join(forecast_lines(answer, changes.names())))
+        click.echo("\n".join(forecast_lines(answer, changes.names(), minimum=minimum)))
     if not answer.fits:
         raise SystemExit(STAYS_PENDING)
 

@@ -16,6 +16,7 @@ from dray.insight.snapshot import Snapshot
 from dray.insight.whatif.forecast import forecast
 from dray.insight.whatif.nodes import add_nodes, shape_of
 from dray.insight.whatif.scenario import Scenario
+from dray.insight.whatif.shapes import shapes_of
 from dray.insight.whatif.workloads import find_workload, scale
 
 
@@ -559,3 +560,65 @@ def test_volumes_are_said_not_to_be_looked_at(ask: Any) -> None:
     assert "not looked at: persistent volumes, which pod default/p also need" in ask(
         "whatif", pods=[pod("p", volumes=volumes)]
     )
+
+
+def test_a_slice_or_a_taint_rule_that_the_api_server_would_refuse_is_no_question(
+    ask: Any, tmp_path: pathlib.Path
+) -> None:
+    wrong = gpus("n1", 1)
+    wrong["spec"]["devices"][0]["name"] = "GPU 0"
+    path = write(tmp_path / "slice.yaml", {"apiVersion": "resource.k8s.io/v1", **wrong})
+    assert "spec.devices[0].name" in ask("whatif", "-f", path)
+    taint = {"key": "hot", "effect": "Sometimes"}
+    rule = {
+        "apiVersion": "resource.k8s.io/v1beta2", "kind": "DeviceTaintRule", "metadata": {"name": "r"},
+        "spec": {"deviceSelector": {"driver": DRIVER}, "taint": taint},
+    }  # fmt: skip
+    assert "spec.taint.effect" in ask("whatif", "-f", write(tmp_path / "rule.yaml", rule))
+
+
+def test_a_taint_rule_of_a_manifest_evicts(ask: Any, tmp_path: pathlib.Path) -> None:
+    rule = {
+        "apiVersion": "resource.k8s.io/v1beta2", "kind": "DeviceTaintRule", "metadata": {"name": "r"},
+        "spec": {"deviceSelector": {"driver": DRIVER}, "taint": {"key": "hot", "effect": "NoExecute"}},
+    }  # fmt: skip
+    objects = {
+        "resourceslices": [gpus("n1", 1)], "pods": [running("p", kind="Job")],
+        "resourceclaims": [claim("p", held=("gpu-0",), pod="p")],
+    }  # fmt: skip
+    text = ask("whatif", "-f", write(tmp_path / "rule.yaml", rule), **objects)
+    assert "evicted, since DeviceTaintRule r taints its device hot:NoExecute: 1 pod" in text
+
+
+def test_nodes_of_one_make_are_one_shape_whatever_tells_their_devices_apart() -> None:
+    def made(name: str, model: str) -> Object:
+        return gpus(name, 2, attributes={"model": {"string": model}, "uuid": {"string": f"gpu-of-{name}"}})
+
+    kinds = {
+        "nodes": hosts(3),
+        "resourceslices": [made("n1", "A100"), made("n2", "H100"), made("n3", "A100")],
+    }
+    shapes = [(shape.name, count) for shape, count in shapes_of(Snapshot(NOW, kinds))]
+    assert shapes == [("n1", 2), ("n2", 1)]
+
+
+def test_a_node_like_one_whose_devices_name_it_brings_them_with_their_counters(ask: Any) -> None:
+    pool = {"name": "fabric", "generation": 1, "resourceSliceCount": 2}
+    consumes = [{"counterSet": "die", "counters": {"m": {"value": "1"}}}]
+    devices = [{"name": f"part-{i}", "nodeName": f"n{i}", "consumesCounters": consumes} for i in (1, 2)]
+    parts = {"kind": "ResourceSlice", "metadata": {"name": "parts"}, "spec": {
+        "driver": DRIVER, "pool": pool, "perDeviceNodeSelection": True, "devices": devices,
+    }}  # fmt: skip
+    counters = {"kind": "ResourceSlice", "metadata": {"name": "counters"}, "spec": {
+        "driver": DRIVER, "pool": pool, "allNodes": True, "sharedCounters": [{"name": "die", "counters": {"m": {"value": "2"}}}],
+    }}  # fmt: skip
+    objects = {
+        "nodes": hosts(2), "resourceslices": [parts, counters], "pods": [pod(n, n) for n in "abc"],
+        "resourceclaims": [claim(n) for n in "abc"],
+    }  # fmt: skip
+    assert "2 of 3 pods" in ask("whatif", **objects)
+    assert "pod default/c 1 n1 1 of 1 fit 1" in ask("whatif", "--min-nodes", "--like", "n1", **objects)
+
+
+def test_no_more_nodes_are_needed_where_all_fit(ask: Any) -> None:
+    assert "No more nodes are needed" in ask("whatif", "--min-nodes")

@@ -11,7 +11,8 @@ SHOWN = 20
 Item = TypeVar("Item")
 
 
-def forecast_lines(answer: Forecast, changes: Sequence[str]) -> Iterator[str]:
+def forecast_lines(answer: Forecast, changes: Sequence[str], *, minimum: bool = False) -> Iterator[str]:
+    """`changes` in words; `minimum`: it was asked how many more nodes are needed."""
     if changes:
         yield from wrapped(f"If {'; '.join(changes)}:")
     yield heading(_verdict(answer))
@@ -19,6 +20,8 @@ def forecast_lines(answer: Forecast, changes: Sequence[str]) -> Iterator[str]:
     yield from _evicted(answer)
     yield from _pending(answer)
     yield from _needs(answer.needs)
+    if minimum and answer.fits:
+        yield "No more nodes are needed."
     yield from _places(answer)
     for note in answer.notes:
         yield from wrapped(f"note: {note}", hang=6)

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from dray.api.features import FeatureGates
 from dray.api.meta import Object, name_of
-from dray.api.resources import DEVICE_CLASSES, NAMESPACES, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS, Resource
+from dray.api.resources import (
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    NAMESPACES,
+    RESOURCE_CLAIM_TEMPLATES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+    Resource,
+)
 from dray.api.schema import decode, schema_for
 from dray.api.schema.inspection import DecodeError
 from dray.api.validation.resource.claim import ADMIN_ACCESS_LABEL
@@ -15,7 +23,7 @@ from dray.apiserver.registry.kind import Kind, User
 from dray.cli.kubectl.manifests import read_manifests
 from dray.cli.kubectl.session import Failure
 
-_VALIDATED = (RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES)
+_VALIDATED = (RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES)
 """Kinds whose rules need nothing but the object."""
 
 
