@@ -9,6 +9,7 @@ from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pods import PodDefaults
 from dray.apiserver.admission.policies.plugin import PolicyAdmission
 from dray.apiserver.admission.quotas import QuotaAdmission
+from dray.apiserver.admission.runtime_classes import RuntimeClassRules
 from dray.apiserver.admission.webhooks.client import WebhookClient
 from dray.apiserver.admission.webhooks.mutating import MutatingWebhooks
 from dray.apiserver.admission.webhooks.validating import ValidatingWebhooks
@@ -55,7 +56,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
     configured = (MutatingWebhooks(client), PolicyAdmission(), ValidatingWebhooks(client))
     return AdmissionChain(
         {
-            "pods": (_OnlyMain(PodDefaults()), restriction),
+            "pods": (_OnlyMain(RuntimeClassRules()), _OnlyMain(PodDefaults()), restriction),
             "nodes": (NodeTaint(), restriction),
             "resourceslices": (restriction,),
             "serviceaccounts": (restriction,),

@@ -32,7 +32,6 @@ class PodDefaults:
             _default_tolerations(pod)
         if pod is None or request.operation != "CREATE":
             return
-        _refuse_runtime_class(pod)
         _default_priority(request, pod)
         _default_tolerations(pod)
         if MIRROR_ANNOTATION not in annotations_of(pod):
@@ -49,7 +48,7 @@ class PodDefaults:
         if account is None:
             missing = f'serviceaccount "{name}" not found'
             why = f"error looking up service account {namespace}/{name}: {missing}"
-            raise errors.forbidden("", "pods", _display_name(pod), why)
+            raise errors.forbidden("", "pods", display_name(pod), why)
         if account.get("imagePullSecrets") and not spec.get("imagePullSecrets"):
             spec["imagePullSecrets"] = account["imagePullSecrets"]
         automount = spec.get("automountServiceAccountToken")
@@ -86,29 +85,22 @@ def _token_sources() -> Object:
     }
 
 
-def _refuse_runtime_class(pod: Object) -> None:
-    """There are no runtime classes here, and a pod must not name one that does not exist."""
-    if name := pod["spec"].get("runtimeClassName"):
-        why = f'pod rejected: RuntimeClass "{name}" not found'
-        raise errors.forbidden("", "pods", _display_name(pod), why)
-
-
 def _default_priority(request: AdmissionRequest, pod: Object) -> None:
     spec = pod["spec"]
     name = spec.get("priorityClassName") or ""
     chosen = request.call.find(PRIORITY_CLASSES, name) if name else _global_default(request)
     if name and chosen is None and name not in _SYSTEM_PRIORITIES:
-        raise errors.forbidden("", "pods", _display_name(pod), f"no PriorityClass with name {name} was found")
+        raise errors.forbidden("", "pods", display_name(pod), f"no PriorityClass with name {name} was found")
     if chosen is not None:
         spec["priorityClassName"] = name_of(chosen)
     value = int(chosen["value"]) if chosen else _SYSTEM_PRIORITIES.get(name, 0)
     policy = (chosen or {}).get("preemptionPolicy") or "PreemptLowerPriority"
     if spec.get("priority") is not None and spec["priority"] != value:
         why = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
-        raise errors.forbidden("", "pods", _display_name(pod), why)
+        raise errors.forbidden("", "pods", display_name(pod), why)
     if spec.get("preemptionPolicy") is not None and spec["preemptionPolicy"] != policy:
         why = f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec; priority admission controller computed {policy} from the given PriorityClass name"
-        raise errors.forbidden("", "pods", _display_name(pod), why)
+        raise errors.forbidden("", "pods", display_name(pod), why)
     spec["priority"], spec["preemptionPolicy"] = value, policy
 
 
@@ -138,6 +130,6 @@ def _covers(toleration: Object, key: str) -> bool:
     return toleration.get("key") in (key, None, "") and toleration.get("effect") in ("NoExecute", None, "")
 
 
-def _display_name(pod: Object) -> str:
+def display_name(pod: Object) -> str:
     meta = pod["metadata"]
     return str(meta.get("name") or meta.get("generateName") or "")
