@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 
 DRAY = (sys.executable, "-m", "dray.cli.main")
 IMPATIENT = (sys.executable, str(pathlib.Path(__file__).with_name("impatient.py")))
-READY_LINE = "config use-context"
-"""In the last line that `dray up` says when it is ready."""
+READY_LINE = " get nodes"
+"""In what `dray up` says when it is ready."""
 
 
 class ClusterProcess:

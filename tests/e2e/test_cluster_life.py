@@ -16,6 +16,7 @@ import pytest
 from processes import DRAY, descendants, dray, environment, processes_below, running
 
 from dray.cli.tutorial.run import manifest_path
+from dray.cluster.layout import ClusterSpec, Layout
 
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.05
@@ -311,3 +312,46 @@ def test_disk_that_takes_nothing(
         assert text in one_line(up(tmp_path, *way))
     finally:
         subprocess.run(["umount", str(data)], check=True)
+
+
+# --- what is said to somebody who has not everything at hand ---
+
+
+def test_who_has_no_kubectl_is_told_of_the_one_built_in_and_how_to_stop(tmp_path: pathlib.Path) -> None:
+    data = tmp_path / "cluster"
+    done = dray(*("up", "--detach", "--nodes", "0", "--data-dir", str(data)), home=tmp_path, PATH="/nowhere")
+    try:
+        assert done.returncode == 0, done.stderr
+        assert "  dray kubectl --context dray-dray get nodes\n" in done.stdout
+        assert "config use-context" not in done.stdout
+        assert f"stop it with: dray down --data-dir {data}\n" in done.stdout
+    finally:
+        dray("down", "--data-dir", str(data), home=tmp_path)
+
+
+def test_delete_asks_and_takes_silence_for_no(tmp_path: pathlib.Path) -> None:
+    data = a_cluster(tmp_path)
+    done = dray("delete", "--data-dir", str(data), home=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "dray: nothing was deleted: say yes, or add --yes"
+    assert data.exists()
+
+
+def test_kubeconfig_that_cannot_be_read_does_not_keep_a_cluster_from_deletion(tmp_path: pathlib.Path) -> None:
+    data = a_cluster(tmp_path)
+    broken = tmp_path / ".kube" / "config"
+    broken.parent.mkdir()
+    broken.write_text("{ no: [yaml")
+    line = one_line(dray("delete", "--yes", "--data-dir", str(data), home=tmp_path))
+    assert (
+        f"cluster 'dray' is deleted, but its context stays where it was: {broken} is not valid YAML" in line
+    )
+    assert not data.exists()
+
+
+def a_cluster(home: pathlib.Path) -> pathlib.Path:
+    """Where one lies that does not run."""
+    layout = Layout(home / "cluster")
+    layout.create()
+    layout.write_spec(ClusterSpec("dray", 0, 0))
+    return layout.root

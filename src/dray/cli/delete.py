@@ -1,10 +1,12 @@
 """`dray delete`: stop a cluster and delete its data."""
 
 import pathlib
+import sys
 
 import click
 
 from dray.cluster.fleet import find_cluster, stop
+from dray.cluster.layout import ClusterError
 
 
 @click.command(epilog="Examples:  dray delete  |  dray delete --name ci --yes")
@@ -18,13 +20,30 @@ from dray.cluster.fleet import find_cluster, stop
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def command(name: str, data_dir: pathlib.Path | None, kubeconfig: pathlib.Path | None, yes: bool) -> None:
     """Stop a cluster and delete everything of it: objects, volumes, certificates, the kubeconfig context."""
-    from dray.client.config import default_kubeconfig_path
+    from dray.client.config import ConfigError, default_kubeconfig_path
     from dray.cluster.kubeconfig import remove_from_kubeconfig
 
     state = find_cluster(name, data_dir)
+    name = state.spec.name
     if not yes:
-        click.confirm(f"Delete cluster {state.spec.name!r} and all data in {state.layout.root}?", abort=True)
+        _confirm(f"Delete cluster {name!r} and all data in {state.layout.root}?")
     stop(state)
-    remove_from_kubeconfig(kubeconfig or default_kubeconfig_path(), state.spec.name)
     state.layout.delete()
-    click.echo(f"Cluster {state.spec.name!r} is deleted.")
+    try:
+        remove_from_kubeconfig(kubeconfig or default_kubeconfig_path(), name)
+    except (ClusterError, ConfigError) as error:
+        raise ClusterError(
+            f"cluster {name!r} is deleted, but its context stays where it was: {error}"
+        ) from error
+    click.echo(f"Cluster {name!r} is deleted.")
+
+
+def _confirm(question: str) -> None:
+    """Raises Abort for a no, ClusterError where nobody can answer."""
+    try:
+        click.confirm(question, abort=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise ClusterError("nothing was deleted: say yes, or add --yes") from None

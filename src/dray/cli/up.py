@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import time
@@ -23,6 +24,8 @@ from dray.cluster.layout import (
 from dray.kits.serving import serve
 
 DETACH_TIMEOUT_SECONDS = 30.0
+FIRST_COMMAND = "get nodes"
+"""What a user is told to try; the last words of a cluster that is ready."""
 
 
 @click.command(
@@ -91,7 +94,7 @@ def command(
     spec = _spec(layout, name, {field: value for field, value in asked.items() if value is not None})
     parsed_gates(spec.feature_gates)
     if detach:
-        _start_detached(layout, name)
+        _start_detached(layout, name, data_dir)
         return
     from dray.cli.logs import set_up_logging
     from dray.client.config import default_kubeconfig_path
@@ -137,18 +140,24 @@ async def _run(layout: Layout, spec: ClusterSpec, kubeconfig: pathlib.Path, swit
 
 
 def _say_ready(spec: ClusterSpec, seconds: float, context: str, kubeconfig: pathlib.Path) -> None:
+    """In one piece, since who waits for it may read while it is written."""
     nodes = f"{spec.nodes} node{'s' if spec.nodes != 1 else ''}"
-    click.echo(
-        f"Cluster {spec.name!r} is ready: API server, scheduler, controllers, {nodes} ({seconds:.1f} s)."
-    )
     option = "" if kubeconfig == pathlib.Path.home() / ".kube" / "config" else f" --kubeconfig {kubeconfig}"
-    click.echo("Use it:")
-    click.echo(f"  kubectl{option} --context {context} get nodes")
-    click.echo(f"  kubectl{option} config use-context {context}")
+    lines = [
+        f"Cluster {spec.name!r} is ready: API server, scheduler, controllers, {nodes} ({seconds:.1f} s).",
+        "Use it:",
+    ]
+    if shutil.which("kubectl"):
+        lines += [f"  kubectl{option} --context {context} {FIRST_COMMAND}"]
+        lines += [f"  kubectl{option} config use-context {context}"]
+    else:
+        lines += [f"  dray kubectl{option} --context {context} {FIRST_COMMAND}"]
+        lines += ["There is no kubectl on PATH; the one that is built into dray has the everyday part."]
+    click.echo("\n".join(lines))
     sys.stdout.flush()
 
 
-def _start_detached(layout: Layout, name: str) -> None:
+def _start_detached(layout: Layout, name: str, data_dir: pathlib.Path | None) -> None:
     """Run the same command again in a session of its own, and wait until it says it is ready."""
     try:
         log = os.open(layout.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -168,16 +177,17 @@ def _start_detached(layout: Layout, name: str) -> None:
         )
     finally:
         os.close(log)
-    _wait_ready(layout, name, pid)
+    place = f"--name {name}" if data_dir is None else f"--data-dir {data_dir}"
+    _wait_ready(layout, name, pid, f"dray down {place}")
 
 
-def _wait_ready(layout: Layout, name: str, pid: int) -> None:
+def _wait_ready(layout: Layout, name: str, pid: int, stop: str) -> None:
     deadline = time.monotonic() + DETACH_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         text = layout.log.read_text(errors="replace")
-        if "is ready:" in text and "config use-context" in text:
+        if "is ready:" in text and FIRST_COMMAND in text:
             click.echo(text.rstrip())
-            click.echo(f"It runs as process {pid}; stop it with: dray down --name {name}")
+            click.echo(f"It runs as process {pid}; stop it with: {stop}")
             return
         if os.waitpid(pid, os.WNOHANG)[0] == pid:
             raise ClusterError(_last_words(layout, text))
