@@ -9,6 +9,7 @@ from dray.insight.claim_state import Blocker
 from dray.insight.quota_room import hard_of, named_in, used_of
 from dray.insight.snapshot import Snapshot
 
+_COMBINED = "(combined from similar events): "
 _CREATORS = ("ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController")
 
 
@@ -19,7 +20,9 @@ def why_no_pod(snapshot: Snapshot, key: ObjectKey) -> Answer | None:
         return None
     event = failures[-1]
     owner = event["involvedObject"]
-    cause, advice, facts = _refusal(snapshot, key.namespace, str(event.get("message", "")))
+    cause, advice, facts = _refusal(
+        snapshot, key.namespace, str(event.get("message", "")).removeprefix(_COMBINED)
+    )
     text = f"pod {key} does not exist: {owner['kind']} {owner['name']} could not create it: {cause}"
     return Answer(f"pod {key}", "missing", f"{text}.", (Blocker(text, advice),), facts=tuple(facts))
 
@@ -36,13 +39,14 @@ def why_no_claim(snapshot: Snapshot, key: ObjectKey) -> Answer | None:
 
 
 def _tried(event: Object, key: ObjectKey) -> bool:
-    """An event of an owner that could not create this pod: the owner's name begins the pod's."""
+    """An event of an owner that could not create this pod, or one whose name begins like this."""
     about = event.get("involvedObject") or {}
+    owner = str(about.get("name"))
     return (
         event.get("reason") == "FailedCreate"
         and about.get("kind") in _CREATORS
         and namespace_of(event) == key.namespace
-        and (key.name == about.get("name") or key.name.startswith(f"{about.get('name')}-"))
+        and (key.name == owner or key.name.startswith(f"{owner}-") or owner.startswith(f"{key.name}-"))
     )
 
 

@@ -186,6 +186,8 @@ def test_a_pod_that_was_never_created_is_explained_by_its_owner_and_the_quota(as
     assert "Pod default/trainer-5d9-x does not exist" in text
     assert "ReplicaSet trainer-5d9 could not create it: exceeded quota team" in text
     assert "pods: 3 of 3 used" in text
+    by_owner = ask("why", "pod/trainer", events=[event], resourcequotas=[quota({"pods": "3"}, {"pods": "3"})])
+    assert "ReplicaSet trainer-5d9 could not create it" in by_owner
 
 
 def test_a_name_that_is_nearly_right_is_corrected_and_the_correction_was_tried(ask: Any) -> None:
