@@ -100,13 +100,16 @@ def _shown(name: str, amount: int) -> str:
 
 def extended_classes(classes: Sequence[Object], pod: Object) -> dict[str, str]:
     """Extended resources of the pod that a DeviceClass provides: resource -> class. The newest class wins."""
+    wanted = [resource for resource in pod_requests(pod) if "/" in resource]
+    if not wanted:
+        return {}
     provided: dict[str, str] = {}
     for obj in sorted(classes, key=lambda each: str(each["metadata"].get("creationTimestamp", ""))):
         name = name_of(obj)
         provided[f"deviceclass.resource.kubernetes.io/{name}"] = name
         if extended := (obj.get("spec") or {}).get("extendedResourceName"):
             provided[extended] = name
-    return {resource: provided[resource] for resource in pod_requests(pod) if resource in provided}
+    return {resource: provided[resource] for resource in wanted if resource in provided}
 
 
 def extended_claim(pod: Object, by_devices: Mapping[str, str]) -> Object | None:
