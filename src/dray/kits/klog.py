@@ -15,7 +15,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _FIELDS: Final = "kv"
+_DEBUG_VERBOSITY: Final = 4
 _LETTERS: Final = ((logging.CRITICAL, "F"), (logging.ERROR, "E"), (logging.WARNING, "W"))
+
+
+def level_of(verbosity: int) -> int:
+    """The level of `logging` for klog's V: below 4 all is INFO, 4 is DEBUG, and each one above is a level lower."""
+    return (
+        logging.INFO if verbosity < _DEBUG_VERBOSITY else max(logging.DEBUG + _DEBUG_VERBOSITY - verbosity, 1)
+    )
+
+
+def _verbosity_of(level: int) -> int:
+    return 0 if level >= logging.INFO else max(logging.DEBUG - level, 0) + _DEBUG_VERBOSITY
 
 
 def kv(**fields: Any) -> dict[str, Any]:
@@ -39,7 +51,7 @@ class KlogFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """The JSON format of Kubernetes components: ts in milliseconds, v 0, errors as `err`."""
+    """The JSON format of Kubernetes components: ts in milliseconds, v as in klog, errors as `err`."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -48,7 +60,7 @@ class JsonFormatter(logging.Formatter):
             "msg": record.getMessage(),
         }
         if record.levelno < logging.WARNING:
-            entry["v"] = 0 if record.levelno >= logging.INFO else 4
+            entry["v"] = _verbosity_of(record.levelno)
         entry.update(getattr(record, _FIELDS, {}))
         if record.exc_info:
             entry["stacktrace"] = self.formatException(record.exc_info)

@@ -1,16 +1,20 @@
-"""The log of a driver's gRPC calls: numbered, with method and claims, in the words of the Go helper's drivers.
+"""The log of a driver's life with its kubelet: its start, and its gRPC calls, numbered, with method and claims.
 
-A driver can subclass `CallLog` to say the same in its own words.
+The words are those of the Go helper's drivers; a driver can subclass `CallLog` to say the same in its own. Requests and
+responses are shown whole from a verbosity on. They hold names and IDs; configuration, and what containers get, which
+may hold secrets, is in none of them and never logged.
 """
 
 import itertools
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from dray.kits.klog import kv
+from dray.kits.klog import kv, level_of
 from dray.sdk.checkpoint import ReturnedDevice
 from dray.sdk.claims import Claim, ClaimRef
+from dray.sdk.devices import Pool
 from dray.sdk.errors import ClaimError
 
 log = logging.getLogger("dra")
@@ -26,10 +30,47 @@ class Call:
 class CallLog:
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
+        self.grpc_verbosity = 6
+        """From which verbosity on requests and responses are logged; negative for never."""
 
-    def begin(self, method: str) -> Call:
-        """Number a call. `method` is its full gRPC name."""
-        return Call(next(self._numbers), method)
+    # --- the start ---
+
+    def registered(self, socket: Path) -> None:
+        log.info("Registered with the kubelet", extra=kv(logger="dra", socket=str(socket)))
+
+    def publishing(self, pools: Sequence[Pool]) -> None:
+        for pool in pools:
+            extra = kv(logger="dra", poolName=pool.name, devices=len(pool.devices))
+            log.info("Publishing devices", extra=extra)
+
+    # --- any call ---
+
+    def begin(self, method: str, request: Any) -> Call:
+        """Number a call. `method` is its full gRPC name, `request` its message."""
+        call = Call(next(self._numbers), method)
+        self._show("gRPC request", call, request=request)
+        return call
+
+    def answered(self, call: Call, response: Any) -> None:
+        self._show("gRPC response", call, response=response)
+
+    def failed(self, call: Call, error: BaseException) -> None:
+        """The call ends with a gRPC status other than OK, whether it was meant to or by a defect."""
+        log.error("gRPC call failed", extra=kv(**call.fields, err=error))
+
+    def _show(self, text: str, call: Call, **messages: Any) -> None:
+        level = level_of(self.grpc_verbosity)
+        if self.grpc_verbosity < 0 or not log.isEnabledFor(level):
+            return
+        from google.protobuf.json_format import MessageToDict  # only for those who look closely
+
+        shown = {
+            name: MessageToDict(message, preserving_proto_field_name=True)
+            for name, message in messages.items()
+        }
+        log.log(level, text, extra=kv(**call.fields, **shown))
+
+    # --- claims ---
 
     def prepare_called(self, call: Call, refs: Sequence[ClaimRef]) -> None:
         log.info("PrepareResourceClaims is called", extra=kv(**call.fields, numClaims=len(refs)))

@@ -42,6 +42,8 @@ class Options:
     kubeconfig: str = ""
     json_logs: bool = False
     verbosity: int = 0
+    grpc_verbosity: int = 6
+    """From which verbosity on each gRPC request and response is logged; negative for never."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ COMMON_FLAGS: Final = (
     Flag("kube-api-burst", "KUBE_API_BURST", "10", "accepted for compatibility"),
     Flag("logging-format", "LOGGING_FORMAT", "text", "text (klog) or json"),
     Flag("feature-gates", "FEATURE_GATES", "", "accepted for compatibility"),
-    Flag("v", "V", 0, "log verbosity; 4 and more logs every write", int),
+    Flag("v", "V", 0, "log verbosity; from 4 on every write, from 6 on every gRPC request and response", int),
 )
 
 

@@ -81,6 +81,7 @@ class KubeletPlugin:
         self.metrics = DriverMetrics(metrics_prefix)
         self._client = client
         self._calls = calls or CallLog()
+        self._calls.grpc_verbosity = options.grpc_verbosity
         self._directory = options.plugins_directory / driver.name
         self._presence = Presence(self._directory / "running.lock")
         self._cdi = ClaimCdi(options.cdi_root, driver.cdi_kind, common_first=driver.common_first)
@@ -280,6 +281,7 @@ class KubeletPlugin:
         self._guard.learn(self._pools)
         try:
             self.publisher.publish(self._tainted(pool) for pool in self._pools)
+            self._calls.publishing(self._pools)
         except PublishError as error:
             self.handle_error(error)
 

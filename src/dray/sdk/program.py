@@ -46,9 +46,7 @@ def run(driver: Driver | Callable[[Mapping[str, Any]], Driver], flags: Sequence[
             driver = driver(values)
     except OptionError as error:
         sys.exit(f"Error: {error}")
-    klog.configure(
-        json_format=options.json_logs, level=logging.DEBUG if options.verbosity >= 4 else logging.INFO
-    )
+    klog.configure(json_format=options.json_logs, level=klog.level_of(options.verbosity))
     run_to_end(driver, options, user_agent=program)
 
 

@@ -25,6 +25,7 @@ log = logging.getLogger("dray.sdk.registration")
 SILENCE_SECONDS: Final = 30.0
 """After which a kubelet that never asked is worth a warning."""
 _SERVICE: Final = "Registration"
+_METHODS: Final = REGISTRATION.methods(_SERVICE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,17 +85,20 @@ class Registrar:
     # These run in whatever thread the server has for them: they only read, and replace one attribute.
 
     def _get_info(self, request: Any) -> Any:
-        self._calls.begin("/pluginregistration.Registration/GetInfo")
+        call = self._calls.begin(_METHODS["GetInfo"].path, request)
         self.status = dataclasses.replace(self.status, asked=True)
+        self._calls.answered(call, self._info)
         return self._info
 
     def _notify(self, request: Any) -> Any:
-        self._calls.begin("/pluginregistration.Registration/NotifyRegistrationStatus")
+        call = self._calls.begin(_METHODS["NotifyRegistrationStatus"].path, request)
         registered = bool(request.plugin_registered)
         self.status = RegistrationStatus(asked=True, registered=registered, error=request.error)
         if not registered:
             log.error("The kubelet refused the registration", extra=kv(err=request.error))
             # An error makes the kubelet log the reason, too.
             raise RpcFailure(grpc.StatusCode.UNKNOWN, f"failed registration process: {request.error}")
-        log.debug("Registered with the kubelet", extra=kv(socket=str(self.path)))
-        return REGISTRATION.message("RegistrationStatusResponse")()
+        response = REGISTRATION.message("RegistrationStatusResponse")()
+        self._calls.answered(call, response)
+        self._calls.registered(self.path)
+        return response

@@ -7,7 +7,7 @@ Work goes on when a caller gives up after its 45 seconds, and its next attempt f
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from dray.api import resources
@@ -61,24 +61,40 @@ class DraService:
         return [self._handler(DRA[version]) for version in versions]
 
     def _handler(self, package: Package) -> Handler:
-        methods = package.methods("DRAPlugin")
-
-        async def prepare(request: Any) -> Any:
-            call = self._calls.begin(methods["NodePrepareResources"].path)
+        async def prepare(request: Any, call: Call) -> Any:
             outcomes = await self.prepare([_ref(claim) for claim in request.claims], call)
             return _prepare_response(package, outcomes)
 
-        async def unprepare(request: Any) -> Any:
-            call = self._calls.begin(methods["NodeUnprepareResources"].path)
+        async def unprepare(request: Any, call: Call) -> Any:
             outcomes = await self.unprepare([_ref(claim) for claim in request.claims], call)
             response = package.message("NodeUnprepareResourcesResponse")()
             for uid, error in outcomes.items():
                 response.claims[uid].error = "" if error is None else str(error)
             return response
 
+        methods = {"NodePrepareResources": prepare, "NodeUnprepareResources": unprepare}
         return service_handler(
-            package, "DRAPlugin", {"NodePrepareResources": prepare, "NodeUnprepareResources": unprepare}
+            package,
+            "DRAPlugin",
+            {name: self._logged(package, name, serve) for name, serve in methods.items()},
         )
+
+    def _logged(
+        self, package: Package, name: str, serve: Callable[[Any, Call], Awaitable[Any]]
+    ) -> Callable[[Any], Awaitable[Any]]:
+        path = package.methods("DRAPlugin")[name].path
+
+        async def answer(request: Any) -> Any:
+            call = self._calls.begin(path, request)
+            try:
+                response = await serve(request, call)
+            except Exception as error:
+                self._calls.failed(call, error)
+                raise
+            self._calls.answered(call, response)
+            return response
+
+        return answer
 
     # --- prepare ---
 

@@ -2,22 +2,34 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from dray.drivers.example.release import Release
 from dray.kits.klog import kv
 from dray.sdk.calls import Call, CallLog
 from dray.sdk.checkpoint import ReturnedDevice
 from dray.sdk.claims import Claim, ClaimRef
+from dray.sdk.devices import Pool
 from dray.sdk.errors import ClaimError
 
 log = logging.getLogger("dra")
 
 
 def call_log(release: Release) -> CallLog:
-    return CallLog() if release.logs_fields else PlainCallLog(release)
+    return FieldsCallLog() if release.logs_fields else PlainCallLog(release)
 
 
-class PlainCallLog(CallLog):
+class FieldsCallLog(CallLog):
+    """Says nothing at the start, as the Go driver does: people compare its log with the tutorial's."""
+
+    def registered(self, socket: Path) -> None:
+        log.debug("Registered with the kubelet", extra=kv(logger="dra", socket=str(socket)))
+
+    def publishing(self, pools: Sequence[Pool]) -> None:
+        pass
+
+
+class PlainCallLog(FieldsCallLog):
     def __init__(self, release: Release) -> None:
         super().__init__()
         first = release.minor <= 1

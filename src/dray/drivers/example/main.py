@@ -1,6 +1,5 @@
 """`dra-example-kubeletplugin`: the example driver as a program, with the flags and variables of the original."""
 
-import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -56,8 +55,7 @@ def main() -> None:
         driver = new_driver(values, options, release)
     except OptionError as error:
         sys.exit(f"Error: {error}")
-    level = logging.DEBUG if options.verbosity >= 4 else logging.INFO
-    klog.configure(json_format=options.json_logs, level=level)
+    klog.configure(json_format=options.json_logs, level=klog.level_of(options.verbosity))
     settings: dict[str, Any] = {"calls": call_log(release), "metrics_prefix": "dra_example_driver"}
     run_to_end(driver, options, user_agent=PROGRAM, **settings)
 

@@ -1,6 +1,5 @@
 """`dray driver host`: the host driver as a program."""
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -52,8 +51,7 @@ def main() -> None:
         options = options_from(values)
     except (OptionError, FileError) as error:
         sys.exit(f"Error: {error}")
-    level = logging.DEBUG if options.verbosity >= 4 else logging.INFO
-    klog.configure(json_format=options.json_logs, level=level)
+    klog.configure(json_format=options.json_logs, level=klog.level_of(options.verbosity))
     run_to_end(driver, options, user_agent="dray-host-driver")
 
 

@@ -23,10 +23,10 @@ def find(sysfs: Sysfs, nvml: Any = None) -> Iterator[Hardware]:
         yield from _nvidia(sysfs, nvml)
     for render in sysfs.entries("class/drm"):
         device = target(render / "device")
-        if render.name.startswith("renderD") and device is not None:
-            # What NVML has told, or will not tell of a broken one, has a node of this kind as well.
-            if nvml is None or driver_of(device) != "nvidia":
-                yield _render_node(render.name, device)
+        # What NVML has told, or will not tell of a broken one, has a node of this kind as well.
+        is_told = nvml is not None and device is not None and driver_of(device) == "nvidia"
+        if render.name.startswith("renderD") and device is not None and not is_told:
+            yield _render_node(render.name, device)
 
 
 def _render_node(name: str, device: Path) -> Hardware:
