@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dray.api.meta import Object, ObjectKey, is_controlled_by, is_deleting, key_of, name_of, namespace_of
 from dray.api.pods import claims_of, is_for_pod
 from dray.api.resources import DEVICE_CLASSES, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS, RESOURCE_SLICES
-from dray.insight.quota_room import claim_needs, shortages
+from dray.insight.quota_room import claim_needs, named_in, refused_still, shortages
 from dray.insight.snapshot import Snapshot
 
 RESERVED_MAX = 256
@@ -95,7 +95,13 @@ def _not_created(snapshot: Snapshot, pod: Object, template: str) -> Blocker:
         )
     failures = [e for e in snapshot.events_of(pod) if e.get("reason") == "FailedResourceClaimCreation"]
     if failures:
-        text = str(failures[-1].get("message", ""))
+        text = str(failures[-1].get("message", "")).removeprefix("(combined from similar events): ")
+        quota = named_in(snapshot, namespace, text)
+        if quota is not None and not refused_still(snapshot, quota, text):
+            return Blocker(
+                f"no claim could be made from template {template} for want of quota {name_of(quota)}, which has room by now",
+                "wait: the resource claim controller tries again, less and less often; a new pod is looked at anew",
+            )
         if "exceeded quota" in text:
             return Blocker(
                 f"a quota of namespace {namespace} does not allow the claim from template {template}: {text}",

@@ -6,6 +6,7 @@ scopes are left alone: whether they concern an object is not decided here.
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,8 @@ from dray.api.pod_requests import CPU, pod_requests
 from dray.api.quantity import Format, InvalidQuantity, Quantity, parse_quantity
 from dray.insight.quotas import CLAIM_COUNT, DEVICES_SUFFIX, asked_of, device_quotas
 from dray.insight.snapshot import Snapshot
+
+_REQUESTED = re.compile(r"requested: (\S+?),? used:")
 
 Needs = Mapping[str, Fraction]
 
@@ -108,6 +111,16 @@ def named_in(snapshot: Snapshot, namespace: str, text: str) -> Object | None:
         if namespace_of(quota) == namespace and f"exceeded quota: {name_of(quota)}," in text:
             return quota
     return None
+
+
+def refused_still(snapshot: Snapshot, quota: Object, text: str) -> bool:
+    """Whether what a quota once refused would be refused now. `text`: `... requested: NAME=AMOUNT,NAME=AMOUNT, used: ...`."""
+    match = _REQUESTED.search(text)
+    needs = {}
+    for pair in match[1].split(",") if match else ():
+        name, _, amount = pair.partition("=")
+        needs[name] = _amount(amount)
+    return bool(_of_quota(quota, needs, used_of(snapshot, quota))) or not needs
 
 
 def _is_scoped(quota: Object) -> bool:

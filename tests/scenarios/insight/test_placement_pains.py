@@ -172,6 +172,33 @@ def test_a_quota_on_devices_says_how_many_are_used_and_how_to_raise_it(ask: Any)
     assert f'kubectl -n default patch resourcequota team --type=merge -p \'{{"spec":{{"hard":{{"{resource}":"5"}}}}}}\'' in text  # fmt: skip
 
 
+def test_a_quota_that_has_room_by_now_is_not_blamed_for_what_it_refused_before(ask: Any) -> None:
+    resource = "gpu.deviceclass.resource.k8s.io/devices"
+    template = {
+        "kind": "ResourceClaimTemplate",
+        "metadata": {"name": "two", "namespace": "default"},
+        "spec": {"spec": claim("x", count=2)["spec"]},
+    }
+    event = {
+        "metadata": {"name": "e", "namespace": "default"},
+        "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"},
+        "type": "Warning",
+        "reason": "FailedResourceClaimCreation",
+        "message": f"forbidden: exceeded quota: team, requested: {resource}=2, used: {resource}=3, limited: {resource}=4",
+    }
+    objects = {
+        **TWO_NODES, "events": [event], "resourceclaimtemplates": [template],
+        "pods": [pod("p", resourceClaims=[{"name": "gpu", "resourceClaimTemplateName": "two"}])],
+    }  # fmt: skip
+    room = [quota({resource: "5"}, {resource: "3"})]
+    assert "for want of quota team, which has room by now" in ask(
+        "why", "pod/p", resourcequotas=room, **objects
+    )
+    assert "quota default/team" not in ask("doctor", resourcequotas=room, **objects)
+    full = [quota({resource: "4"}, {resource: "3"})]
+    assert "error: quota default/team has refused Pod p" in ask("doctor", resourcequotas=full, **objects)
+
+
 def test_a_pod_that_was_never_created_is_explained_by_its_owner_and_the_quota(ask: Any) -> None:
     event = {
         "metadata": {"name": "e", "namespace": "default"},

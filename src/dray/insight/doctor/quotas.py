@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dray.api.meta import Object, key_of, name_of, namespace_of
 from dray.api.resources import EVENTS
 from dray.insight.doctor.finding import ERROR, WARNING, Finding
-from dray.insight.quota_room import exhausted, hard_of, named_in, used_of
+from dray.insight.quota_room import exhausted, hard_of, named_in, refused_still, used_of
 from dray.insight.quotas import CLAIM_COUNT, DEVICES_SUFFIX
 from dray.insight.snapshot import Snapshot
 
@@ -18,7 +18,7 @@ def quota_findings(snapshot: Snapshot) -> Iterator[Finding]:
         text = str(event.get("message", ""))
         if event.get("reason") in _REFUSALS and "exceeded quota" in text:
             quota = named_in(snapshot, namespace_of(event), text)
-            if quota is not None:
+            if quota is not None and refused_still(snapshot, quota, text):
                 refused[str(key_of(quota))] = event
     for quota in snapshot.quotas:
         yield from _of_quota(snapshot, quota, refused.get(str(key_of(quota))))
