@@ -1,7 +1,7 @@
 """What an API server makes sure of when it starts: namespaces, priority classes, the access policy, the `kubernetes` service.
 
-Objects that exist are left alone, so that what an administrator changed stays changed; only the authority that clients'
-certificates come from is brought up to date.
+Objects that exist are left alone, so that what an administrator changed stays changed; only where the server is reached, and
+the authority that clients' certificates come from, are brought up to date.
 """
 
 import asyncio
@@ -13,6 +13,8 @@ from dray.api.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    ENDPOINTS,
     NAMESPACES,
     PRIORITY_CLASSES,
     ROLE_BINDINGS,
@@ -20,6 +22,7 @@ from dray.api.resources import (
     SERVICES,
     Resource,
 )
+from dray.apiserver import kubernetes_service
 from dray.apiserver.authorization.bootstrap import bootstrap_policy
 from dray.apiserver.core import Core
 from dray.client.protocol import Client
@@ -36,6 +39,8 @@ _RESOURCES = {
         ROLE_BINDINGS,
         SERVICES,
         CONFIG_MAPS,
+        ENDPOINTS,
+        ENDPOINT_SLICES,
     )
 }
 _SYSTEM = "kube-system"
@@ -44,19 +49,31 @@ _TOKEN_TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
 
 
 async def bootstrap(
-    core: Core, client: Client, *, service_ip: str = "", service_port: int = 0, client_ca: str = ""
+    core: Core,
+    client: Client,
+    *,
+    service_ip: str = "",
+    service_port: int = 0,
+    reached_at: str = "",
+    client_ca: str = "",
 ) -> None:
-    """Create whatever is missing; `client` acts as a member of system:masters, `client_ca` is PEM."""
+    """Create whatever is missing; `client` acts as a member of system:masters.
+
+    `reached_at` is the server's address for other machines, if they reach it; `client_ca` is PEM.
+    """
     await _ensure(core, client, map(_namespace, NAMESPACE_NAMES))
     others = [*map(_priority_class, _PRIORITIES), *bootstrap_policy(core.features)]
     others.append(_config_map(_TOKEN_TRACKING, {"since": core.clock.now().date().isoformat()}))
     if service_ip:
-        others.append(_kubernetes_service(service_ip, service_port))
+        others.append(kubernetes_service.service(service_ip, service_port))
+    current: list[Object] = []
+    if reached_at:
+        current += kubernetes_service.addresses(reached_at, service_port)
     if client_ca:
-        others.append(_config_map(_AUTHENTICATION, {"client-ca-file": client_ca}))
-    await _ensure(core, client, others)
-    if client_ca:
-        await _publish_authority(core, client, client_ca)
+        current.append(_config_map(_AUTHENTICATION, {"client-ca-file": client_ca}))
+    await _ensure(core, client, [*others, *current])
+    for obj in current:
+        await _bring_up_to_date(core, client, obj)
 
 
 async def _ensure(core: Core, client: Client, objects: Iterable[Object]) -> None:
@@ -77,12 +94,12 @@ async def _create(client: Client, obj: Object) -> None:
         return
 
 
-async def _publish_authority(core: Core, client: Client, client_ca: str) -> None:
-    """Who else serves an API in the cluster reads here which certificates of clients to trust."""
-    stored = core.find(CONFIG_MAPS, _AUTHENTICATION, _SYSTEM) or {}
-    if (stored.get("data") or {}).get("client-ca-file") != client_ca:
-        patch = {"data": {"client-ca-file": client_ca}}
-        await client.patch(CONFIG_MAPS, _AUTHENTICATION, patch, _SYSTEM)
+async def _bring_up_to_date(core: Core, client: Client, obj: Object) -> None:
+    stored = _find(core, obj) or {}
+    content = {key: obj[key] for key in obj if key not in ("apiVersion", "kind", "metadata")}
+    if any(stored.get(key) != value for key, value in content.items()):
+        meta = obj["metadata"]
+        await client.patch(_RESOURCES[obj["kind"]], meta["name"], content, meta["namespace"])
 
 
 def _config_map(name: str, data: dict[str, str]) -> Object:
@@ -120,26 +137,4 @@ def _priority_class(entry: tuple[str, int, str]) -> Object:
         "metadata": {"name": name},
         "value": value,
         "description": description,
-    }
-
-
-def _kubernetes_service(ip: str, port: int) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {
-            "name": "kubernetes",
-            "namespace": "default",
-            "labels": {"component": "apiserver", "provider": "kubernetes"},
-        },
-        "spec": {
-            "type": "ClusterIP",
-            "clusterIP": ip,
-            "clusterIPs": [ip],
-            "ipFamilies": ["IPv4"],
-            "ipFamilyPolicy": "SingleStack",
-            "sessionAffinity": "None",
-            "internalTrafficPolicy": "Cluster",
-            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}],
-        },
     }

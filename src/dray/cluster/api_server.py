@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 import errno
+import ipaddress
 import pathlib
 import ssl
+from collections.abc import Sequence
 
 from dray.api.features import FeatureGates
 from dray.apiserver.access import AUTHENTICATED, MASTERS
@@ -106,6 +108,7 @@ class ApiServerRole:
             admin,
             service_ip=SERVICE_IP,
             service_port=self.port,
+            reached_at=_reached_at([*self.settings.names, self.settings.host]),
             client_ca=self.authority.pem.decode(),
         )
         self._write_kubeconfig()
@@ -193,6 +196,18 @@ class ApiServerRole:
 
 def _as_name(host: str) -> list[str]:
     return [] if host in ("0.0.0.0", "::", *OWN_NAMES) else [host]
+
+
+def _reached_at(names: Sequence[str]) -> str:
+    """The first of the addresses that other machines may reach; "" where there is none."""
+    for name in names:
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            continue
+        if not address.is_loopback and not address.is_unspecified:
+            return name
+    return ""
 
 
 def _listen_error(error: OSError, settings: ApiServerSettings) -> str:
