@@ -26,7 +26,6 @@ from dray.api.resources import (
 from dray.cli.examples import examples
 from dray.cli.insight.changes import Changes, asked_shapes, changed
 from dray.cli.insight.forecast import forecast_lines, forecast_rows
-from dray.cli.insight.manifests import NotValid
 from dray.cli.insight.options import Source, questions
 from dray.cli.insight.output import NoAnswer, show_data
 from dray.insight.whatif.devices import MAX_DEVICES_ADDED
@@ -169,7 +168,7 @@ def command(
     try:
         scenario = changed(snapshot, changes, namespace)
         answer = forecast(scenario, asked_shapes(scenario.snapshot, changes, namespace))
-    except (NotThere, NotValid) as error:
+    except NotThere as error:
         raise NoAnswer(str(error)) from error
     if source.output != "text":
         show_data(source.output, dataclasses.replace(answer), forecast_rows(answer))

@@ -2,14 +2,13 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
 
 from dray.api.meta import Object, name_of
 from dray.api.names import label_value, qualified_name
-from dray.cli.insight.manifests import complete, read_objects
 from dray.insight.snapshot import Snapshot
 from dray.insight.whatif.devices import add_devices, fail_devices, taint_devices
 from dray.insight.whatif.manifests import find_object, set_at, with_object
@@ -60,9 +59,9 @@ class Changes:
 
 
 def changed(snapshot: Snapshot, changes: Changes, namespace: str) -> Scenario:
-    """Raises NotThere and NotValid."""
+    """Raises NotThere."""
     scenario = Scenario(snapshot)
-    for obj in read_objects(changes.files, namespace, snapshot.now) if changes.files else ():
+    for obj in _read(changes.files, namespace, snapshot) if changes.files else ():
         scenario = with_object(scenario, obj)
     for target, assignment in changes.sets:
         scenario = _with_set(scenario, target, assignment, namespace)
@@ -89,7 +88,7 @@ def changed(snapshot: Snapshot, changes: Changes, namespace: str) -> Scenario:
 
 
 def asked_shapes(snapshot: Snapshot, changes: Changes, namespace: str) -> list[Shape]:
-    """The shapes of node that are to be tried. Raises NotThere and NotValid."""
+    """The shapes of node that are to be tried. Raises NotThere."""
     if not changes.minimum:
         return []
     if changes.like:
@@ -97,11 +96,18 @@ def asked_shapes(snapshot: Snapshot, changes: Changes, namespace: str) -> list[S
     return [shape for shape, _ in shapes_of(snapshot)[:MAX_SHAPES]]
 
 
+def _read(files: Sequence[str], namespace: str, snapshot: Snapshot) -> list[Object]:
+    # Only manifests need the rules of the API server, which take long to load.
+    from dray.cli.insight.manifests import read_objects
+
+    return read_objects(files, namespace, snapshot.now)
+
+
 def _shape(snapshot: Snapshot, text: str, namespace: str) -> Shape:
     path = pathlib.Path(text)
     if path.suffix not in (".yaml", ".yml", ".json") and "/" not in text:
         return shape_of(snapshot, text)
-    objects = read_objects((text,), namespace, snapshot.now)
+    objects = _read((text,), namespace, snapshot)
     nodes = [obj for obj in objects if obj["kind"] == "Node"]
     if len(nodes) != 1:
         raise NotThere(f"{text} has {len(nodes)} nodes; a shape is one Node and the ResourceSlices it brings")
@@ -125,6 +131,8 @@ def _with_set(scenario: Scenario, target: str, assignment: str, namespace: str) 
 
 def _valid(obj: Object, namespace: str, snapshot: Snapshot) -> Object:
     """The object after the API server's rules; what is not the user's to set stays as it is."""
+    from dray.cli.insight.manifests import complete
+
     spec = complete({key: value for key, value in obj.items() if key != "status"}, namespace, snapshot.now)
     return {**spec, "status": obj["status"]} if "status" in obj else spec
 

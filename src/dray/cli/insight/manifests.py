@@ -22,13 +22,10 @@ from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import Kind, User
 from dray.cli.kubectl.manifests import read_manifests
 from dray.cli.kubectl.session import Failure
+from dray.insight.whatif.scenario import NotThere
 
 _VALIDATED = (RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES)
 """Kinds whose rules need nothing but the object."""
-
-
-class NotValid(Exception):
-    """A manifest cannot be read, or the API server would refuse it. The text is for people."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -52,18 +49,18 @@ class _Write:
 
 
 def read_objects(files: Sequence[str], namespace: str, now: dt.datetime) -> list[Object]:
-    """In the order of the files. Raises NotValid."""
+    """In the order of the files. Raises NotThere."""
     try:
         objects = read_manifests(files)
     except Failure as failure:
-        raise NotValid(str(failure).removeprefix("error: ")) from failure
+        raise NotThere(str(failure).removeprefix("error: ")) from failure
     except OSError as failure:
-        raise NotValid(str(failure)) from failure
+        raise NotThere(str(failure)) from failure
     return [complete(obj, namespace, now) for obj in objects]
 
 
 def complete(obj: Object, namespace: str, now: dt.datetime) -> Object:
-    """The object in the version that is stored, with defaults and a namespace. Raises NotValid."""
+    """The object in the version that is stored, with defaults and a namespace. Raises NotThere."""
     group, _, version = str(obj.get("apiVersion", "")).rpartition("/")
     named = f"{obj.get('kind')} {(obj.get('metadata') or {}).get('name', '')}"
     kind = next(
@@ -72,7 +69,7 @@ def complete(obj: Object, namespace: str, now: dt.datetime) -> Object:
     if kind is None:
         return {**obj, "metadata": {"name": "", **(obj.get("metadata") or {})}}
     if version not in kind.versions:
-        raise NotValid(
+        raise NotThere(
             f"{named}: there is no version {version} of it; write one of: {', '.join(kind.versions)}"
         )
     hub = _decoded(obj, kind, version, named)
@@ -90,9 +87,9 @@ def _decoded(obj: Object, kind: Kind, version: str, named: str) -> Object:
     try:
         decoded = decode(obj, schema)
     except DecodeError as error:
-        raise NotValid(f"{named}: {error}") from error
+        raise NotThere(f"{named}: {error}") from error
     if decoded.strict_errors:
-        raise NotValid(f"{named}: {', '.join(decoded.strict_errors)}")
+        raise NotThere(f"{named}: {', '.join(decoded.strict_errors)}")
     made = {**decoded.object, "apiVersion": obj["apiVersion"], "kind": obj["kind"]}
     made["metadata"] = made.get("metadata") or {}
     kind.default(made, version)
@@ -103,6 +100,6 @@ def _decoded(obj: Object, kind: Kind, version: str, named: str) -> Object:
 def _validate(obj: Object, kind: Kind, now: dt.datetime, named: str) -> None:
     errors = kind.validate_create(_Write(FeatureGates(), now), obj)
     if not name_of(obj):
-        raise NotValid(f"{named}: metadata.name: Required value")
+        raise NotThere(f"{named}: metadata.name: Required value")
     if errors:
-        raise NotValid(f"{named}: " + "; ".join(map(str, errors)))
+        raise NotThere(f"{named}: " + "; ".join(map(str, errors)))
