@@ -92,6 +92,13 @@ def _conditions(status: Object, result: Object) -> set[str]:
 
 
 def _starting(snapshot: Snapshot, pod: Object, node: str, allocated: Sequence[Object]) -> Progress:
+    """What is said in the cause is not said again among the facts."""
+    progress = _held_up(snapshot, pod, node, allocated)
+    facts = tuple(fact for fact in progress.facts if fact.partition(": ")[2] not in progress.cause)
+    return dataclasses.replace(progress, facts=facts)
+
+
+def _held_up(snapshot: Snapshot, pod: Object, node: str, allocated: Sequence[Object]) -> Progress:
     facts = tuple(_warnings(snapshot, pod))
     prepare = [e for e in snapshot.events_of(pod) if e.get("reason") == "FailedPrepareDynamicResources"]
     lost = _lost_text(node, lost_drivers(snapshot, node, allocated))

@@ -254,6 +254,24 @@ def test_preparation_that_fails_is_found_with_the_driver_and_the_pods(ask: Any) 
     assert f"node n1 the kubelet does not know driver {DRIVER}; 1 pods wait: default/p" in text
 
 
+def test_preparation_that_the_driver_refuses_is_told_once_with_the_driver(ask: Any) -> None:
+    said = (
+        "NodePrepareResources failed for ResourceClaim c: GpuConfig: unknown GPU sharing strategy: Nonsense"
+    )
+    event = {
+        "metadata": {"name": "e", "namespace": "default"}, "type": "Warning", "reason": "FailedPrepareDynamicResources",
+        "involvedObject": {"kind": "Pod", "name": "p", "namespace": "default"}, "message": said,
+    }  # fmt: skip
+    objects = {
+        "resourceslices": [gpus("n1", 1)], "events": [event], "pods": [pod("p", "c", nodeName="n1")],
+        "resourceclaims": [claim("c", held=("gpu-0",), pod="p")],
+    }  # fmt: skip
+    assert f"cannot have devices prepared by driver {DRIVER}; 1 pods wait" in ask(
+        "doctor", server=REGISTERED, **objects
+    )
+    assert ask("why", "pod/p", **objects).count("unknown GPU sharing strategy") == 1
+
+
 def test_a_device_plugin_beside_a_driver_is_found_and_kept_from_the_node(ask: Any) -> None:
     both = {**node("n1"), "status": {"allocatable": {"example.com/gpu": "2", "cpu": "4"}}}
     text = ask(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dray.api.meta import Object, is_deleting, key_of, labels_of, name_of
 from dray.api.pods import is_terminal
 from dray.api.resources import NODES, RESOURCE_SLICES
+from dray.insight.claim_state import read_claims
 from dray.insight.doctor.driver_pods import is_driver, log_command
 from dray.insight.doctor.finding import ERROR, Finding
 from dray.insight.doctor.holdings import drivers_of
@@ -126,7 +127,7 @@ def _failing(snapshot: Snapshot) -> Iterator[Finding]:
         if texts:
             waiting.setdefault((node, texts[-1]), []).append(pod)
     for (node, text), pods in waiting.items():
-        driver = _driver_in(text)
+        driver = _driver_in(text) or ", ".join(_drivers_of(snapshot, pods[0]))
         names = ", ".join(str(key_of(pod)) for pod in pods[:3])
         what = (
             "does not know driver"
@@ -134,10 +135,15 @@ def _failing(snapshot: Snapshot) -> Iterator[Finding]:
             else "cannot have devices prepared by driver"
         )
         yield Finding(
-            ERROR, f"node {node}", f"the kubelet {what} {driver or '(see the event)'}; {len(pods)} pods wait: {names}",
+            ERROR, f"node {node}", f"the kubelet {what} {driver}; {len(pods)} pods wait: {names}",
             f"event FailedPrepareDynamicResources: {text}", log_command(snapshot, node, driver),
-            f"the kubelet tries again by itself once the driver on {node} works",
+            f"correct what the driver complains about (its log says more); the kubelet on {node} tries again by itself",
         )  # fmt: skip
+
+
+def _drivers_of(snapshot: Snapshot, pod: Object) -> list[str]:
+    """The drivers of the devices that a pod has."""
+    return sorted({d for claim in read_claims(snapshot, pod).allocated for d in drivers_of(claim)})
 
 
 def _driver_in(text: str) -> str:
