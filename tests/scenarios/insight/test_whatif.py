@@ -622,3 +622,16 @@ def test_a_node_like_one_whose_devices_name_it_brings_them_with_their_counters(a
 
 def test_no_more_nodes_are_needed_where_all_fit(ask: Any) -> None:
     assert "No more nodes are needed" in ask("whatif", "--min-nodes")
+
+
+def test_a_claim_that_two_pods_share_counts_once_against_a_quota(ask: Any, tmp_path: pathlib.Path) -> None:
+    quota = {
+        "metadata": {"name": "q", "namespace": "default"},
+        "spec": {"hard": {"gpu.deviceclass.resource.k8s.io/devices": "1"}},
+    }
+    made = {**claim("both"), "apiVersion": "resource.k8s.io/v1"}
+    made = {**made, "metadata": {"name": "both"}}
+    path = write(tmp_path / "claim.yaml", {key: value for key, value in made.items() if key != "status"})
+    pods = [pod("a", "both"), pod("b", "both")]
+    text = ask("whatif", "-f", path, resourceslices=[gpus("n1", 1)], resourcequotas=[quota], pods=pods)
+    assert "All 2 pods that need a place get one" in text

@@ -117,7 +117,7 @@ class Placing:
         if blockers:
             return Pending(pod, blockers[0].cause)
         claims = [self._claims.get(key_of(claim), claim) for claim in (*read.pending, *read.allocated)]
-        new = [claim for claim in claims if _is_new(claim)]
+        new = [claim for claim in claims if _is_new(claim) and key_of(claim) not in self._claims]
         if exceeded := self._exceeded(new):
             return Pending(pod, exceeded)
         ask = self._ask(pod, claims)
