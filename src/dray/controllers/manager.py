@@ -17,6 +17,7 @@ from dray.controllers.device_taint_eviction import DeviceTaintEviction
 from dray.controllers.garbage import GarbageCollector
 from dray.controllers.jobs import Jobs
 from dray.controllers.namespaces import Namespaces
+from dray.controllers.node_ttl import NodeTtl
 from dray.controllers.nodes import NodeLifecycle, TaintEviction
 from dray.controllers.pod_gc import PodGarbageCollector
 from dray.controllers.policy_status import PolicyStatus
@@ -43,6 +44,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     GarbageCollector,
     NodeLifecycle,
     TaintEviction,
+    NodeTtl,
     PodGarbageCollector,
     PolicyStatus,
     ServiceAccounts,
