@@ -635,3 +635,19 @@ def test_a_claim_that_two_pods_share_counts_once_against_a_quota(ask: Any, tmp_p
     pods = [pod("a", "both"), pod("b", "both")]
     text = ask("whatif", "-f", path, resourceslices=[gpus("n1", 1)], resourcequotas=[quota], pods=pods)
     assert "All 2 pods that need a place get one" in text
+
+
+def test_a_template_with_limits_alone_asks_for_them(ask: Any) -> None:
+    cls = {"metadata": {"name": "gpu"}, "spec": {"extendedResourceName": "example.com/gpu"}}
+    box = {"name": "c", "resources": {"limits": {"example.com/gpu": 2}}}
+    web = deployment("web", 0, containers=[box])
+    web["spec"]["template"]["spec"]["resourceClaims"] = []
+    text = ask(
+        "whatif",
+        "--scale",
+        "deployment/web=3",
+        deviceclasses=[cls],
+        resourceslices=[gpus("n1", 5)],
+        deployments=[web],
+    )
+    assert "deployment default/web 3 0 2 1" in text

@@ -32,7 +32,7 @@ def of_template(
     snapshot: Snapshot, owner: Object, template: Mapping[str, Any], name: str, *, pin: str = ""
 ) -> Made:
     """A pod as `owner` would make it."""
-    spec = dict(template.get("spec") or {})
+    spec = _with_requests(template.get("spec") or {})
     if pin:
         spec = pinned(spec, pin)
     reference = {"controller": True, "kind": owner["kind"], "name": name_of(owner), "uid": ""}
@@ -42,6 +42,23 @@ def of_template(
     }  # fmt: skip
     pod: Object = {"kind": "Pod", "metadata": meta, "spec": spec}
     return _with_claims(pod, _specs(snapshot, pod))
+
+
+def _with_requests(spec: Mapping[str, Any]) -> Object:
+    """A pod asks for its limits where it does not say otherwise; its template need not say so yet."""
+    found = dict(spec)
+    for field in ("initContainers", "containers"):
+        if spec.get(field):
+            found[field] = list(map(_asking_for_limits, spec[field]))
+    return found
+
+
+def _asking_for_limits(container: Object) -> Object:
+    resources = container.get("resources") or {}
+    if not resources.get("limits"):
+        return container
+    requests = {**resources["limits"], **(resources.get("requests") or {})}
+    return {**container, "resources": {**resources, "requests": requests}}
 
 
 def _specs(snapshot: Snapshot, pod: Object) -> dict[str, Object]:
