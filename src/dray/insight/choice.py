@@ -25,6 +25,8 @@ from dray.insight.world import Broken, Change, Outcome, World, identity
 
 MAX_TRIED = 128
 """Other devices that are tried one by one for a request."""
+MAX_TRIED_IN_ALL = 512
+"""For all requests of a claim together; each has its share."""
 _MARK_DOMAIN, _MARK_NAME = "dray.insight", "mark"
 
 Found = tuple[str, DeviceID]
@@ -60,6 +62,7 @@ def explain_choices(world: World, claim: Object) -> Iterator[DeviceChoice]:
     for result in _results(claim):
         by_request.setdefault(result["request"], []).append(result)
     node = _node_of(world, claim)
+    limit = min(MAX_TRIED, MAX_TRIED_IN_ALL // max(len(by_request), 1))
     for request, results in by_request.items():
         devices = tuple(map(_device_id, results))
         trouble = _trouble(world, results)
@@ -70,7 +73,7 @@ def explain_choices(world: World, claim: Object) -> Iterator[DeviceChoice]:
         with _Retrial(world, claim, node).open() as retrial:
             yield DeviceChoice(
                 str(key_of(claim)), request, devices, retrial.now(request, devices), retrial.without(request, devices),
-                tuple(retrial.others(request, devices)), trouble,
+                tuple(retrial.others(request, devices, limit)), trouble,
             )  # fmt: skip
 
 
@@ -132,15 +135,16 @@ class _Retrial:
             return f"without {_these(devices)} it takes {_names([d for n, d in _found(outcome) if n == request])}"
         return f"without {_these(devices)} it does not fit: {self._against(outcome, request, None)}"
 
-    def others(self, request: str, devices: Sequence[DeviceID]) -> Iterator[Other]:
+    def others(self, request: str, devices: Sequence[DeviceID], limit: int) -> Iterator[Other]:
+        """Of at most `limit` others; the rest is named as not tried."""
         raw = find_request(self._claim, request)
         if raw.get("allocationMode") == "All":
             return
         candidates = [device.id for device in self._neighbours if device.id not in devices]
         groups: dict[str, list[DeviceID]] = {}
-        for device in candidates[:MAX_TRIED]:
+        for device in candidates[:limit]:
             groups.setdefault(self._instead(request, devices, device), []).append(device)
-        if rest := candidates[MAX_TRIED:]:
+        if rest := candidates[limit:]:
             groups["not tried, since there are so many"] = rest
         for reason, found in sorted(groups.items(), key=lambda item: -len(item[1])):
             yield Other(reason, tuple(found))

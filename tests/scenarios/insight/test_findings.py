@@ -216,6 +216,16 @@ def test_a_cdi_description_that_the_runtime_does_not_find(ask: Any) -> None:
     assert "kubectl -n default delete pod p" in text
 
 
+def test_a_kubelet_whose_gate_is_off_is_named_with_the_file_it_has_to_read(ask: Any) -> None:
+    told = {"kubelets": {"n1": {"plugins": {}, "gates": {"DynamicResourceAllocation": False}}}}
+    text = ask("doctor", server=told)
+    assert (
+        "feature gate DynamicResourceAllocation is off on node n1: pods with claims cannot start there"
+        in text
+    )
+    assert "in the configuration that the kubelet really reads" in text
+
+
 def test_a_kubelet_that_is_too_old_and_a_node_that_is_not_ready(ask: Any) -> None:
     old = runtime("n1", "containerd://2.0.0", kubelet="v1.30.4")
     old["status"]["conditions"] = [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}]

@@ -8,7 +8,6 @@ import asyncio
 import datetime as dt
 import gzip
 import pathlib
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ import orjson
 from dray.api import errors
 from dray.api.meta import Object, name_of
 from dray.api.resources import DEVICE_TAINT_RULES, NODES, RESOURCE_SLICES, Resource
-from dray.cli.insight.kubelets import ask_kubelets, read_metrics
+from dray.cli.insight.kubelets import ask_kubelets, gates_in, read_metrics
 from dray.client.config import load_config
 from dray.client.http import HttpClient
 from dray.client.protocol import Selection
@@ -25,9 +24,6 @@ from dray.client.versions import VersionedClient
 from dray.insight import NoSnapshot, Snapshot, from_document, to_document
 
 PAGE = 2000
-_GATE = re.compile(
-    r'^kubernetes_feature_enabled\{name="(?P<name>\w+)",stage="\w*"\} (?P<value>[01])', re.MULTILINE
-)
 RULE_VERSIONS = ("v1beta2", "v1alpha3")
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -118,8 +114,7 @@ async def _server(client: VersionedClient) -> dict[str, Any]:
 async def _gates(client: VersionedClient) -> dict[str, bool] | None:
     """The feature gates that the API server tells in its metrics; None where these may not be read."""
     text, _ = await read_metrics(client.inner, "/metrics")
-    found = {match["name"]: match["value"] == "1" for match in _GATE.finditer(text)}
-    return found or None
+    return gates_in(text) or None
 
 
 def connect(kubeconfig: str | None, context: str, user: str) -> VersionedClient:

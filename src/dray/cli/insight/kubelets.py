@@ -12,6 +12,9 @@ MAX_NODES = 500
 """Asked; of the rest nothing is known."""
 _AT_ONCE = 16
 _SECONDS = 5.0
+_GATE = re.compile(
+    r'^kubernetes_feature_enabled\{name="(?P<name>\w+)",stage="\w*"\} (?P<value>[01])', re.MULTILINE
+)
 _PLUGIN = re.compile(
     r'^plugin_manager_total_plugins\{socket_path="(?P<socket>[^"]+)",state="(?P<state>\w+)"\} [1-9]',
     re.MULTILINE,
@@ -19,16 +22,26 @@ _PLUGIN = re.compile(
 
 
 async def ask_kubelets(client: HttpClient, nodes: Sequence[str]) -> dict[str, Any]:
-    """Node -> `plugins`: socket path -> registered; or `unknown`: why it could not be asked."""
+    """Node -> `plugins`: socket path -> registered, and `gates` where told; or `unknown`: why it could not be asked."""
     places = asyncio.Semaphore(_AT_ONCE)
 
     async def ask(node: str) -> dict[str, Any]:
         async with places:
             text, refusal = await read_metrics(client, f"/api/v1/nodes/{node}/proxy/metrics")
-        return {"unknown": refusal} if refusal else {"plugins": _plugins(text)}
+        if refusal:
+            return {"unknown": refusal}
+        gates = {
+            name: on for name, on in gates_in(text).items() if name.startswith(("DRA", "DynamicResource"))
+        }
+        return {"plugins": _plugins(text), "gates": gates}
 
     asked = nodes[:MAX_NODES]
     return dict(zip(asked, await asyncio.gather(*map(ask, asked)), strict=True))
+
+
+def gates_in(text: str) -> dict[str, bool]:
+    """The feature gates that a component tells in its metrics."""
+    return {match["name"]: match["value"] == "1" for match in _GATE.finditer(text)}
 
 
 def _plugins(text: str) -> dict[str, bool]:

@@ -13,6 +13,7 @@ from dray.insight.snapshot import Snapshot
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _DRIVER_NAMED = re.compile(r"""device\.driver\s*==\s*["']([^"']+)["']""")
+_DRA = "DynamicResourceAllocation"
 _METRICS = "/api/v1/nodes/{}/proxy/metrics"
 
 
@@ -22,6 +23,7 @@ def node_findings(snapshot: Snapshot) -> Iterator[Finding]:
     for node in concerned:
         yield from _condition(node, published[name_of(node)])
         yield from _kubelet_version(node)
+    yield from _gates(snapshot)
     yield from _registrations(snapshot, published)
     yield from _runtimes(snapshot, concerned)
     yield from _injection(snapshot)
@@ -53,6 +55,19 @@ def _kubelet_version(node: Object) -> Iterator[Finding]:
         yield Finding(
             ERROR, f"node {name_of(node)}", f"its kubelet {text} is too old for DRA with ResourceSlices of resource.k8s.io/v1beta1 or newer",
             "status.nodeInfo.kubeletVersion", f"kubectl get node {name_of(node)} -o wide", "update the kubelet to 1.32 or newer",
+        )  # fmt: skip
+
+
+def _gates(snapshot: Snapshot) -> Iterator[Finding]:
+    """Kubelets that leave claims alone: pods with claims then stay without their devices."""
+    kubelets: Mapping[str, Mapping[str, Any]] = snapshot.server.get("kubelets") or {}
+    off = [node for node, told in kubelets.items() if (told.get("gates") or {}).get(_DRA) is False]
+    if off:
+        yield Finding(
+            ERROR, "kubelets", f"feature gate {_DRA} is off on {_some(off)}: pods with claims cannot start there",
+            f"kubernetes_feature_enabled{{{_DRA}}} 0 in the kubelet's metrics",
+            f"kubectl get --raw {_METRICS.format(off[0])} | grep {_DRA}",
+            f"set featureGates.{_DRA}: true in the configuration that the kubelet really reads (its --config), and restart it",
         )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ PLUGINS = """\
 plugin_manager_total_plugins{socket_path="/reg/gpu.example.com-reg.sock",state="actual_state_of_world"} 1
 plugin_manager_total_plugins{socket_path="/reg/gpu.example.com-reg.sock",state="desired_state_of_world"} 1
 plugin_manager_total_plugins{socket_path="/reg/nic.example.com-reg.sock",state="desired_state_of_world"} 1
+kubernetes_feature_enabled{name="DynamicResourceAllocation",stage="BETA"} 0
+kubernetes_feature_enabled{name="GracefulNodeShutdown",stage="BETA"} 1
 """
 
 
@@ -82,6 +84,7 @@ async def test_registrations_and_gates_are_gathered_and_what_is_silent_is_named(
         "/reg/gpu.example.com-reg.sock": True,
         "/reg/nic.example.com-reg.sock": False,
     }
+    assert snapshot.server["kubelets"]["n1"]["gates"] == {"DynamicResourceAllocation": False}
     assert "answers 500" in snapshot.server["kubelets"]["n2"]["unknown"]
     assert snapshot.server["gates"]["DRAConsumableCapacity"] is False
     assert snapshot.server["gates"]["DRAPartitionableDevices"] is True
