@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dray.api.meta import Object, namespace_of
+from dray.node import envfile
 from dray.node.fieldrefs import FieldError, field_value, resource_value
 
 _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
 
 Lookup = Callable[[str, str], Object | None]
 """(namespace, name) -> the ConfigMap or Secret, None when there is none."""
+ReadFile = Callable[[str, str], str | None]
+"""(volume, path below it) -> the file's text, None when there is no such file. Raises EnvironmentFailure."""
 
 
 class EnvironmentFailure(Exception):
@@ -32,6 +35,7 @@ class PodFacts:
         service: Mapping[str, str],
         config_map: Lookup,
         secret: Lookup,
+        file: ReadFile = lambda volume, path: None,
     ) -> None:
         """`service`: the variables of `service_variables`. `secret` gives values as text, decoded."""
         self.host_ips = host_ips
@@ -40,6 +44,7 @@ class PodFacts:
         self.service = service
         self.config_map = config_map
         self.secret = secret
+        self.file = file
 
 
 def service_variables(host: str, port: int) -> dict[str, str]:
@@ -121,6 +126,8 @@ def _value(
         return _key(_data(facts.config_map, pod, key, "configmap"), pod, key, "ConfigMap")
     if (key := origin.get("secretKeyRef")) is not None:
         return _key(_data(facts.secret, pod, key, "secret"), pod, key, "Secret")
+    if (key := origin.get("fileKeyRef")) is not None:
+        return _file_key(key, facts)
     raise EnvironmentFailure(
         f"environment variable {entry['name']}: valueFrom names no source that is known here"
     )
@@ -135,6 +142,20 @@ def _key(
     if reference.get("optional"):
         return None
     raise EnvironmentFailure(f"couldn't find key {key} in {kind} {namespace_of(pod)}/{reference.get('name')}")
+
+
+def _file_key(reference: Mapping[str, Any], facts: PodFacts) -> str | None:
+    volume, path, key = reference["volumeName"], reference["path"], reference["key"]
+    text = facts.file(volume, path)
+    try:
+        variables = envfile.parse(text) if text is not None else {}
+    except envfile.EnvFileError as error:
+        raise EnvironmentFailure(f"env file {path} in volume {volume} cannot be read: {error}") from error
+    if key in variables:
+        return variables[key]
+    if reference.get("optional"):
+        return None
+    raise EnvironmentFailure(f"environment variable key {key} not found in file {path} of volume {volume}")
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dray.api.meta import Object
+from dray.node.envfile import EnvFileError, parse
 from dray.node.environment import (
     EnvironmentFailure,
     PodFacts,
@@ -18,11 +19,20 @@ from dray.node.fieldrefs import FieldError, field_value, resource_value
 from dray.node.volumes.atomic import write_files
 from dray.node.volumes.content import File, Sources, VolumeFailure, volume_files
 from dray.node.volumes.hostpath import prepare_host_path
-from dray.node.volumes.podvolumes import container_mounts
+from dray.node.volumes.podvolumes import container_mounts, read_below
 from tests.unit.node.builders import container, pod
 
 CONFIG: Object = {"data": {"colour": "red", "size": "5"}}
 SECRET: Object = {"data": {"key": "open sesame"}}
+FILE = """\
+# what the first container found
+COLOUR='it is "red"'
+  LINES = 'one
+two'
+
+EMPTY=''
+"""
+FILES = {("shared", "a.env"): FILE, ("shared", "b.env"): "A='1'\nB=two\n"}
 FACTS = PodFacts(
     host_ips=["10.0.0.9"],
     pod_ips=["10.0.0.1"],
@@ -30,6 +40,7 @@ FACTS = PodFacts(
     service=service_variables("10.0.0.2", 6443),
     config_map=lambda namespace, name: CONFIG if name == "config" else None,
     secret=lambda namespace, name: SECRET if name == "secret" else None,
+    file=lambda volume, path: FILES.get((volume, path)),
 )
 
 
@@ -67,6 +78,52 @@ def test_values_come_from_objects_fields_and_resources() -> None:
         "red", "open sesame", "10.0.0.1", "web", "4",
     )  # fmt: skip
     assert "MISSING" not in found
+
+
+def in_file(key: str, path: str = "a.env", **more: Any) -> dict[str, Any]:
+    return {"fileKeyRef": {"volumeName": "shared", "path": path, "key": key, **more}}
+
+
+def test_values_come_from_files_that_other_containers_wrote() -> None:
+    keys = ("COLOUR", "LINES", "EMPTY")
+    found = environment(*(source(key, **in_file(key)) for key in keys))
+    assert [found[key] for key in keys] == ['it is "red"', "one\ntwo", ""]
+    assert "NO" not in environment(source("NO", **in_file("NO", optional=True)))
+    assert "NO" not in environment(source("NO", **in_file("NO", "none.env", optional=True)))
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        (in_file("NO"), "environment variable key NO not found in file a.env of volume shared"),
+        (in_file("A", "none.env"), "environment variable key A not found in file none.env of volume shared"),
+        (
+            in_file("A", "b.env", optional=True),
+            "env file b.env in volume shared cannot be read: line 2 is not",
+        ),
+    ],
+)
+def test_what_a_file_does_not_have_or_say_is_told(reference: Object, text: str) -> None:
+    with pytest.raises(EnvironmentFailure, match=text):
+        environment(source("A", **reference))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "A=bare",
+        'A="double"',
+        "A='one''two'",
+        "A='one'$B",
+        "A='one' # no comment",
+        "A='unended",
+        "export A='x'",
+        "A",
+    ],
+)
+def test_a_file_says_nothing_that_a_shell_would_have_to_work_out(line: str) -> None:
+    with pytest.raises(EnvFileError, match="line 2"):
+        parse(f"OK='1'\n{line}\n")
 
 
 def test_whole_objects_come_with_a_prefix_and_yield_to_named_variables() -> None:
@@ -211,6 +268,10 @@ def test_a_sub_path_never_leads_out_of_the_volume(tmp_path: Path) -> None:
 
     assert mount(subPath="a/b") == tmp_path / "volume" / "a" / "b"
     assert mount(subPathExpr="of-$(WHO)") == tmp_path / "volume" / "of-me"
+    (tmp_path / "outside").write_text("A='secret'")
+    with pytest.raises(VolumeFailure, match="leads out of the volume"):
+        read_below(tmp_path / "volume", "escape/outside")
+    assert read_below(tmp_path / "volume", "none") is None
     with pytest.raises(VolumeFailure, match="leads out of the volume"):
         mount(subPath="escape")
     with pytest.raises(VolumeFailure, match="must be below the volume"):

@@ -21,7 +21,7 @@ from dray.node.pods.services import NodeServices
 from dray.node.pods.view import container_specs, format_pod, identity_of
 from dray.node.runtime.images import IMAGE_VARIABLE, is_own_program
 from dray.node.runtime.protocol import ContainerConfig, Identity, Sandbox
-from dray.node.volumes.podvolumes import container_mounts
+from dray.node.volumes.podvolumes import container_mounts, read_below
 
 
 async def container_config(
@@ -33,7 +33,7 @@ async def container_config(
     volumes: Mapping[str, Path],
 ) -> ContainerConfig:
     """Raises EnvironmentFailure, VolumeFailure and ClaimUnknown."""
-    environment = container_environment(pod, spec, await _facts(services, pod, sandbox.ip))
+    environment = container_environment(pod, spec, await _facts(services, pod, sandbox.ip, volumes))
     if is_own_program(spec.get("command") or ()):
         # Programs that dray brings for an image behave as that image's release does.
         environment = {**environment, IMAGE_VARIABLE: spec.get("image", "")}
@@ -80,7 +80,7 @@ def _fs_group(security: Mapping[str, Any]) -> Sequence[int]:
     return () if group is None else (group,)
 
 
-async def _facts(services: NodeServices, pod: Object, pod_ip: str) -> PodFacts:
+async def _facts(services: NodeServices, pod: Object, pod_ip: str, volumes: Mapping[str, Path]) -> PodFacts:
     config = services.config
     wanted = [
         (kind, namespace_of(pod), name)
@@ -98,6 +98,7 @@ async def _facts(services: NodeServices, pod: Object, pod_ip: str) -> PodFacts:
         service=service_variables(config.api_host, config.api_port),
         config_map=lambda namespace, name: fetched.get(("ConfigMap", namespace, name)),
         secret=lambda namespace, name: _decoded(fetched.get(("Secret", namespace, name))),
+        file=lambda volume, path: read_below(volumes[volume], path) if volume in volumes else None,
     )
 
 

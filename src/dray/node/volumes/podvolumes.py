@@ -197,6 +197,21 @@ def _contains(directory: Path, path: Path) -> bool:
     return os.path.realpath(path).startswith(os.path.realpath(directory) + os.sep)
 
 
+def read_below(volume: Path, path: str) -> str | None:
+    """The text of a file of a volume; None when there is none. Raises VolumeFailure, also where it leads out of the
+    volume: who writes there may be less trusted than this node.
+    """
+    file = volume / path.lstrip("/")
+    try:
+        if not _contains(volume, file):
+            raise VolumeFailure(f'file "{path}" leads out of the volume')
+        return file.read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise VolumeFailure(f'file "{path}" cannot be read: {error}') from error
+
+
 def mounted_volumes(container: Mapping[str, Any]) -> Iterator[Object]:
     """The container's mounts as its status shows them."""
     for entry in container.get("volumeMounts") or ():
