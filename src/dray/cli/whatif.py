@@ -28,6 +28,7 @@ from dray.cli.insight.changes import Changes, asked_shapes, changed
 from dray.cli.insight.forecast import forecast_lines, forecast_rows
 from dray.cli.insight.options import Source, questions
 from dray.cli.insight.output import NoAnswer, show_data
+from dray.insight.snapshot import Snapshot
 from dray.insight.whatif.devices import MAX_DEVICES_ADDED
 from dray.insight.whatif.forecast import forecast
 from dray.insight.whatif.nodes import MAX_NODES_ADDED
@@ -39,6 +40,8 @@ NEEDED = (
     NODES, PODS, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES,
     RESOURCE_QUOTAS, NAMESPACES,
 )  # fmt: skip
+_FOR_ALL = (NODES, PODS)
+_FOR_CLAIMS = (RESOURCE_CLAIMS, DEVICE_CLASSES, RESOURCE_SLICES)
 _WORKLOADS: dict[str, Resource] = {
     "deployment": DEPLOYMENTS, "replicaset": REPLICA_SETS, "replicationcontroller": REPLICATION_CONTROLLERS,
     "statefulset": STATEFUL_SETS, "job": JOBS, "daemonset": DAEMON_SETS, "podtemplate": POD_TEMPLATES,
@@ -167,6 +170,7 @@ def command(
     snapshot = source.snapshot((*NEEDED, *_scaled((*restart, *scale), sets)))
     try:
         scenario = changed(snapshot, changes, namespace)
+        _refuse_to_guess(scenario.snapshot)
         answer = forecast(scenario, asked_shapes(scenario.snapshot, changes, namespace))
     except NotThere as error:
         raise NoAnswer(str(error)) from error
@@ -176,6 +180,15 @@ def command(
         click.echo("\n".join(forecast_lines(answer, changes.names(), minimum=minimum)))
     if not answer.fits:
         raise SystemExit(STAYS_PENDING)
+
+
+def _refuse_to_guess(snapshot: Snapshot) -> None:
+    """Raises NotThere where the answer would rest on what could not be read."""
+    uses_claims = any(pod["spec"].get("resourceClaims") for pod in snapshot.pods)
+    for resource in (*_FOR_ALL, *(_FOR_CLAIMS if uses_claims else ())):
+        if not snapshot.knows(resource):
+            reason = snapshot.unknown.get(resource.plural, "the snapshot does not have them")
+            raise NotThere(f"without {resource.plural} there is no answer: {reason}")
 
 
 def _scaled(scale: tuple[str, ...], sets: tuple[tuple[str, str], ...]) -> list[Resource]:

@@ -651,3 +651,19 @@ def test_a_template_with_limits_alone_asks_for_them(ask: Any) -> None:
         deployments=[web],
     )
     assert "deployment default/web 3 0 2 1" in text
+
+
+@pytest.mark.parametrize("kind", ["pods", "nodes", "resourceslices", "resourceclaims", "deviceclasses"])
+def test_nothing_is_foretold_from_what_may_not_be_read(ask: Any, kind: str) -> None:
+    objects: Any = {
+        "pods": [pod("p", "c")],
+        "resourceclaims": [claim("c")],
+        "resourceslices": [gpus("n1", 1)],
+    }
+    text = ask("whatif", unknown={kind: "you may not list them"}, **objects)
+    assert f"Error: without {kind} there is no answer: you may not list them" in text
+
+
+def test_pods_without_claims_need_no_knowledge_of_devices(ask: Any) -> None:
+    text = ask("whatif", unknown={"resourceslices": "the API server does not serve them"}, pods=[pod("p")])
+    assert "The one pod that needs a place gets one" in text
