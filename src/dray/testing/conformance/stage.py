@@ -25,8 +25,8 @@ from dray.testing.fake_kubelet import FakeKubelet, Plugin, PrepareError
 
 NODE: Final = "node-1"
 NAMESPACE: Final = "default"
-REPAIR_SECONDS: Final = 45.0
-"""Drivers look after foreign changes of their slices 30 seconds later; a little more for slow machines."""
+REPAIR_SECONDS: Final = 90.0
+"""Drivers look after foreign changes of their slices 30 seconds later, those on Go's helper 60; more for slow machines."""
 _POLL_SECONDS: Final = 0.05
 
 Found = TypeVar("Found")
