@@ -96,23 +96,19 @@ def describe(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...],
 @command.command()
 @click.option("-f", "--filename", "files", multiple=True, help="File, directory, URL, or - for stdin.")
 @click.option("-R", "--recursive", is_flag=True, help="Directories with all below them.")
-@click.option("--server-side", is_flag=True, help="Required: client-side apply needs the real kubectl.")
+@click.option("--server-side", is_flag=True, help="Let the server merge, and keep who owns what.")
 @click.option("--force-conflicts", is_flag=True)
 @click.option("--field-manager", default="kubectl", show_default=True)
 @click.option("--dry-run", type=click.Choice(DRY_RUNS), default="none")
 @global_flags
-def apply(flags: Globals, files: tuple[str, ...], server_side: bool, **options: Any) -> None:
-    """Create or change objects as the files say, by server-side apply."""
+def apply(flags: Globals, files: tuple[str, ...], **options: Any) -> None:
+    """Create or change objects as the files say."""
     from dray.cli.kubectl.write import Applying
     from dray.cli.kubectl.write import apply as apply_files
 
     async def action(session: Session) -> None:
         if not files:
             raise Failure("error: must specify one of -f and -k")
-        if not server_side:
-            raise Failure(
-                "error: the built-in kubectl applies on the server only: add --server-side, or install kubectl"
-            )
         await apply_files(session, files, Applying(**options))
 
     _finish(flags, action)

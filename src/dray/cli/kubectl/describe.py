@@ -21,6 +21,7 @@ from dray.cli.kubectl.session import Session, split_arguments
 from dray.cli.kubectl.targets import Target, named_in_files
 from dray.client.protocol import Selection
 
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _SKIPPED_META = {"managedFields", "name", "namespace", "labels", "annotations"}
 LONGEST_ANNOTATION: Final = 140
 _RBAC = "rbac.authorization.k8s.io"
@@ -136,7 +137,8 @@ def listed(title: str, values: Sequence[str], indent: str = "") -> Iterator[str]
 
 
 def annotation_lines(obj: Object, indent: str = "") -> Iterator[str]:
-    annotations = obj["metadata"].get("annotations") or {}
+    annotations = dict(obj["metadata"].get("annotations") or {})
+    annotations.pop(LAST_APPLIED, None)
     if not annotations:
         yield f"{indent}Annotations:\t<none>"
     start = f"{indent}Annotations:"

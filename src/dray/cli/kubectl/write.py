@@ -1,4 +1,4 @@
-"""`kubectl apply --server-side` and `create`."""
+"""`kubectl apply` and `create`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from dray.cli.kubectl.targets import namespace_of_manifest, served_manifest
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Applying:
+    server_side: bool
     force_conflicts: bool
     field_manager: str
     dry_run: str
@@ -22,14 +23,21 @@ class Applying:
 
 async def apply(session: Session, files: Sequence[str], options: Applying) -> None:
     """Everything in `files`; what fails is told at the end. Raises Failure then."""
-    if options.dry_run == "client":
+    from dray.cli.kubectl.client_apply import apply_here
+
+    if options.server_side and options.dry_run == "client":
         raise Failure(
             "error: --dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"
         )
     failures: list[str] = []
     for manifest in read_sources(files, recursive=options.recursive):
         try:
-            await _apply_one(session, manifest, options)
+            if options.server_side:
+                await _apply_one(session, manifest, options)
+            else:
+                await apply_here(session, manifest, options.dry_run)
+        except Failure as refused:
+            failures.append(str(refused))
         except errors.StatusError as error:
             is_conflict = isinstance(error, errors.Conflict)
             failures.append(_conflict_text(error) if is_conflict else server_error(error))
@@ -52,7 +60,7 @@ async def _apply_one(session: Session, manifest: Manifest, options: Applying) ->
         "fieldManager": options.field_manager,
         "fieldValidation": "Strict",
         "force": str(options.force_conflicts).lower(),
-        **_dry(options.dry_run),
+        **dry_query(options.dry_run),
     }
     path = served.resource.path(namespace, name)
     await session.client.request(
@@ -61,7 +69,7 @@ async def _apply_one(session: Session, manifest: Manifest, options: Applying) ->
     click.echo(f"{served.display}/{name} serverside-applied{dry_words(options.dry_run)}")
 
 
-def _dry(dry_run: str) -> dict[str, str]:
+def dry_query(dry_run: str) -> dict[str, str]:
     return {"dryRun": "All"} if dry_run == "server" else {}
 
 
@@ -95,7 +103,7 @@ async def create_namespace(session: Session, names: Sequence[str], dry_run: str)
     [name] = names
     obj = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     if dry_run != "client":
-        query = {"fieldManager": "kubectl-create", **_dry(dry_run)}
+        query = {"fieldManager": "kubectl-create", **dry_query(dry_run)}
         await session.client.request("POST", NAMESPACES.path(), body=obj, query=query)
     click.echo(f"namespace/{name} created{dry_words(dry_run)}")
 
@@ -118,7 +126,7 @@ async def _create_one(session: Session, manifest: Manifest, dry_run: str) -> Non
     obj = manifest.object
     served = await served_manifest(session, manifest)
     path = served.resource.path(namespace_of_manifest(session, served, obj))
-    query = {"fieldManager": "kubectl-create", "fieldValidation": "Strict", **_dry(dry_run)}
+    query = {"fieldManager": "kubectl-create", "fieldValidation": "Strict", **dry_query(dry_run)}
     created = obj
     if dry_run != "client":
         created = await session.client.request("POST", path, body=obj, query=query)
