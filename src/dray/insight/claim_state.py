@@ -165,7 +165,7 @@ def _missing_classes(snapshot: Snapshot, claim: Object) -> list[Blocker]:
     return found
 
 
-def gates_of(pod: Object) -> Blocker | None:
+def scheduling_gates_of(pod: Object) -> Blocker | None:
     gates = [gate["name"] for gate in pod["spec"].get("schedulingGates") or ()]
     if not gates:
         return None

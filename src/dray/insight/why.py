@@ -13,9 +13,10 @@ from dray.api.pods import claims_of
 from dray.api.resources import NAMESPACES, NODES
 from dray.insight.answer import Answer, Help
 from dray.insight.choice import explain_choices
-from dray.insight.claim_state import Blocker, PodClaims, gates_of, no_devices_at_all, read_claims
+from dray.insight.claim_state import Blocker, PodClaims, no_devices_at_all, read_claims, scheduling_gates_of
 from dray.insight.evidence import Examiner, NodeEvidence, RequestEvidence, grouped
 from dray.insight.exclusions import Exclusion, Places
+from dray.insight.gates import gates_of
 from dray.insight.neighbours import Neighbourhood
 from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
 from dray.insight.quotas import asked_of
@@ -27,6 +28,7 @@ from dray.insight.wording import charge_text
 from dray.insight.world import Broken, Outcome, World
 from dray.insight.written import left_out_of
 
+_EXTENDED = "DRAExtendedResource"
 GROUPS_TRIED = 4
 """Groups of nodes for which remedies are looked for; one node stands for its group."""
 
@@ -39,7 +41,7 @@ def why_pod(snapshot: Snapshot, pod: Object) -> Answer:
     if progress is not None:
         return _placed(snapshot, pod, subject, claims, progress)
     unknown = _unknown(snapshot, pod)
-    gate = gates_of(pod)
+    gate = scheduling_gates_of(pod)
     blockers = [*((gate,) if gate else ()), *claims.blockers, *Volumes(snapshot, pod).blockers()]
     if blockers:
         more = f" (and {len(blockers) - 1} more)" if len(blockers) > 1 else ""
@@ -68,6 +70,8 @@ def _unplaced(
     snapshot: Snapshot, pod: Object, subject: str, claims: PodClaims, unknown: tuple[str, ...]
 ) -> Answer:
     by_devices = extended_classes(snapshot.classes, pod)
+    unserved = gates_of(snapshot).is_off(_EXTENDED) and by_devices
+    by_devices = {} if unserved else by_devices
     special = extended_claim(pod, by_devices)
     wanted = [*claims.pending, *((special,) if special else ())]
     fit = NodeFit(snapshot, pod, claims.allocated, by_devices)
@@ -78,6 +82,8 @@ def _unplaced(
     exclusions = places.exclusions(trial.count_fitting)
     cause = _cause(snapshot, pod, exclusions, trial)
     facts = (*_facts(snapshot, pod), *_left_out(snapshot, claims.pending))
+    for resource, name in (unserved or {}).items():
+        facts += (f"DeviceClass {name} would provide {resource}, but feature gate {_EXTENDED} is off",)
     fixes, way_out = trial.helps()
     return Answer(
         subject, "pending", cause, (), exclusions, tuple(trial.groups), tuple(trial.fitting), fixes, way_out,

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from insight_story import DRIVER, claim, gpus, node, pod
+from insight_story import DRIVER, GPU_CLASS, claim, gpus, node, pod
 
 from dray.api.meta import Object
 
@@ -77,6 +77,28 @@ def test_why_blames_the_gate_where_the_server_has_it_off_and_the_claim_needs_it(
     assert "turn on feature gate DRAConsumableCapacity in kube-apiserver and kube-scheduler" in text
     assert "ask for whole devices in request gpu, without capacity" in text
     assert "DRAConsumableCapacity" not in ask("why", "pod/p", **objects)
+
+
+def test_an_extended_resource_is_not_had_from_devices_where_the_gate_is_off(ask: Any) -> None:
+    provides = {
+        "metadata": {"name": "gpu"},
+        "spec": {**GPU_CLASS["spec"], "extendedResourceName": "example.com/gpu"},
+    }
+    room = {**node("n1"), "status": {"allocatable": {"cpu": "4", "pods": "110"}}}
+    asking = pod("p")
+    asking["spec"]["containers"][0]["resources"] = {"requests": {"example.com/gpu": "1"}}
+    objects = {
+        "deviceclasses": [provides],
+        "nodes": [room],
+        "pods": [asking],
+        "resourceslices": [gpus("n1", 1)],
+    }
+    assert "Nothing stands in the way" in ask("why", "pod/p", **objects)
+    text = ask("why", "pod/p", server={"gates": {"DRAExtendedResource": False}}, **objects)
+    assert "example.com/gpu: the pod asks for 1, 0 of 0 free" in text
+    assert (
+        "DeviceClass gpu would provide example.com/gpu, but feature gate DRAExtendedResource is off" in text
+    )
 
 
 def test_without_the_servers_gates_a_missing_field_is_not_blamed_on_one(ask: Any) -> None:
