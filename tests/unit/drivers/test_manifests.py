@@ -1,8 +1,6 @@
 """The manifests and the chart of the example driver agree with the programs they start and with each other."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -66,23 +64,6 @@ def _has(values: Any, path: list[str]) -> bool:
             return False
         values = values[part]
     return True
-
-
-@pytest.mark.skipif(shutil.which("helm") is None, reason="needs helm on PATH")
-@pytest.mark.parametrize(
-    ("settings", "kinds"),
-    [
-        ([], {"DaemonSet", "DeviceClass", "ClusterRole", "ServiceAccount", "ValidatingAdmissionPolicy"}),
-        (["controller.plugins={BindingConditions}"], {"Deployment"}),
-        (["webhook.enabled=true"], {"ValidatingWebhookConfiguration", "Certificate"}),
-        (["resourceQuota.enabled=true"], {"ResourceQuota"}),
-    ],
-)
-def test_the_chart_renders(settings: list[str], kinds: set[str]) -> None:
-    command = ["helm", "template", "x", str(CHART), "--namespace", "dra-example-driver"]
-    command += [part for setting in settings for part in ("--set", setting)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert kinds <= {obj["kind"] for obj in yaml.safe_load_all(result.stdout) if obj}
 
 
 def test_the_host_drivers_config_map_is_a_configuration_it_takes() -> None:
