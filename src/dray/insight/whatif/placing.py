@@ -16,7 +16,7 @@ import orjson
 from dray.allocation import Allocated, InvalidInput
 from dray.api.meta import Object, ObjectKey, is_deleting, key_of, labels_of, name_of, namespace_of, replace_at
 from dray.api.pods import is_terminal
-from dray.insight.claim_state import gates_of, read_claims
+from dray.insight.claim_state import read_claims, scheduling_gates_of
 from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
 from dray.insight.node_room import NodeRoom
 from dray.insight.quotas import QuotaLine, add_asked, device_quotas
@@ -26,6 +26,7 @@ from dray.insight.whatif.nodes import Growth
 from dray.insight.whatif.refusal import refusal_text
 from dray.insight.world import World
 
+EXTENDED_GATE = "DRAExtendedResource"
 _SPEC_FIELDS = (
     "nodeSelector", "affinity", "tolerations", "overhead", "resources", "topologySpreadConstraints",
 )  # fmt: skip
@@ -105,6 +106,7 @@ class Placing:
         """What pods without a place that were made anew ask for, not counted against quotas before they are made."""
         self._undo: list[Callable[[], object]] | None = None
         self._own_resources = _node_resources(snapshot)
+        self._has_extended = not gates_of(snapshot).is_off(EXTENDED_GATE)
         self._company = Company(snapshot) if any(map(asks_for_company, snapshot.pods)) else None
         for claim in snapshot.claims if self._quotas else ():
             if _is_new(claim):
@@ -113,7 +115,7 @@ class Placing:
     def place(self, pod: Object, *, explain: bool = True) -> Placed | Pending:
         """Put the pod on the first node that fits, with its devices. Without `explain` reasons may be "", and it is quick."""
         read = read_claims(self.snapshot, pod)
-        blockers = [gate] if (gate := gates_of(pod)) else list(read.blockers)
+        blockers = [gate] if (gate := scheduling_gates_of(pod)) else list(read.blockers)
         if blockers:
             return Pending(pod, blockers[0].cause)
         claims = [self._claims.get(key_of(claim), claim) for claim in (*read.pending, *read.allocated)]
@@ -152,7 +154,7 @@ class Placing:
     def _ask(self, pod: Object, claims: Sequence[Object]) -> _Ask:
         free = [claim for claim in claims if not (claim.get("status") or {}).get("allocation")]
         held = [claim for claim in claims if (claim.get("status") or {}).get("allocation")]
-        by_devices = extended_classes(self.snapshot.classes, pod)
+        by_devices = extended_classes(self.snapshot.classes, pod) if self._has_extended else {}
         spec = pod["spec"]
         shown = {name: spec[name] for name in _SPEC_FIELDS if name in spec}
         sizes = [
