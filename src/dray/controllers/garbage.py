@@ -54,6 +54,13 @@ WATCHED: Sequence[Resource] = (
     api.LEASES,
     api.ROLES,
     api.ROLE_BINDINGS,
+    api.CSI_NODES,
+    api.ENDPOINT_SLICES,
+    api.HORIZONTAL_POD_AUTOSCALERS,
+    api.INGRESSES,
+    api.NETWORK_POLICIES,
+    api.PERSISTENT_VOLUME_CLAIMS,
+    api.POD_DISRUPTION_BUDGETS,
 )
 
 

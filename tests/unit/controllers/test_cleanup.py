@@ -3,9 +3,19 @@
 from collections.abc import Awaitable, Callable
 
 from dray.api.meta import Object
-from dray.api.resources import CONFIG_MAPS, EVENTS, NAMESPACES, NODES, PODS, RESOURCE_SLICES, SERVICE_ACCOUNTS
+from dray.api.resources import (
+    CONFIG_MAPS,
+    EVENTS,
+    NAMESPACES,
+    NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PODS,
+    RESOURCE_SLICES,
+    SERVICE_ACCOUNTS,
+)
+from dray.apiserver.registry.catalog import catalog
 from dray.controllers.garbage import GarbageCollector
-from dray.controllers.namespaces import Namespaces
+from dray.controllers.namespaces import CONTENT, Namespaces
 from dray.controllers.nodes import NodeLifecycle, TaintEviction
 from dray.controllers.pod_gc import PodGarbageCollector
 from dray.controllers.service_accounts import RootCertificates, ServiceAccounts
@@ -51,6 +61,17 @@ def test_dependents_go_when_their_owner_is_gone() -> None:
 
     play(client, [GarbageCollector], remove_node)
     assert client.all(RESOURCE_SLICES) == []
+
+
+def test_the_volume_claim_of_a_pod_goes_with_the_pod() -> None:
+    pod = obj("Pod", "p", "ns", metadata={"uid": "p1"})
+    client = MemoryClient(pod, owned("PersistentVolumeClaim", "p-scratch", pod))
+
+    async def remove_pod() -> None:
+        await client.delete(PODS, "p", "ns")
+
+    play(client, [GarbageCollector], remove_pod)
+    assert client.all(PERSISTENT_VOLUME_CLAIMS) == []
 
 
 def test_an_object_with_an_owner_that_never_existed_goes() -> None:
@@ -109,6 +130,11 @@ def test_pods_with_devices_leave_a_namespace_before_the_driver_that_must_release
     deleted = [name for verb, plural, _, name in client.writes if verb == "delete" and plural == "pods"]
     assert deleted.index("user") < deleted.index("driver")
     assert client.all(PODS) == []
+
+
+def test_every_kind_that_lives_in_a_namespace_goes_with_it() -> None:
+    kept = [kind for kind in catalog() if not kind.virtual and kind.stored_as is None]
+    assert {kind.resource for kind in kept if kind.resource.namespaced} == {PODS, *CONTENT}
 
 
 def test_every_namespace_has_a_service_account_and_the_root_certificate_again_after_deletion() -> None:

@@ -5,14 +5,10 @@ import datetime as dt
 from dray.api.conversion.autoscaling import autoscaler_from_hub, autoscaler_to_hub
 from dray.api.fields import FieldError, Path, invalid, required
 from dray.api.meta import Object
-from dray.api.resources import Resource
+from dray.api.resources import HORIZONTAL_POD_AUTOSCALERS
 from dray.apiserver.registry.columns import AGE, NAME, NONE, UNKNOWN, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
-
-HORIZONTAL_POD_AUTOSCALERS = Resource(
-    "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", True
-)
 
 _SPEC = Path("spec")
 _SHOWN_METRICS = 2

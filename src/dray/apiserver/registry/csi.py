@@ -5,7 +5,7 @@ import datetime as dt
 from dray.api.fields import FieldError, Path, required
 from dray.api.meta import Object
 from dray.api.names import dns_subdomain, too_long
-from dray.api.resources import CSI_NODES, Resource
+from dray.api.resources import CSI_NODES, CSI_STORAGE_CAPACITIES, Resource
 from dray.api.validation.meta import immutable
 from dray.apiserver.registry.columns import AGE, NAME, at, find, joined
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
@@ -13,7 +13,6 @@ from dray.apiserver.registry.storage import UNSET
 from dray.apiserver.registry.writes import forget_empty, old_of
 
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", False)
-CSI_STORAGE_CAPACITIES = Resource("storage.k8s.io", "v1", "csistoragecapacities", "CSIStorageCapacity", True)
 
 _MAX_DRIVER_NAME = 63
 _DRIVER_DEFAULTS = {

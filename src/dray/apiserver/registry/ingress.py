@@ -4,13 +4,12 @@ import datetime as dt
 
 from dray.api.fields import FieldError, Path, invalid, not_supported, required
 from dray.api.meta import Object
-from dray.api.resources import Resource
+from dray.api.resources import INGRESSES, Resource
 from dray.api.validation.meta import immutable
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at, find, joined
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status, old_of
 
-INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress", True)
 INGRESS_CLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "IngressClass", False)
 
 _SPEC = Path("spec")

@@ -2,12 +2,10 @@
 
 from dray.api.fields import FieldError, Path, not_supported
 from dray.api.meta import Object
-from dray.api.resources import Resource
+from dray.api.resources import NETWORK_POLICIES
 from dray.api.validation.label_selector import validate_label_selector
 from dray.apiserver.registry.columns import AGE, NAME, find, label_selector
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
-
-NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", True)
 
 _SPEC = Path("spec")
 _TYPES = ("Egress", "Ingress")
