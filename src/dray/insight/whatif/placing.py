@@ -17,6 +17,7 @@ from dray.allocation import Allocated, InvalidInput
 from dray.api.meta import Object, ObjectKey, is_deleting, key_of, labels_of, name_of, namespace_of, replace_at
 from dray.api.pods import is_terminal
 from dray.insight.claim_state import read_claims, scheduling_gates_of
+from dray.insight.gates import gates_of
 from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
 from dray.insight.node_room import NodeRoom
 from dray.insight.quotas import QuotaLine, add_asked, device_quotas
