@@ -667,3 +667,18 @@ def test_nothing_is_foretold_from_what_may_not_be_read(ask: Any, kind: str) -> N
 def test_pods_without_claims_need_no_knowledge_of_devices(ask: Any) -> None:
     text = ask("whatif", unknown={"resourceslices": "the API server does not serve them"}, pods=[pod("p")])
     assert "The one pod that needs a place gets one" in text
+
+
+def test_extended_resources_do_not_come_from_devices_where_the_gate_is_off(ask: Any) -> None:
+    cls = {"metadata": {"name": "gpu"}, "spec": {"extendedResourceName": "example.com/gpu"}}
+    asks = {"containers": [{"name": "c", "resources": {"requests": {"example.com/gpu": 1}}}]}
+    sized = {**node("n1"), "status": {"allocatable": {"cpu": "8", "pods": "9"}}}
+    objects = {
+        "nodes": [sized],
+        "deviceclasses": [cls],
+        "resourceslices": [gpus("n1", 5)],
+        "pods": [pod("p", **asks)],
+    }
+    assert "The one pod that needs a place gets one" in ask("whatif", **objects)
+    off = {"gates": {"DRAExtendedResource": False}}
+    assert "example.com/gpu: the pod asks for 1, 0 of 0 free" in ask("whatif", server=off, **objects)
