@@ -14,11 +14,14 @@ import grpc
 import grpc.aio
 import pytest
 
+from dray.node.dra.claiminfo import PreparedDevice as PreparedByDriver
+from dray.node.metrics import NodeMetrics
+from dray.node.plugins.connection import ClaimName, DriverConnection, DriverFailure
 from dray.sdk import Claim, Device, DeviceHealth, Driver, Health, KubeletPlugin, PreparedDevice, env
 from dray.testing.fake_kubelet import FakeKubelet, allocated_claim
 from dray.testing.memory_client import MemoryClient
 from dray.wire.kubelet import DRA, GRPC_HEALTH, HEALTH, POD_RESOURCES, REGISTRATION
-from dray.wire.rpc import UnixChannel
+from dray.wire.rpc import UnixChannel, UnixServer
 from dray.wire.schema import Package
 
 NAME = "lamps.example.com"
@@ -413,3 +416,74 @@ async def test_bytes_that_are_no_message_end_their_call_only(tmp_path: Path) -> 
         # Go's servers say INTERNAL, Python's UNKNOWN; a kubelet treats them alike, and sends no such bytes.
         assert await peer.code(V1 + "NodePrepareResources", b"\xff\xff") is grpc.StatusCode.UNKNOWN
         assert await peer.call(V1 + "NodePrepareResources") == b""
+
+
+# --- the other way: our node towards a driver written in Go ---
+
+
+class GoDriver(grpc.GenericRpcHandler):
+    """Answers every method with the bytes it was told, and keeps what it was asked."""
+
+    def __init__(self, answers: Mapping[str, bytes]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, bytes]] = []
+
+    def service(self, handler_call_details: Any) -> Any:
+        path = handler_call_details.method
+        if path not in self.answers:
+            return None
+
+        async def answer(request: bytes, context: Any) -> bytes:
+            self.asked.append((path, request))
+            return self.answers[path]
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+@pytest.mark.parametrize(("version", "path"), [("v1", V1), ("v1beta1", V1BETA1)])
+async def test_our_node_asks_and_understands_a_driver_of_either_version(
+    tmp_path: Path, version: str, path: str
+) -> None:
+    device = text(1, "r") + text(2, "pool") + text(3, "d") + text(4, "v.com/c=1") + text(4, "v.com/c=2")
+    if version == "v1":
+        device += text(5, "share")
+    prepared = text(1, text(1, "uid-a") + text(2, text(1, device)))
+    driver = GoDriver(
+        {
+            path + "NodePrepareResources": prepared,
+            path + "NodeUnprepareResources": text(1, text(1, "uid-a") + text(2, "")),
+        }
+    )
+    server = UnixServer(tmp_path / "dra.sock", [driver])
+    await server.start()
+    connection = DriverConnection(
+        NAME, "dra.sock", tmp_path / "dra.sock", version, (), NodeMetrics(), lambda changed: None
+    )
+    name = ClaimName("default", "a", "uid-a")
+    try:
+        answer = await connection.prepare([name])
+        await connection.unprepare([name])
+    finally:
+        await connection.close()
+        await server.stop()
+    assert driver.asked == [
+        (path + "NodePrepareResources", claim_bytes("a")),
+        (path + "NodeUnprepareResources", claim_bytes("a")),
+    ]
+    share = "share" if version == "v1" else None
+    expected = PreparedByDriver("pool", "d", ("r",), ("v.com/c=1", "v.com/c=2"), share)
+    assert answer == {"uid-a": (expected,)}
+
+
+async def test_our_node_says_what_a_driver_does_not_serve(tmp_path: Path) -> None:
+    server = UnixServer(tmp_path / "dra.sock", [GoDriver({})])
+    await server.start()
+    connection = DriverConnection(
+        NAME, "dra.sock", tmp_path / "dra.sock", "v1", (), NodeMetrics(), lambda changed: None
+    )
+    try:
+        with pytest.raises(DriverFailure, match="rpc error: code = Unimplemented"):
+            await connection.prepare([ClaimName("default", "a", "uid-a")])
+    finally:
+        await connection.close()
+        await server.stop()
