@@ -53,7 +53,7 @@ async def tried(way: str, directory: Path, *rules: str) -> Report:
         (
             "no-answer-for-nothing",
             {
-                "claims/accepts-a-claim-without-own-devices": (FAILED, "must have one entry"),
+                "claims/accepts-a-claim-without-own-devices": (WARNING, "must have one entry"),
                 "claims/leaves-other-drivers-devices-alone": (PASSED, ""),
             },
         ),
