@@ -110,6 +110,20 @@ def test_exit_code_rules_come_before_the_policy() -> None:
     assert not restarts(pod(), spec, Role.MAIN, 43)
 
 
+def test_a_rule_for_all_makes_every_container_begin_anew() -> None:
+    rules = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}]
+    spec = container("a", restartPolicy="Never", restartPolicyRules=rules)
+    whole = pod(spec, container("b"), restartPolicy="Never")
+    asked, other = view(exited(42, "a"), name="a", spec=spec), view(running("b"), name="b")
+    plan = plan_pod(whole, sandbox(), [asked, other], {})
+    assert plan.new_sandbox
+    assert plan.cause is asked
+    after = plan_pod(whole, sandbox(attempt=1), [asked, other], {})
+    assert not after.new_sandbox
+    assert names(after.start) == ["a", "b"]
+    assert plan_pod(whole, sandbox(), [view(exited(1, "a"), name="a", spec=spec), other], {}).cause is None
+
+
 # --- back-off ---
 
 

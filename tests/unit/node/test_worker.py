@@ -60,6 +60,31 @@ def test_a_crashing_container_is_started_ever_more_slowly(play: Play) -> None:
     play(story)
 
 
+def test_a_pod_that_begins_anew_runs_its_init_containers_again_and_counts_it(play: Play) -> None:
+    async def story(node: Node) -> None:
+        rules = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}]
+        asking = sidecar("asking", restartPolicyRules=rules)
+        node.runtime.lives["setup"] = [(1, 0)] * 3
+        node.runtime.lives["asking"] = [(5, 42), (5, 42)]
+        node.put(container("main"), init=(container("setup"), asking), restartPolicy="Never")
+        await asyncio.sleep(4)
+        assert node.pod()["status"]["phase"] == "Running"
+        await asyncio.sleep(2.5)
+        assert status_of(node.pod(), "setup")["state"].keys() == {"running"}
+        assert node.pod()["status"]["phase"] in ("Running", "Pending")
+        await asyncio.sleep(3)
+        counts = [status_of(node.pod(), name)["restartCount"] for name in ("setup", "asking", "main")]
+        assert counts == [1, 1, 1]
+        assert is_ready(node.pod())
+        await asyncio.sleep(6)
+        assert status_of(node.pod(), "asking")["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+        await asyncio.sleep(14)
+        assert is_ready(node.pod())
+        assert status_of(node.pod(), "setup")["restartCount"] == 2
+
+    play(story)
+
+
 def test_a_container_that_cannot_start_says_why_and_backs_off(play: Play) -> None:
     async def story(node: Node) -> None:
         node.runtime.unstartable.add("main")

@@ -31,7 +31,8 @@ def container_status(view: ContainerView, default_waiting: str) -> Object:
         last = view.previous
     status["lastState"] = _last_state(view, last)
     status["ready"] = _is_ready(view)
-    status["restartCount"] = current.attempt if current is not None else 0
+    latest = current or view.previous
+    status["restartCount"] = latest.attempt if latest is not None else 0
     status["image"] = current.image if current is not None else view.spec.get("image", "")
     status["imageID"] = current.image_id if current is not None else ""
     if current is not None:

@@ -9,7 +9,7 @@ from dray.node.pods.messages import termination_message
 from dray.node.pods.services import NodeServices
 from dray.node.pods.view import ContainerView, Role, Waiting, attempts_of, container_specs
 from dray.node.probes.prober import Prober
-from dray.node.runtime.protocol import Container, ContainerState, Runtime, Sandbox
+from dray.node.runtime.protocol import Container, ContainerState, Runtime, Sandbox, SandboxState
 
 
 def sandboxes_of(runtime: Runtime, pod_uid: str) -> list[Sandbox]:
@@ -27,10 +27,20 @@ def observe(
 ) -> list[ContainerView]:
     """One view for each container of the pod's spec. `waiting`: container name -> why it does not run."""
     containers = services.runtime.containers(uid_of(pod))
-    return [
-        _view(services, pod, role, spec, attempts_of(spec["name"], containers), prober, waiting)
-        for role, spec in container_specs(pod)
-    ]
+    sandbox = newest_sandbox(services.runtime, uid_of(pod))
+    views = []
+    for role, spec in container_specs(pod):
+        attempts = attempts_of(spec["name"], containers)
+        current = attempts[0] if attempts and _counts(attempts[0], role, sandbox) else None
+        views.append(_view(services, pod, role, spec, current, attempts, prober, waiting))
+    return views
+
+
+def _counts(container: Container, role: Role, sandbox: Sandbox | None) -> bool:
+    """Whether the attempt is the one that matters now. In a sandbox made anew, all but ephemeral ones are yet to begin."""
+    if sandbox is None or sandbox.state is not SandboxState.READY or role is Role.EPHEMERAL:
+        return True
+    return container.sandbox == sandbox.id
 
 
 def _view(
@@ -38,17 +48,18 @@ def _view(
     pod: Object,
     role: Role,
     spec: Mapping[str, Any],
+    current: Container | None,
     attempts: Sequence[Container],
     prober: Prober,
     waiting: Mapping[str, Waiting],
 ) -> ContainerView:
-    current = attempts[0] if attempts else None
+    earlier = [each for each in attempts if each is not current]
     running = current is not None and current.state is ContainerState.RUNNING
     return ContainerView(
         spec=spec,
         role=role,
         current=current,
-        previous=attempts[1] if len(attempts) > 1 else None,
+        previous=earlier[0] if earlier else None,
         waiting=None if running else waiting.get(spec["name"]),
         started=current is not None and prober.has_started(current.id),
         ready=current is not None and prober.is_ready(current.id),

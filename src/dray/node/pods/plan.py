@@ -3,6 +3,7 @@
 Read as a table:
 
     no sandbox, or containers from an earlier one only      make a sandbox (unless the pod is over)
+    a container ended, and its rule says so of all          make a sandbox again: every container begins anew
     init containers not done                                the first that is not done: start it, wait for it, or the
                                                             pod has failed; sidecars are started and passed
     a sidecar ended                                         start it again
@@ -17,7 +18,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dray.node.pods.restart import restarts
+from dray.node.pods.restart import restarts, restarts_all
 from dray.node.pods.view import ContainerView, Role
 from dray.node.runtime.protocol import Sandbox, SandboxState
 
@@ -33,6 +34,9 @@ class Kill:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     new_sandbox: bool = False
+    """With the containers of the one before ended at once."""
+    cause: ContainerView | None = None
+    """The container whose end has every container begin anew; it may still be in back-off."""
     over: bool = False
     """Nothing will ever run again: the pod has succeeded or failed."""
     start: Sequence[ContainerView] = ()
@@ -51,13 +55,18 @@ def plan_pod(
         return Plan(over=True)
     if sandbox is None or sandbox.state is not SandboxState.READY:
         return Plan(new_sandbox=True)
+    present = [_in_sandbox(view, sandbox) for view in containers]
+    cause = next(
+        (view for view in present if view.exited and restarts_all(view.spec, view.exited.exit_code)), None
+    )
+    if cause is not None:
+        return Plan(new_sandbox=True, cause=cause)
     kills = [
         Kill(view, _kill_message(view.name, failed_probes[view.name][0]), failed_probes[view.name][1])
         for view in containers
         if view.is_running and view.name in failed_probes
     ]
     ephemeral = [view for view in containers if view.role is Role.EPHEMERAL and view.current is None]
-    present = [_in_sandbox(view, sandbox) for view in containers]
     return Plan(start=[*ephemeral, *_due(pod, present)], kill=kills)
 
 

@@ -100,8 +100,14 @@ class PodProvisions:
         for sandbox in old[1:]:
             await runtime.remove_sandbox(sandbox.id)
         attempt = old[0].attempt + 1 if old else 0
-        host_network = bool(pod["spec"].get("hostNetwork"))
-        await runtime.run_sandbox(SandboxConfig(identity_of(pod), attempt, self._hostname(pod), host_network))
+        config = SandboxConfig(
+            identity_of(pod),
+            attempt,
+            self._hostname(pod),
+            host_network=bool(pod["spec"].get("hostNetwork")),
+            address=old[0].ip if old else "",
+        )
+        await runtime.run_sandbox(config)
         return not old
 
     def _hostname(self, pod: Object) -> str:

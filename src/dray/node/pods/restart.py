@@ -13,13 +13,13 @@ from dray.node.runtime.protocol import Container
 
 INITIAL_SECONDS: Final = 10.0
 MAX_SECONDS: Final = 300.0
+RESTART_ALL: Final = "RestartAllContainers"
 
 
 def restarts(pod: Mapping[str, Any], spec: Mapping[str, Any], role: Role, exit_code: int) -> bool:
     """Whether a container that ended with `exit_code` is to run again."""
-    for rule in spec.get("restartPolicyRules") or ():
-        if _applies(rule, exit_code):
-            return bool(rule.get("action") == "Restart")
+    if action := _action(spec, exit_code):
+        return action in ("Restart", RESTART_ALL)
     policy = spec.get("restartPolicy") or pod["spec"].get("restartPolicy") or "Always"
     if role is Role.INIT and not spec.get("restartPolicy"):
         # An ordinary init container runs until it succeeds, once.
@@ -27,6 +27,17 @@ def restarts(pod: Mapping[str, Any], spec: Mapping[str, Any], role: Role, exit_c
     if policy == "Always":
         return True
     return policy == "OnFailure" and exit_code != 0
+
+
+def restarts_all(spec: Mapping[str, Any], exit_code: int) -> bool:
+    """Whether the whole pod begins anew, its init containers included, when the container ends with `exit_code`."""
+    return _action(spec, exit_code) == RESTART_ALL
+
+
+def _action(spec: Mapping[str, Any], exit_code: int) -> str:
+    """Of the first rule that speaks of the exit code; "" where none does."""
+    rules = spec.get("restartPolicyRules") or ()
+    return next((str(rule.get("action") or "") for rule in rules if _applies(rule, exit_code)), "")
 
 
 def _applies(rule: Mapping[str, Any], exit_code: int) -> bool:

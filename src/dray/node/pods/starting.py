@@ -56,7 +56,7 @@ class ContainerStarter:
 
     async def start(self, pod: Object, view: ContainerView, sandbox: Sandbox) -> float:
         """Start the container and return 0, or return the seconds until it is worth another try."""
-        if left := self._crash_delay(pod, view) or self._pull_delay(pod, view):
+        if left := self.crash_delay(pod, view) or self._pull_delay(pod, view):
             return left
         try:
             await self._start(pod, view, sandbox)
@@ -89,7 +89,7 @@ class ContainerStarter:
         if self._wait(view.name, reason, message):
             self._services.tell(pod, "Warning", "Failed", f"Error: {message}", view.name)
 
-    def _crash_delay(self, pod: Object, view: ContainerView) -> float:
+    def crash_delay(self, pod: Object, view: ContainerView) -> float:
         """Seconds that a container which ended still has to wait."""
         ended = view.exited
         if ended is None:
@@ -103,6 +103,12 @@ class ContainerStarter:
                 told = f"Back-off restarting failed container {view.name} in pod {format_pod(pod)}"
                 self._services.tell(pod, "Warning", "BackOff", told, view.name)
         return left
+
+    def restarted(self, view: ContainerView) -> None:
+        """A container that ended, if it did, is about to run again: the next time it waits longer."""
+        if view.exited is not None:
+            now = self._services.clock.now().timestamp()
+            self._crashes.restarted(view.name, end_of(view.exited), now)
 
     def _pull_delay(self, pod: Object, view: ContainerView) -> float:
         """Seconds until an image that was not there is looked for again."""
@@ -145,9 +151,7 @@ class ContainerStarter:
         config = await container_config(self._services, pod, spec, attempt, sandbox, await self._volumes(pod))
         for old in attempts[1:]:
             await runtime.remove_container(old.id)
-        if view.exited is not None:
-            now = self._services.clock.now().timestamp()
-            self._crashes.restarted(view.name, end_of(view.exited), now)
+        self.restarted(view)
         # In one piece: a program that was started is always known to have been.
         container = await uninterrupted(self._run(pod, sandbox, config))
         await self._run_hook(pod, view, container, sandbox)

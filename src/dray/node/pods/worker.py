@@ -196,8 +196,13 @@ class PodWorker:
         return float(limit) - active
 
     async def _follow_plan(self, plan: Plan, views: list[ContainerView]) -> float:
+        if plan.cause is not None and (left := self._starter.crash_delay(self.pod, plan.cause)):
+            self._report(await self._observe())
+            return left
         if plan.new_sandbox:
             self._report(views)
+            if plan.cause is not None:
+                self._starter.restarted(plan.cause)
             return await self._make_room()
         sandbox = self._sandbox()
         assert sandbox is not None

@@ -29,10 +29,13 @@ class PodAddresses:
     def restore(self, addresses: Iterable[str]) -> None:
         self._taken.update(addresses)
 
-    def take(self, *, host_network: bool) -> str:
+    def take(self, *, host_network: bool, wanted: str = "") -> str:
         """An address for a new pod; the node's own where pods share it, or all others are taken."""
         if self._network is None or host_network:
             return self._node_address
+        if wanted and wanted not in self._taken and ipaddress.ip_address(wanted) in self._network:
+            self._taken.add(wanted)
+            return wanted
         size = self._network.num_addresses - 2
         for _ in range(size):
             self._last = self._last % size + 1

@@ -150,7 +150,7 @@ class ProcessRuntime:
             attempt=config.attempt,
             state=SandboxState.READY,
             created=self._clock.now(),
-            ip=self._addresses.take(host_network=config.host_network),
+            ip=self._addresses.take(host_network=config.host_network, wanted=config.address),
             hostname=config.hostname,
         )
         records.save_sandbox(self._sandbox_directory, sandbox)

@@ -46,6 +46,8 @@ class SandboxConfig:
     attempt: int
     hostname: str
     host_network: bool = False
+    address: str = ""
+    """Of the pod's sandbox before this one; the pod keeps it where that can be."""
 
 
 class SandboxState(enum.StrEnum):
