@@ -8,18 +8,18 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+from dray.api.restart_rules import RESTART, RESTART_ALL, action_of
 from dray.node.pods.view import Role
 from dray.node.runtime.protocol import Container
 
 INITIAL_SECONDS: Final = 10.0
 MAX_SECONDS: Final = 300.0
-RESTART_ALL: Final = "RestartAllContainers"
 
 
 def restarts(pod: Mapping[str, Any], spec: Mapping[str, Any], role: Role, exit_code: int) -> bool:
     """Whether a container that ended with `exit_code` is to run again."""
-    if action := _action(spec, exit_code):
-        return action in ("Restart", RESTART_ALL)
+    if action := action_of(spec, exit_code):
+        return action in (RESTART, RESTART_ALL)
     policy = spec.get("restartPolicy") or pod["spec"].get("restartPolicy") or "Always"
     if role is Role.INIT and not spec.get("restartPolicy"):
         # An ordinary init container runs until it succeeds, once.
@@ -31,19 +31,7 @@ def restarts(pod: Mapping[str, Any], spec: Mapping[str, Any], role: Role, exit_c
 
 def restarts_all(spec: Mapping[str, Any], exit_code: int) -> bool:
     """Whether the whole pod begins anew, its init containers included, when the container ends with `exit_code`."""
-    return _action(spec, exit_code) == RESTART_ALL
-
-
-def _action(spec: Mapping[str, Any], exit_code: int) -> str:
-    """Of the first rule that speaks of the exit code; "" where none does."""
-    rules = spec.get("restartPolicyRules") or ()
-    return next((str(rule.get("action") or "") for rule in rules if _applies(rule, exit_code)), "")
-
-
-def _applies(rule: Mapping[str, Any], exit_code: int) -> bool:
-    codes = rule.get("exitCodes") or {}
-    listed = exit_code in (codes.get("values") or ())
-    return listed if codes.get("operator") == "In" else not listed
+    return action_of(spec, exit_code) == RESTART_ALL
 
 
 @dataclasses.dataclass(slots=True)

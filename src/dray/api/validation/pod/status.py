@@ -14,6 +14,7 @@ from dray.api.fields import (
 )
 from dray.api.meta import Object
 from dray.api.quantity import parse_quantity
+from dray.api.restart_rules import RESTART, action_of, may_restart_all
 from dray.api.validation.addresses import one_of_each_family, parse_address, validate_address
 from dray.api.validation.lists import items_of, repeated
 from dray.api.validation.meta import immutable
@@ -64,26 +65,31 @@ def _validate_conditions(conditions: list[Object]) -> list[FieldError]:
 def _validate_transitions(status: Object, before: Object, spec: Object) -> list[FieldError]:
     """A container that ended for good stays ended. It is named by its place in the stored list."""
     policy = spec.get("restartPolicy")
-    if policy == "Always":
+    fields = ("initContainers", "containers")
+    containers = {one.get("name"): one for field in fields for one in items_of(spec.get(field))}
+    if policy == "Always" or any(map(may_restart_all, containers.values())):
         return []
-    sidecars = {
-        container.get("name")
-        for container in items_of(spec.get("initContainers"))
-        if container.get("restartPolicy") == "Always"
-    }
     errors: list[FieldError] = []
     for field in ("containerStatuses", "initContainerStatuses"):
         now = {one.get("name"): one for one in items_of(status.get(field))}
         for index, earlier in enumerate(items_of(before.get(field))):
             was, name = _ended(earlier), earlier.get("name")
-            if was is None or name in sidecars or name not in now:
+            if was is None or name not in now:
                 continue
-            if (was.get("exitCode") or 0) and policy == "OnFailure":
+            if _runs_again(containers.get(name) or {}, policy, was.get("exitCode") or 0):
                 continue
             if _ended(now[name]) is None:
                 at = STATUS.child(field).index(index).child("state")
                 errors.append(forbidden(at, "may not be transitioned to non-terminated state"))
     return errors
+
+
+def _runs_again(container: Object, policy: str | None, exit_code: int) -> bool:
+    """By its own rules, or its own policy, or else the pod's."""
+    if action := action_of(container, exit_code):
+        return action == RESTART
+    policy = container.get("restartPolicy") or policy
+    return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 
 
 def _ended(status: Object | None) -> Object | None:
