@@ -77,7 +77,7 @@ class NodeRecord:
             ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self._port}},
             "nodeInfo": machine.node_info(self._runtime),
-            "declaredFeatures": ["ExtendWebSocketsToKubelet"],
+            "declaredFeatures": ["ExtendWebSocketsToKubelet", "RestartAllContainersOnContainerExits"],
         }
         await self._client.patch(
             NODES, self._config.name, {"status": status}, patch_type=PatchType.STRATEGIC, subresource="status"

@@ -5,6 +5,7 @@ from typing import Any
 from dray.api.meta import Object
 from dray.node.pods.status import Circumstances, Failure, pod_status, status_patch
 from dray.node.pods.view import ContainerView, Role, Waiting
+from dray.node.runtime.protocol import Container
 from tests.unit.node.builders import container, exited, pod, running, view
 
 NOW = "2026-01-01T00:01:00Z"
@@ -57,6 +58,20 @@ def test_an_ephemeral_container_has_a_list_of_its_own_and_no_say_in_the_pods_con
     assert entry["ready"] is False
     assert "started" not in entry
     assert {one["type"]: one["status"] for one in found["conditions"]}["Ready"] == "True"
+
+
+def test_a_pod_that_may_begin_anew_says_whether_it_is_about_to() -> None:
+    rules = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}]
+    spec = container(restartPolicy="Never", restartPolicyRules=rules)
+
+    def restarting(current: Container) -> tuple[str, str]:
+        return conditions(status(pod(spec, restartPolicy="Never"), view(current, spec=spec)))[
+            "AllContainersRestarting"
+        ]
+
+    assert restarting(running()) == ("False", "")
+    assert restarting(exited(42)) == ("True", "")
+    assert "AllContainersRestarting" not in conditions(status(pod(), view(running())))
 
 
 def test_a_readiness_gate_keeps_a_pod_from_being_ready() -> None:

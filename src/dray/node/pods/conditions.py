@@ -1,14 +1,23 @@
 """The conditions the kubelet writes into a pod's status, with its reasons and words. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dray.api.meta import Object
 from dray.api.pods import find_condition
+from dray.api.restart_rules import may_restart_all
 from dray.node.pods.phase import Phase
+from dray.node.pods.restart import restarts_all
 from dray.node.pods.view import ContainerView, Role
 
-ORDER = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+ORDER = (
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+    "AllContainersRestarting",
+)
 
 
 def pod_conditions(
@@ -22,6 +31,7 @@ def pod_conditions(
         _ready(pod, containers_ready),
         containers_ready,
         {"type": "PodScheduled", "status": "True"},
+        *_restarting(containers, phase),
     ]
     return [_timed(pod, condition, now) for condition in wanted]
 
@@ -75,6 +85,18 @@ def _containers_ready(containers: Sequence[ContainerView], phase: Phase) -> Obje
         "reason": "ContainersNotReady",
         "message": f"containers with unready status: {_list(unready)}",
     }
+
+
+def _restarting(containers: Sequence[ContainerView], phase: Phase) -> Iterator[Object]:
+    """Only for a pod that may begin anew: whether it is about to."""
+    if not any(may_restart_all(view.spec) for view in containers):
+        return
+    condition: Object = {"type": "AllContainersRestarting", "status": "False"}
+    if phase in ("Succeeded", "Failed"):
+        condition["reason"] = "PodCompleted" if phase == "Succeeded" else "PodFailed"
+    elif any(view.exited and restarts_all(view.spec, view.exited.exit_code) for view in containers):
+        condition["status"] = "True"
+    yield condition
 
 
 def _ready(pod: Mapping[str, Any], containers_ready: Object) -> Object:
