@@ -1,12 +1,18 @@
 """A cluster as users have it: `dray up` in a process of its own, and what of it can be seen from outside."""
 
 import contextlib
+import io
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
+
+import pytest
+
+from dray.cli.main import main
 
 DRAY = (sys.executable, "-m", "dray.cli.main")
 IMPATIENT = (sys.executable, str(pathlib.Path(__file__).with_name("impatient.py")))
@@ -103,6 +109,30 @@ def run(*command: str, environment: Mapping[str, str]) -> subprocess.CompletedPr
     return subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90
     )
+
+
+def built_in_kubectl(
+    *arguments: str, environment: Mapping[str, str], place: pathlib.Path | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """`dray kubectl` in this process, since Python takes longer to start than to answer."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
+    code = 0
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryFile("w+") as given:
+        given.write(stdin)
+        given.seek(0)
+        if place is not None:
+            patch.chdir(place)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["dray", "kubectl", *arguments])
+        patch.setattr(sys, "stdin", given)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return subprocess.CompletedProcess(["kubectl", *arguments], code, *texts)
 
 
 def processes_below(directory: pathlib.Path) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from processes import DRAY, descendants, dray, environment, processes_below, running
+from processes import DRAY, built_in_kubectl, descendants, dray, environment, processes_below, running
 
 from dray.cli.tutorial.run import manifest_path
 from dray.cluster.layout import ClusterSpec, Layout
@@ -38,19 +38,18 @@ class User:
         self.config = str(home / "cluster" / "kubeconfig")
 
     def kubectl(self, *arguments: str) -> str:
-        done = dray("kubectl", *arguments, home=self.home, KUBECONFIG=self.config)
+        done = self._ask(*arguments)
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         return done.stdout
+
+    def _ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return built_in_kubectl(*arguments, environment=environment(self.home) | {"KUBECONFIG": self.config})
 
     def apply(self, *files: str) -> None:
         self.kubectl("apply", "--server-side", *_named(files))
 
     def get(self, kind: str, name: str, namespace: str = NAMESPACE) -> dict[str, Any] | None:
-        done = dray(
-            *("kubectl", "get", kind, name, "-n", namespace, "-o", "json"),
-            home=self.home,
-            KUBECONFIG=self.config,
-        )
+        done = self._ask("get", kind, name, "-n", namespace, "-o", "json")
         if done.returncode != 0:
             assert "NotFound" in done.stderr, done.stderr
             return None

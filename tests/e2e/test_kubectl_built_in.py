@@ -1,20 +1,15 @@
 """The kubectl that is built in says, byte for byte, what the real one says of the same cluster; only ages pass meanwhile."""
 
-import contextlib
-import io
 import pathlib
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from processes import ClusterProcess, running
+from processes import ClusterProcess, built_in_kubectl, running
 from replay import FILES, Replay, has_kubectl
-
-from dray.cli.main import main
 
 pytestmark = [
     pytest.mark.kubectl,
@@ -40,12 +35,12 @@ class Bench:
         self.place = place
         self.kubeconfig = cluster.environment["KUBECONFIG"]
 
-    def real(self, arguments: str, stdin: str | None = None) -> Said:
+    def real(self, arguments: str, stdin: str = "") -> Said:
         done = subprocess.run(
             ["kubectl", *self._words(arguments)],
             env=self.cluster.environment,
             cwd=self.place,
-            input=stdin or "",
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
@@ -53,33 +48,14 @@ class Bench:
         warning = r"^WARNING: version difference .*\n"
         return _comparable(done.stdout, re.sub(warning, "", done.stderr, flags=re.MULTILINE), done.returncode)
 
-    def built_in(self, arguments: str, stdin: str | None = None) -> Said:
-        """In this process, since Python takes longer to start than to answer."""
-        given = self.place / "stdin"
-        given.write_text(stdin or "")
-        out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
-        code = 0
-        with pytest.MonkeyPatch.context() as patch, given.open() as source:
-            patch.chdir(self.place)
-            for name, value in self.cluster.environment.items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["dray", "kubectl", *self._words(arguments)])
-            patch.setattr(sys, "stdin", source)
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                try:
-                    main()
-                except SystemExit as end:
-                    code = int(end.code or 0)
-        return _comparable(_text(out), _text(err), code)
+    def built_in(self, arguments: str, stdin: str = "") -> Said:
+        done = built_in_kubectl(
+            *self._words(arguments), environment=self.cluster.environment, place=self.place, stdin=stdin
+        )
+        return _comparable(done.stdout, done.stderr, done.returncode)
 
     def _words(self, arguments: str) -> list[str]:
         return [word.replace("KUBECONFIG", self.kubeconfig) for word in shlex.split(arguments)]
-
-
-def _text(stream: io.TextIOWrapper) -> str:
-    buffer = stream.buffer
-    assert isinstance(buffer, io.BytesIO)
-    return buffer.getvalue().decode()
 
 
 def _comparable(stdout: str, stderr: str, code: int) -> Said:
@@ -129,14 +105,14 @@ def test_read_shows_what_kubectl_shows(bench: Bench, command: str) -> None:
     assert ours == theirs
 
 
-def _changes() -> list[tuple[str, str | None]]:
+def _changes() -> list[tuple[str, str]]:
     """Commands, each with what is on its standard input."""
-    found: list[tuple[str, str | None]] = []
+    found: list[tuple[str, str]] = []
     for line in (CORPUS / "changes.txt").read_text().splitlines():
         if line.startswith("<<"):
             found[-1] = (found[-1][0], line.removeprefix("<<").strip().replace("\\n", "\n"))
         elif line and line[0] != "#":
-            found.append((line, None))
+            found.append((line, ""))
     return found
 
 
@@ -167,6 +143,10 @@ def test_exec_carries_the_input_to_the_program(bench: Bench) -> None:
         ("get pods --chunk-size=1", "Error: unknown flag: --chunk-size: the built-in kubectl get has "),
         ("get pods -Z", "Error: unknown shorthand flag: 'Z' in -Z: the built-in kubectl get has "),
         ("-s https://127.0.0.1 get pods", "Error: unknown shorthand flag: 's' in -s: before the verb "),
+        (
+            "apply -f http://127.0.0.1:1/x.yaml",
+            "The connection to the server 127.0.0.1:1 was refused - did you specify",
+        ),
         ("create deployment x", "error: the built-in kubectl creates namespaces and files: "),
         ("get pods -w -o yaml", "error: the built-in kubectl watches tables only: "),
     ],
