@@ -74,6 +74,17 @@ def test_a_pod_that_may_begin_anew_says_whether_it_is_about_to() -> None:
     assert "AllContainersRestarting" not in conditions(status(pod(), view(running())))
 
 
+def test_the_health_of_devices_is_shown_for_main_containers_alone() -> None:
+    rows = [{"name": "claim:gpu", "resources": [{"resourceID": "g/p/0", "health": "Healthy"}]}]
+    views = [
+        view(running(name), role, name, health=rows)
+        for name, role in (("main", Role.MAIN), ("side", Role.SIDECAR))
+    ]
+    found = status(pod(), *views)
+    assert found["containerStatuses"][0]["allocatedResourcesStatus"] == rows
+    assert "allocatedResourcesStatus" not in found["initContainerStatuses"][0]
+
+
 def test_a_readiness_gate_keeps_a_pod_from_being_ready() -> None:
     gated = pod(readinessGates=[{"conditionType": "example.com/ok"}])
     found = status(gated, view(running()))

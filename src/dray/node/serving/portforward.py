@@ -142,7 +142,7 @@ async def _carry(received: AsyncIterator[bytes], write: Write, dial: Dial, port:
     try:
         while data := await reader.read(CHUNK):
             await write(data)
-    except ConnectionError as error:
+    except OSError as error:
         return str(error)
     finally:
         sending.cancel()
