@@ -1,10 +1,14 @@
 """The HTTP endpoints of a driver: /metrics for Prometheus, /healthz and /readyz for people and probes."""
 
+import socket
 from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
 
 from dray.kits.metrics import Registry
+
+_ANY: Final = "::"
 
 
 class HttpEndpoints:
@@ -32,8 +36,7 @@ class HttpEndpoints:
         app.router.add_get("/readyz", self._serve_ready)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        # Nodes that share a machine run the same driver with the same port.
-        await web.TCPSite(self._runner, self._host, self._port, reuse_port=self._port != 0).start()
+        await web.SockSite(self._runner, _listening(self._host, self._port)).start()
 
     async def stop(self) -> None:
         if self._runner is not None:
@@ -50,3 +53,13 @@ class HttpEndpoints:
     async def _serve_ready(self, request: web.Request) -> web.Response:
         reason = self._ready()
         return web.Response(text=reason or "ok", status=503 if reason else 200)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A listening socket; `::` hears both families, which asyncio's own sockets do not, and probes come over IPv4."""
+    dual = host == _ANY and socket.has_dualstack_ipv6()
+    if host == _ANY and not dual:
+        host = "0.0.0.0"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Nodes that share a machine run the same driver with the same port.
+    return socket.create_server((host, port), family=family, reuse_port=port != 0, dualstack_ipv6=dual)

@@ -5,6 +5,7 @@ Flags, variables and defaults are those of the Kubernetes example driver, so tha
 
 import argparse
 import dataclasses
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -116,11 +117,18 @@ def parse(
     given, rest = parser.parse_known_args(list(arguments))
     unknown = [argument for argument in rest if argument.startswith("-")]
     if unknown:
-        parser.error(f"unknown flag: {' '.join(unknown)}")
+        # The usage of all flags, which argparse would print, buries the one that is wrong.
+        parser.exit(2, f"{program}: error: unknown flag: {_with_advice(unknown, flags)}; --help lists them\n")
     if rest:
         raise OptionError(f"arguments not supported: {list(rest)}")
     values = vars(given)
     return {flag.attribute: _value(flag, values[flag.attribute], environment) for flag in flags}
+
+
+def _with_advice(unknown: Sequence[str], flags: Sequence[Flag]) -> str:
+    names = [f"--{flag.name}" for flag in flags]
+    close = difflib.get_close_matches(unknown[0].partition("=")[0], names, n=1)
+    return " ".join(unknown) + (f" (did you mean {close[0]}?)" if close else "")
 
 
 def _value(flag: Flag, given: str | None, environment: Mapping[str, str]) -> Any:

@@ -100,6 +100,8 @@ class KubeletPlugin:
         )
         self._statuses = StatusWriter(client, driver.name)
         self._pools: list[Pool] = []
+        self._offered: list[Pool] | None = None
+        """The pools as they were published last, with the taints of unhealthy devices."""
         self._dra_versions = tuple(dra_versions)
         self._answer_within = answer_within_seconds
         self._tasks = TaskSet(driver.name)
@@ -280,8 +282,11 @@ class KubeletPlugin:
         self._pools = list(pools)
         self._guard.learn(self._pools)
         try:
-            self.publisher.publish(self._tainted(pool) for pool in self._pools)
-            self._calls.publishing(self._pools)
+            offered = [self._tainted(pool) for pool in self._pools]
+            self.publisher.publish(offered)
+            if offered != self._offered:
+                self._calls.publishing(offered)
+            self._offered = offered
         except PublishError as error:
             self.handle_error(error)
 

@@ -4,13 +4,28 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
+from dray.cli.driver.new import placeholders, write_project
 from dray.testing.whole_cluster import WholeCluster
 
 helm = pytest.importorskip("helm_python", reason="helm-python-sdk is there for Linux on x86-64 only")
 
 CHART = Path(__file__).parents[3] / "deploy" / "example-driver" / "chart"
 NAME = "dra-example-driver"
+
+
+def test_the_chart_of_a_new_project_is_one_that_helm_takes(tmp_path: Path) -> None:
+    write_project(tmp_path, placeholders("night-lamps.example.com"))
+    report = helm.lint(tmp_path / "chart", strict=True)
+    assert report["errors"] == []
+    assert [message for message in report["messages"] if message["severity"] > 1] == []
+    with helm.Chart.load(tmp_path / "chart") as chart:
+        texts = chart.render({"extendedResourceName": "example.com/lamp"}, name="lamps", namespace="lamps")
+    kinds = [obj["kind"] for text in texts.values() for obj in yaml.safe_load_all(text) if obj]
+    assert {"DaemonSet", "DeviceClass", "ClusterRole", "ServiceAccount", "ValidatingAdmissionPolicy"} <= set(
+        kinds
+    )
 
 
 def offers(cluster: WholeCluster, devices: int) -> bool:

@@ -75,6 +75,7 @@ def test_nothing_of_a_template_is_left(tmp_path: Path) -> None:
     ("name", "complaint"),
     [
         ("lamps", "must be a DNS name of at least two parts"),
+        ("mydriver", "like mydriver.example.com"),
         ("Lamps.example.com", "of lower-case letters"),
         ("lamps_.example.com", "like lamps.example.com"),
         ("l" * 60 + ".io.io", "has 66 characters; a driver name has at most 63"),

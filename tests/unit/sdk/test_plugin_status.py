@@ -1,6 +1,7 @@
 """A driver on a fake kubelet: what it tells of its devices and of itself."""
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -175,6 +176,25 @@ async def test_metrics_and_readiness_are_served_over_http(stage: Stage) -> None:
     assert 'dray_driver_prepare_claims_total{result="success"} 1' in text
     assert "dray_driver_registered 1" in text
     assert "dray_driver_published_devices 2" in text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+async def test_by_default_the_endpoints_are_heard_over_both_families(stage: Stage, host: str) -> None:
+    if "::" in host and not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    async with stage.plugin(metrics_port=0) as plugin:
+        assert plugin.http is not None
+        async with aiohttp.ClientSession(f"http://{host}:{plugin.http.port}") as session:
+            assert await (await session.get("/healthz")).text() == "ok"
+
+
+async def test_a_port_that_is_taken_is_said_at_the_start(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        plugin = stage.plugin(metrics_port=port, bind_address="127.0.0.1")
+        with pytest.raises(OSError, match="in use"):
+            await plugin.start()
+        await plugin.stop()
 
 
 async def test_readiness_waits_for_the_kubelet(stage: Stage) -> None:

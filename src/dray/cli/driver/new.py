@@ -47,9 +47,10 @@ def command(name: str, directory: pathlib.Path | None) -> None:
 def placeholders(name: str) -> dict[str, str]:
     """What @...@ stands for in the templates. Raises ClickException for a name that no driver can have."""
     if not _NAME.fullmatch(name):
+        like = f"{name}.example.com" if _NAME.fullmatch(f"{name}.example.com") else "lamps.example.com"
         raise click.ClickException(
             f"{name!r} is no driver name: it must be a DNS name of at least two parts, of lower-case letters, "
-            "digits and '-', like lamps.example.com"
+            f"digits and '-', like {like}"
         )
     if len(name) > MAX_NAME:
         raise click.ClickException(
