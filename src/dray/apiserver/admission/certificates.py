@@ -2,11 +2,15 @@
 
 import base64
 import binascii
+from typing import TYPE_CHECKING
 
 from dray.api import errors
 from dray.api.meta import Object
 from dray.apiserver.access import MASTERS, AdmissionRequest, Attributes
 from dray.apiserver.authorization.rbac import Rbac
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 GROUP = "certificates.k8s.io"
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
@@ -62,11 +66,28 @@ def _refuse_masters(obj: Object) -> None:
 
 
 def _organizations(request: str) -> list[str]:
-    from cryptography import x509  # here: few writes are certificate requests
+    subject = _subject(request)
+    if subject is None:
+        return []
     from cryptography.x509.oid import NameOID
 
-    try:
-        subject = x509.load_pem_x509_csr(base64.b64decode(request)).subject
-    except (ValueError, binascii.Error):
-        return []
     return [str(entry.value) for entry in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+
+
+def common_name(request: str) -> str:
+    """Of whom a request for a certificate, in base64, speaks; "" where it cannot be read."""
+    subject = _subject(request)
+    if subject is None:
+        return ""
+    from cryptography.x509.oid import NameOID
+
+    return "".join(str(entry.value) for entry in subject.get_attributes_for_oid(NameOID.COMMON_NAME))
+
+
+def _subject(request: str) -> "x509.Name | None":
+    from cryptography import x509  # here: few writes are certificate requests
+
+    try:
+        return x509.load_pem_x509_csr(base64.b64decode(request)).subject
+    except (ValueError, binascii.Error):
+        return None

@@ -6,7 +6,7 @@ from dray.apiserver.access import Admission, AdmissionRequest
 from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
-from dray.apiserver.admission.pods import PodDefaults
+from dray.apiserver.admission.pods import PodDefaults, ServiceAccounts
 from dray.apiserver.admission.policies.plugin import PolicyAdmission
 from dray.apiserver.admission.quotas import QuotaAdmission
 from dray.apiserver.admission.runtime_classes import RuntimeClassRules
@@ -56,16 +56,23 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
     configured = (MutatingWebhooks(client), PolicyAdmission(), ValidatingWebhooks(client))
     return AdmissionChain(
         {
-            "pods": (_OnlyMain(RuntimeClassRules()), _OnlyMain(PodDefaults()), restriction),
+            "pods": (
+                _OnlyMain(ServiceAccounts()),
+                restriction,
+                _OnlyMain(PodDefaults()),
+                _OnlyMain(RuntimeClassRules()),
+            ),
             "nodes": (NodeTaint(), restriction),
             "resourceslices": (restriction,),
             "serviceaccounts": (restriction,),
             "leases": (restriction,),
+            "csinodes": (restriction,),
+            "persistentvolumeclaims": (restriction,),
             "roles": (escalation,),
             "clusterroles": (escalation,),
             "rolebindings": (escalation,),
             "clusterrolebindings": (escalation,),
-            "certificatesigningrequests": (CertificateRequests(rbac),),
+            "certificatesigningrequests": (restriction, CertificateRequests(rbac)),
             "*": (*extra, *configured, QuotaAdmission()),
         }
     )

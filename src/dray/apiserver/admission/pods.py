@@ -10,8 +10,9 @@ from dray.api.meta import Object, annotations_of, name_of
 from dray.api.resources import PRIORITY_CLASSES, SERVICE_ACCOUNTS
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.core import prefix_of
+from dray.apiserver.pod_references import MIRROR_ANNOTATION, secret_names
 
-MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+TOKEN_VOLUME = "kube-api-access-"
 TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 TOKEN_SECONDS = 3607
 """An hour and some: that odd number lets servers tell a default token from one asked for."""
@@ -20,53 +21,114 @@ _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SYSTEM_PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 
 
-class PodDefaults:
-    """Mutates pods on CREATE; a pod keeps its default tolerations on UPDATE, even when a write leaves them out."""
+class ServiceAccounts:
+    """Every new pod runs as a service account and gets its token; pods that mirror a kubelet's own file get nothing."""
 
     def __init__(self, randomness: random.Random | None = None) -> None:
         self._random = randomness or random.Random()
 
     async def mutate(self, request: AdmissionRequest) -> None:
+        """Raises Forbidden."""
         pod = request.object
-        if pod is not None and request.operation == "UPDATE":
-            _default_tolerations(pod)
         if pod is None or request.operation != "CREATE":
             return
-        _default_priority(request, pod)
-        _default_tolerations(pod)
-        if MIRROR_ANNOTATION not in annotations_of(pod):
-            self._assign_service_account(request, pod)
+        if MIRROR_ANNOTATION in annotations_of(pod):
+            _check_mirror_pod(pod)
+        else:
+            self._assign(request, pod)
 
     async def validate(self, request: AdmissionRequest) -> None:
-        return None
+        """Raises Forbidden: what others changed since must still fit."""
+        pod = request.object
+        if pod is None or request.operation != "CREATE":
+            return
+        if MIRROR_ANNOTATION in annotations_of(pod):
+            _check_mirror_pod(pod)
+        elif name := pod["spec"].get("serviceAccountName"):
+            _account(request, pod, name)
+        else:
+            why = f"no service account specified for pod {request.call.namespace}/{name_of(pod)}"
+            raise errors.forbidden("", "pods", display_name(pod), why)
 
-    def _assign_service_account(self, request: AdmissionRequest, pod: Object) -> None:
-        spec, namespace = pod["spec"], request.call.namespace
+    def _assign(self, request: AdmissionRequest, pod: Object) -> None:
+        spec = pod["spec"]
         name = spec.get("serviceAccountName") or "default"
         spec["serviceAccountName"] = spec["serviceAccount"] = name
-        account = request.call.find(SERVICE_ACCOUNTS, name, namespace)
-        if account is None:
-            missing = f'serviceaccount "{name}" not found'
-            why = f"error looking up service account {namespace}/{name}: {missing}"
-            raise errors.forbidden("", "pods", display_name(pod), why)
-        if account.get("imagePullSecrets") and not spec.get("imagePullSecrets"):
-            spec["imagePullSecrets"] = account["imagePullSecrets"]
+        account = _account(request, pod, name)
         automount = spec.get("automountServiceAccountToken")
         if automount is None:
             automount = account.get("automountServiceAccountToken", True)
         if automount:
             self._mount_token(spec)
+        if account.get("imagePullSecrets") and not spec.get("imagePullSecrets"):
+            spec["imagePullSecrets"] = account["imagePullSecrets"]
 
     def _mount_token(self, spec: Object) -> None:
+        """Under the first volume named as if it were one of tokens, or a new one."""
         containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
         lacking = [each for each in containers if not _mounts_token(each)]
         if not lacking:
             return
-        name = "kube-api-access-" + "".join(self._random.choices(_SUFFIX_ALPHABET, k=5))
+        names = (volume["name"] for volume in spec.get("volumes") or ())
+        name = next((each for each in names if each.startswith(TOKEN_VOLUME)), "")
+        if not name:
+            name = TOKEN_VOLUME + "".join(self._random.choices(_SUFFIX_ALPHABET, k=5))
+            spec["volumes"] = [*(spec.get("volumes") or ()), {"name": name, "projected": _token_sources()}]
         mount = {"name": name, "readOnly": True, "mountPath": TOKEN_MOUNT}
         for container in lacking:
             container["volumeMounts"] = [*(container.get("volumeMounts") or ()), dict(mount)]
-        spec["volumes"] = [*(spec.get("volumes") or ()), {"name": name, "projected": _token_sources()}]
+
+
+def _account(request: AdmissionRequest, pod: Object, name: str) -> Object:
+    """Raises Forbidden where there is none."""
+    namespace = request.call.namespace
+    found = request.call.find(SERVICE_ACCOUNTS, name, namespace)
+    if found is None:
+        missing = f'serviceaccount "{name}" not found'
+        why = f"error looking up service account {namespace}/{name}: {missing}"
+        raise errors.forbidden("", "pods", display_name(pod), why)
+    return found
+
+
+def _check_mirror_pod(pod: Object) -> None:
+    spec, why = pod["spec"], ""
+    projections = (
+        source
+        for volume in spec.get("volumes") or ()
+        for source in (volume.get("projected") or {}).get("sources") or ()
+    )
+    if spec.get("serviceAccountName"):
+        why = "a mirror pod may not reference service accounts"
+    elif secret_names(pod):
+        why = "a mirror pod may not reference secrets"
+    elif any(source.get("serviceAccountToken") is not None for source in projections):
+        why = "a mirror pod may not use ServiceAccountToken volume projections"
+    if why:
+        raise errors.forbidden("", "pods", display_name(pod), why)
+
+
+class PodDefaults:
+    """Mutates pods on CREATE; a pod keeps priority and default tolerations on UPDATE, even when a write leaves them out."""
+
+    async def mutate(self, request: AdmissionRequest) -> None:
+        pod = request.object
+        if pod is not None and request.operation == "UPDATE":
+            _keep_priority(pod, request.old or {})
+            _default_tolerations(pod)
+        if pod is None or request.operation != "CREATE":
+            return
+        _default_priority(request, pod)
+        _default_tolerations(pod)
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        return None
+
+
+def _keep_priority(pod: Object, old: Object) -> None:
+    for field in ("priority", "preemptionPolicy"):
+        kept = (old.get("spec") or {}).get(field)
+        if pod["spec"].get(field) is None and kept is not None:
+            pod["spec"][field] = kept
 
 
 def _mounts_token(container: Object) -> bool:

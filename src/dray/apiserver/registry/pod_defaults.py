@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
-from dray.apiserver.registry.volume_defaults import default_volume
+from dray.apiserver.registry.volume_defaults import default_pull_policy, default_volume
 
 _CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
@@ -63,15 +63,6 @@ def containers(spec: Object) -> Iterator[Object]:
         for container in spec.get(field) or ():
             if container is not None:
                 yield container
-
-
-def default_pull_policy(image: str) -> str:
-    """Always for `latest`, said or implied; an image pinned by tag or digest is pulled once."""
-    if "@" in image:
-        return "IfNotPresent"
-    last = image.rsplit("/", 1)[-1]
-    tag = last.partition(":")[2] or "latest"
-    return "Always" if tag == "latest" and image else "IfNotPresent"
 
 
 def _default_container(container: Object) -> None:

@@ -18,12 +18,26 @@ def default_volume(volume: Object) -> None:
             volume[source]["defaultMode"] = FILE_MODE
     if volume.get("hostPath") is not None and volume["hostPath"].get("type") is None:
         volume["hostPath"]["type"] = ""
+    image = volume.get("image")
+    if image is not None and not image.get("pullPolicy"):
+        image["pullPolicy"] = default_pull_policy(image.get("reference") or "")
+    if volume.get("iscsi") is not None and not volume["iscsi"].get("iscsiInterface"):
+        volume["iscsi"]["iscsiInterface"] = "default"
     _default_field_references(volume.get("downwardAPI"))
     for projection in items_of((volume.get("projected") or {}).get("sources")):
         _default_projection(projection)
     template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
     if template is not None:
         default_volume_claim_spec(template.setdefault("spec", {}))
+
+
+def default_pull_policy(image: str) -> str:
+    """Always for `latest`, said or implied; an image pinned by tag or digest is pulled once."""
+    if "@" in image:
+        return "IfNotPresent"
+    last = image.rsplit("/", 1)[-1]
+    tag = last.partition(":")[2] or "latest"
+    return "Always" if tag == "latest" and image else "IfNotPresent"
 
 
 def default_volume_claim_spec(spec: Object) -> None:

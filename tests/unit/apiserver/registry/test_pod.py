@@ -12,7 +12,8 @@ from dray.api.validation.pod.status import validate_pod_status
 from dray.api.validation.pod.update import validate_pod_update
 from dray.apiserver.registry.pod import POD, grace_seconds
 from dray.apiserver.registry.pod_columns import pod_state
-from dray.apiserver.registry.pod_defaults import default_pod, default_pull_policy, default_template
+from dray.apiserver.registry.pod_defaults import default_pod, default_template
+from dray.apiserver.registry.volume_defaults import default_pull_policy
 
 from .recorded import NOW, Context
 
