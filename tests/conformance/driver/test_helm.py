@@ -22,10 +22,9 @@ def test_the_chart_of_a_new_project_is_one_that_helm_takes(tmp_path: Path) -> No
     assert [message for message in report["messages"] if message["severity"] > 1] == []
     with helm.Chart.load(tmp_path / "chart") as chart:
         texts = chart.render({"extendedResourceName": "example.com/lamp"}, name="lamps", namespace="lamps")
-    kinds = [obj["kind"] for text in texts.values() for obj in yaml.safe_load_all(text) if obj]
-    assert {"DaemonSet", "DeviceClass", "ClusterRole", "ServiceAccount", "ValidatingAdmissionPolicy"} <= set(
-        kinds
-    )
+    found = {obj["kind"]: obj for text in texts.values() for obj in yaml.safe_load_all(text) if obj}
+    assert {"DaemonSet", "ClusterRole", "ServiceAccount", "ValidatingAdmissionPolicy"} <= found.keys()
+    assert found["DeviceClass"]["spec"]["extendedResourceName"] == "example.com/lamp"
 
 
 def offers(cluster: WholeCluster, devices: int) -> bool:
