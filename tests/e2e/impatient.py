@@ -5,7 +5,8 @@ from unittest import mock
 from dray.cli.main import main
 from dray.node.plugins import slices
 
-PATIENCE_SECONDS = 4.0
+PATIENCE_SECONDS = 8.0
+"""The transcript looks three seconds after the loss, when slices are still there, and once they are gone."""
 
 if __name__ == "__main__":
     with mock.patch.object(slices, "WIPE_DELAY_SECONDS", PATIENCE_SECONDS):
