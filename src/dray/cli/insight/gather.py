@@ -39,9 +39,10 @@ async def gather(
 
     With `kubelets`, what the kubelets of the nodes tell of their drivers is asked through the API server.
     """
-    server = asyncio.create_task(_server(client))
-    lists = await asyncio.gather(
-        *(_list(client, resource, namespaces.get(resource.plural, "")) for resource in resources)
+    # All in one, so that of many failures one is told.
+    facts, *lists = await asyncio.gather(
+        _server(client),
+        *(_list(client, resource, namespaces.get(resource.plural, "")) for resource in resources),
     )
     objects: dict[str, Sequence[Object]] = {}
     unknown: dict[str, str] = {}
@@ -49,7 +50,6 @@ async def gather(
         objects[resource.plural] = items
         if reason:
             unknown[resource.plural] = reason
-    facts = await server
     if kubelets:
         facts["kubelets"] = await ask_kubelets(
             client.inner, [name_of(node) for node in objects[NODES.plural]]
