@@ -76,13 +76,13 @@ class Kubelets:
         """exec, attach or portforward: the client's connection is handed through to the kubelet."""
         pod = (await get(call)).obj
         verb = call.subresource
+        container = "" if verb == "portforward" else _container(pod, query)
         if not pod["spec"].get("nodeName"):
             raise errors.BadRequest(f"pod {call.name} does not have a host assigned")
         if verb == "portforward":
             location = self._locate(call, pod, "")
             ports = [("port", port) for port in query.get("ports") or ()]
             return await splice(request, location.endpoint, location.path("portForward", ports))
-        container = _container(pod, query)
         options = [("command", word) for word in query.get("command") or ()]
         if verb == "exec" and not options:
             raise errors.BadRequest("you must specify at least 1 command for the container")

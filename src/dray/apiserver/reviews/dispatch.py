@@ -7,8 +7,13 @@ from dray.apiserver.authentication.chain import AuthenticatorChain
 from dray.apiserver.authorization.chain import AuthorizerChain
 from dray.apiserver.call import Call
 from dray.apiserver.reviews.access import AccessReviews
-from dray.apiserver.reviews.identity import TokenRequests, self_subject_review, token_review
-from dray.apiserver.verbs.posting import check_name
+from dray.apiserver.reviews.identity import (
+    TokenRequests,
+    check_names,
+    check_uid,
+    self_subject_review,
+    token_review,
+)
 from dray.apiserver.verbs.virtual import TOKENS, Reviewer, Reviewers
 from dray.apiserver.verbs.writing import not_found
 
@@ -53,11 +58,13 @@ def reviewers(
 
 def _token_requests(requests: TokenRequests) -> Reviewer:
     async def request_token(call: Call, request: Object) -> Object:
-        """Raises BadRequest, NotFound for a missing account, Invalid, Conflict."""
-        check_name(call, request, "TokenRequest")
+        """Raises Invalid for what is named otherwise, NotFound for a missing account, Conflict, BadRequest."""
+        check_names(call.namespace, call.name, request)
         record = call.record()
         if record is None or is_deleting(record.obj):
             raise not_found(call)
+        if call.features.enabled("TokenRequestServiceAccountUIDValidation"):
+            check_uid(record.obj, request)
         return requests.create(call, record.obj, request, call.now)
 
     return request_token

@@ -70,7 +70,7 @@ class TokenRequests:
         seconds = int(spec.get("expirationSeconds") or DEFAULT_SECONDS)
         _check_seconds(seconds)
         namespace = account["metadata"]["namespace"]
-        bound, node = _bound(finder, spec.get("boundObjectRef") or {}, namespace)
+        bound, node = _bound(finder, spec.get("boundObjectRef") or {}, account)
         audiences = spec.get("audiences") or list(self._issuer.audiences)
         token, expires = self._issuer.issue(
             account, now=now, seconds=seconds, audiences=audiences, bound=bound, node=node
@@ -94,6 +94,24 @@ class TokenRequests:
         }
 
 
+def check_names(namespace: str, name: str, request: Object) -> None:
+    """A request may repeat whose token it asks for, and name no other. Raises Invalid."""
+    for field, wanted in (("name", name), ("namespace", namespace)):
+        given = request["metadata"].get(field)
+        if given and given != wanted:
+            why = f"must match the service account {field} if specified"
+            found = fields.invalid(Path("metadata").child(field), given, why)
+            raise errors.invalid(GROUP, "TokenRequest", name, [found])
+
+
+def check_uid(account: Object, request: Object) -> None:
+    """Raises Conflict where the account was made anew since."""
+    given, uid = request["metadata"].get("uid"), uid_of(account)
+    if given and given != uid:
+        why = f"the UID in the token request ({given}) does not match the UID of the service account ({uid})"
+        raise errors.conflict(GROUP, "TokenRequest", name_of(account), why)
+
+
 def _check_seconds(seconds: int) -> None:
     path = Path("spec.expirationSeconds")
     if seconds < MIN_SECONDS:
@@ -105,27 +123,31 @@ def _check_seconds(seconds: int) -> None:
     raise errors.invalid(GROUP, "TokenRequest", "", [problem])
 
 
-_BINDABLE = {("v1", "Pod"): PODS, ("v1", "Secret"): SECRETS, ("v1", "Node"): NODES}
+_BINDABLE = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
 
 
 def _bound(
-    finder: Finder, reference: Object, namespace: str
+    finder: Finder, reference: Object, account: Object
 ) -> tuple[BoundObject | None, BoundObject | None]:
+    """What the token ends with, and on which node that is. Raises BadRequest, NotFound, Conflict."""
     if not reference:
         return None, None
-    resource = _BINDABLE.get((reference.get("apiVersion", ""), reference.get("kind", "")))
+    version, kind = reference.get("apiVersion") or "", reference.get("kind") or ""
+    resource = None if "/" in version else _BINDABLE.get(kind)
     if resource is None:
-        raise errors.BadRequest(
-            f"cannot bind token to object of type {reference.get('apiVersion')}, Kind={reference.get('kind')}"
-        )
+        group_version = version if "/" in version else f"/{version}"
+        raise errors.BadRequest(f"cannot bind token to object of type {group_version}, Kind={kind}")
     name = reference.get("name", "")
-    found = finder.find(resource, name, namespace if resource.namespaced else "")
+    found = finder.find(resource, name, account["metadata"]["namespace"] if resource.namespaced else "")
     if found is None:
         raise errors.not_found(resource.group, resource.plural, name)
+    if resource is PODS and found["spec"].get("serviceAccountName") != name_of(account):
+        whose = f'cannot bind token for serviceaccount "{name_of(account)}"'
+        raise errors.BadRequest(f"{whose} to pod running with different serviceaccount name.")
     uid = uid_of(found)
     if reference.get("uid") and reference["uid"] != uid:
         why = f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The object might have been deleted and then recreated"
-        raise errors.conflict(resource.group, resource.plural, name, why)
+        raise errors.conflict(resource.group, resource.kind, name, why)
     bound = BoundObject(resource.kind, name, uid)
     if resource is NODES:
         return None, bound
