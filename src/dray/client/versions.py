@@ -206,8 +206,7 @@ class VersionedClient:
         """The version of `resource.k8s.io` in use. Raises NotFound when the server has none that is known."""
         loop = asyncio.get_running_loop()
         if not self._served or loop.time() > self._believed_until:
-            group = await self.inner.request("GET", "/apis/resource.k8s.io")
-            offered = {entry["version"] for entry in group.get("versions") or ()}
+            offered = await self._offered_versions()
             known = [version for version in VERSIONS if version in offered]
             if not known:
                 raise errors.NotFound(
@@ -217,6 +216,13 @@ class VersionedClient:
             self._served = known[0]
             self._believed_until = loop.time() + TRUST_SECONDS
         return self._served
+
+    async def _offered_versions(self) -> set[str]:
+        try:
+            group = await self.inner.request("GET", "/apis/resource.k8s.io")
+        except errors.NotFound:
+            return set()
+        return {entry["version"] for entry in group.get("versions") or ()}
 
     async def _ask(self, resource: Resource, ask: Callable[[Resource], Awaitable[Answer]]) -> Answer:
         if not _is_versioned(resource):

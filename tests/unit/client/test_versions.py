@@ -27,6 +27,8 @@ class OldServer(MemoryClient):
     async def request(self, method: str, path: str) -> Object:
         assert (method, path) == ("GET", "/apis/resource.k8s.io")
         self.discoveries += 1
+        if not self.versions:
+            raise errors.NotFound("404 page not found")
         return {"versions": [{"version": version} for version in self.versions]}
 
     def _check(self, resource: Resource) -> None:
@@ -177,10 +179,11 @@ def test_a_missing_object_is_no_reason_to_look_for_versions() -> None:
     run(scenario)
 
 
-def test_a_server_without_a_known_version_is_named() -> None:
+@pytest.mark.parametrize(("offered", "named"), [(("v1alpha3",), "v1alpha3"), ((), "no version")])
+def test_a_server_without_a_known_version_is_named(offered: tuple[str, ...], named: str) -> None:
     async def scenario() -> None:
-        with pytest.raises(errors.NotFound, match=r"serves resource\.k8s\.io in v1alpha3; dray needs one of"):
-            await over(OldServer("v1alpha3")).list(RESOURCE_SLICES)
+        with pytest.raises(errors.NotFound, match=rf"serves resource\.k8s\.io in {named}; dray needs one of"):
+            await over(OldServer(*offered)).list(RESOURCE_SLICES)
 
     run(scenario)
 
