@@ -8,6 +8,7 @@ from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pods import PodDefaults, ServiceAccounts
 from dray.apiserver.admission.policies.plugin import PolicyAdmission
+from dray.apiserver.admission.priority_classes import OneDefaultPriority
 from dray.apiserver.admission.quotas import QuotaAdmission
 from dray.apiserver.admission.runtime_classes import RuntimeClassRules
 from dray.apiserver.admission.webhooks.client import WebhookClient
@@ -62,6 +63,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
                 _OnlyMain(PodDefaults()),
                 _OnlyMain(RuntimeClassRules()),
             ),
+            "priorityclasses": (OneDefaultPriority(),),
             "nodes": (NodeTaint(), restriction),
             "resourceslices": (restriction,),
             "serviceaccounts": (restriction,),

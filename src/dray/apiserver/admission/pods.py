@@ -9,7 +9,7 @@ from dray.api import errors
 from dray.api.meta import Object, annotations_of, name_of
 from dray.api.resources import PRIORITY_CLASSES, SERVICE_ACCOUNTS
 from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.core import prefix_of
+from dray.apiserver.admission.priority_classes import default_priority_class
 from dray.apiserver.pod_references import MIRROR_ANNOTATION, secret_names
 
 TOKEN_VOLUME = "kube-api-access-"
@@ -150,7 +150,7 @@ def _token_sources() -> Object:
 def _default_priority(request: AdmissionRequest, pod: Object) -> None:
     spec = pod["spec"]
     name = spec.get("priorityClassName") or ""
-    chosen = request.call.find(PRIORITY_CLASSES, name) if name else _global_default(request)
+    chosen = request.call.find(PRIORITY_CLASSES, name) if name else default_priority_class(request)
     if name and chosen is None and name not in _SYSTEM_PRIORITIES:
         raise errors.forbidden("", "pods", display_name(pod), f"no PriorityClass with name {name} was found")
     if chosen is not None:
@@ -164,14 +164,6 @@ def _default_priority(request: AdmissionRequest, pod: Object) -> None:
         why = f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in pod spec; priority admission controller computed {policy} from the given PriorityClass name"
         raise errors.forbidden("", "pods", display_name(pod), why)
     spec["priority"], spec["preemptionPolicy"] = value, policy
-
-
-def _global_default(request: AdmissionRequest) -> Object | None:
-    """Of several global defaults the one with the lowest value holds."""
-    store = request.call.core.store
-    records = store.page(PRIORITY_CLASSES.qualified, prefix_of(PRIORITY_CLASSES, "")).records
-    defaults = [record.obj for record in records if record.obj.get("globalDefault")]
-    return min(defaults, key=lambda each: int(each["value"]), default=None)
 
 
 def _default_tolerations(pod: Object) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.api.resources import PODS, SERVICE_ACCOUNTS
+from dray.api.resources import PODS, PRIORITY_CLASSES, SERVICE_ACCOUNTS
 from dray.apiserver.bootstrap import bootstrap
 from tests.unit.apiserver.admission.cluster import Cluster
 
@@ -66,6 +66,27 @@ async def test_of_several_things_missing_the_first_is_told(cluster: Cluster, spe
     with pytest.raises(errors.Forbidden) as refused:
         await cluster.client.create(PODS, _pod(**spec), "default")
     assert str(refused.value) == f'pods "p" is forbidden: {why}'
+
+
+async def test_one_priority_class_is_the_default(cluster: Cluster) -> None:
+    first = await cluster.client.create(
+        PRIORITY_CLASSES, {"metadata": {"name": "a"}, "value": 1, "globalDefault": True}
+    )
+    await cluster.client.update(PRIORITY_CLASSES, {**first, "description": "still"})
+    await cluster.client.create(PRIORITY_CLASSES, {"metadata": {"name": "b"}, "value": 1})
+    for name, write in (
+        ("c", cluster.client.create(PRIORITY_CLASSES, {**_CLASS, "metadata": {"name": "c"}})),
+        ("b", cluster.client.patch(PRIORITY_CLASSES, "b", {"globalDefault": True})),
+    ):
+        with pytest.raises(errors.Forbidden) as refused:
+            await write
+        assert str(refused.value) == (
+            f'priorityclasses.scheduling.k8s.io "{name}" is forbidden: '
+            "PriorityClass a is already marked as default. Only one default can exist"
+        )
+
+
+_CLASS = {"value": 2, "globalDefault": True}
 
 
 @pytest.mark.parametrize(
