@@ -77,6 +77,8 @@ _RULES: list[tuple[re.Pattern[str], str]] = [
         (r"^(?:WARNING: version difference|(?:real|user|sys)\t).*\n", ""),
         # kubectl whose own --timeout ends a watch says so, or not, as its threads happen to run.
         (r"^E\d{4} .*/informerwatcher\.go:\d+: Failed to watch .*: context deadline exceeded\"\n", ""),
+        # How far a rollout has come when kubectl looks, and whether it has anything left to do.
+        (r"^Waiting for .* rollout to finish: .*\n", ""),
         (_UUID, "<uid>"),
         (r"X509SHA256=[0-9a-f]{64}", "X509SHA256=<digest>"),
         (r"\b([IWE])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+?:\d+\]", r"\1<klog>]"),
