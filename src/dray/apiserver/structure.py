@@ -187,12 +187,12 @@ def _check_type(body: Body, wanted: TypeName) -> None:
     tree = {} if body.tree is None else body.tree
     if not isinstance(tree, Mapping):
         raise _not_typed(
-            body, wanted, f"cannot unmarshal {_json_type(tree)} into Go value of type {_TYPE_META}"
+            body, wanted, f"cannot unmarshal {json_type(tree)} into Go value of type {_TYPE_META}"
         )
     for key in ("apiVersion", "kind"):
         value = tree.get(key)
         if value is not None and not isinstance(value, str):
-            why = f"cannot unmarshal {_json_type(value)} into Go struct field .{key} of type string"
+            why = f"cannot unmarshal {json_type(value)} into Go struct field .{key} of type string"
             raise _not_typed(body, wanted, why)
     api_version = tree.get("apiVersion") or wanted.api_version
     kind = tree.get("kind") or wanted.kind
@@ -204,11 +204,16 @@ def _check_type(body: Body, wanted: TypeName) -> None:
             f"the API version in the data ({api_version}) does not match "
             f"the expected API version ({wanted.api_version})"
         )
-    why = f'no kind "{kind}" is registered for version "{api_version}" in scheme "{_SCHEME}"'
-    if given.schema is not None:
-        package = wanted.api_version.rpartition("/")[0].partition(".")[0] or "core"
-        why = f"converting ({given.schema.go_type}) to ({package}.{wanted.kind}): unknown conversion"
+    why = no_conversion(given, wanted)
     raise errors.BadRequest(_cannot_handle(kind, given, why, expected=wanted.kind))
+
+
+def no_conversion(given: TypeName, wanted: TypeName) -> str:
+    """Why an object of one type cannot be read as one of another."""
+    if given.schema is None:
+        return f'no kind "{given.kind}" is registered for version "{given.api_version}" in scheme "{_SCHEME}"'
+    package = wanted.api_version.rpartition("/")[0].partition(".")[0] or "core"
+    return f"converting ({given.schema.go_type}) to ({package}.{wanted.kind}): unknown conversion"
 
 
 def _not_typed(body: Body, wanted: TypeName, why: str) -> errors.BadRequest:
@@ -220,7 +225,7 @@ def _cannot_handle(kind: str, given: TypeName, why: str, expected: str = "") -> 
     return f'{kind} in version "{given.version}" cannot be handled as a {expected or kind}: {why}'
 
 
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int | float):

@@ -15,7 +15,16 @@ from dray.api.meta import Object
 from dray.api.schema import schema_for
 from dray.api.schema.inspection import DecodeError, syntax_error
 from dray.apiserver.call import Call
-from dray.apiserver.structure import Body, TypeName, from_hub, strict_decode, to_hub, type_name
+from dray.apiserver.structure import (
+    Body,
+    TypeName,
+    from_hub,
+    json_type,
+    no_conversion,
+    strict_decode,
+    to_hub,
+    type_name,
+)
 from dray.apiserver.verbs import managed, metadata
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.update import replace
@@ -116,6 +125,11 @@ class _Applier:
         validation = self.call.options.field_validation
         found: list[str] = []
         self.document = document
+        if not self.restores and isinstance(document, dict):
+            if (why := self._foreign(document)) is None:
+                return {"apiVersion": self.type.api_version, "kind": self.type.kind, "metadata": {}}
+            if why:
+                raise languages.invalid_patch(shown_patch(), why)
         try:
             obj = strict_decode(Body(document), self.type, found, restores=self.restores)
         except DecodeError as error:
@@ -126,6 +140,29 @@ class _Applier:
         if validation == "Warn":
             self.call.warnings += [text for text in found if text not in self.call.warnings]
         return obj
+
+    def _foreign(self, document: Object) -> str | None:
+        """Why a patched document is none of its type any more, "" if it is one.
+
+        None where it says no version: upstream takes that for its internal one, in which no field has that name.
+        """
+        for key in ("apiVersion", "kind"):
+            value = document.get(key)
+            if value is not None and not isinstance(value, str):
+                what = f"json: cannot unmarshal {json_type(value)} into Go struct field .{key} of type string"
+                return f"couldn't get version/kind; json parse error: {what}"
+        version, kind = document.get("apiVersion"), document.get("kind") or self.type.kind
+        if not version:
+            return None
+        given = TypeName(version, kind)
+        if given == self.type or (kind == self.type.kind and given.schema is not None):
+            return ""
+        if given.schema is not None:
+            try:
+                strict_decode(Body(document), given, [])
+            except DecodeError as error:
+                return str(error)
+        return no_conversion(given, self.type)
 
 
 class _JsonPatch(_Applier):
