@@ -147,7 +147,9 @@ async def test_exec_of_a_program_that_is_not_there(story: NodeStory) -> None:
     async with Connection(url(story, "exec", "app"), "no-such-program", output=1) as remote:
         status = await remote.until_end()
     assert status["status"] == "Failure"
-    assert "no-such-program" in status["message"]
+    text = 'error executing command in container: exec: "no-such-program": executable file not found in $PATH'
+    assert status["message"] == f"Internal error occurred: {text}"
+    assert (status["reason"], status["details"]["causes"]) == ("InternalError", [{"message": text}])
 
 
 async def test_a_whole_archive_goes_through_stdin_and_comes_back(story: NodeStory) -> None:

@@ -124,13 +124,13 @@ class NodeServer:
         start = functools.partial(
             self._runtime.execute, container.id, command, stdin=stdin, terminal=terminal
         )
-        return await streams.serve(request, start)
+        return await streams.serve(request, start, "error executing command in container")
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
         container = self._running(request)
         stdin = streams.is_set(request, "input", "stdin")
         start = functools.partial(self._runtime.attach, container.id, stdin=stdin)
-        return await streams.serve(request, start)
+        return await streams.serve(request, start, "error attaching to container")
 
     def _running(self, request: web.Request) -> Container:
         name = request.match_info["container"]

@@ -36,27 +36,28 @@ class Wire(Protocol):
         ...
 
 
-async def serve(request: web.Request, start: Start) -> web.StreamResponse:
+async def serve(request: web.Request, start: Start, failed: str) -> web.StreamResponse:
     """Connect the client with the session until one of them ends; the session is closed in any case.
 
+    `failed`: what is said, before the reason, when it cannot be started: `error executing command in container`.
     Raises HTTPForbidden for what is no upgrade to a known protocol.
     """
     if is_spdy(request):
-        return await _serve_spdy(request, start)
+        return await _serve_spdy(request, start, failed)
     socket = web.WebSocketResponse(protocols=PROTOCOLS)
     await socket.prepare(request)
     try:
-        await _connect(SocketWire(socket), start)
+        await _connect(SocketWire(socket), start, failed)
     finally:
         await socket.close()
     return socket
 
 
-async def _connect(wire: Wire, start: Start) -> None:
+async def _connect(wire: Wire, start: Start, failed: str) -> None:
     try:
         session = await start()
     except RuntimeFailure as failure:
-        await wire.send(ERROR, json.dumps(_failed_to_start(failure)).encode())
+        await wire.send(ERROR, json.dumps(_internal_error(f"{failed}: {failure}")).encode())
         return
     speaking = asyncio.create_task(_speak(wire, session), name="speaking")
     listening = asyncio.create_task(_listen(wire, session), name="listening")
@@ -97,12 +98,14 @@ def _sizes(data: bytes) -> Iterator[dict[str, int]]:
         yield {"Width": int(size["Width"]), "Height": int(size["Height"])}
 
 
-def _failed_to_start(failure: RuntimeFailure) -> Any:
+def _internal_error(text: str) -> Any:
     return {
         "metadata": {},
         "status": "Failure",
+        "message": f"Internal error occurred: {text}",
         "reason": "InternalError",
-        "message": f"error executing command in container: {failure}",
+        "details": {"causes": [{"message": text}]},
+        "code": 500,
     }
 
 
@@ -188,7 +191,7 @@ class SpdyWire:
             await stream.close()
 
 
-async def _serve_spdy(request: web.Request, start: Start) -> web.StreamResponse:
+async def _serve_spdy(request: web.Request, start: Start, failed: str) -> web.StreamResponse:
     protocol = chosen_protocol(request, PROTOCOLS)
     if protocol is None:
         raise web.HTTPForbidden(text=f"unable to upgrade: this server supports {', '.join(PROTOCOLS)}")
@@ -198,7 +201,7 @@ async def _serve_spdy(request: web.Request, start: Start) -> web.StreamResponse:
     try:
         async with asyncio.timeout(STREAMS_SECONDS):
             await wire.complete.wait()
-        await _connect(wire, start)
+        await _connect(wire, start, failed)
         await wire.close()
     except TimeoutError:
         # There is nobody to tell: the stream that takes errors may be the missing one.
