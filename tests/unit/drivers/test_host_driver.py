@@ -111,6 +111,33 @@ def test_what_software_made_and_what_the_machine_uses_is_offered_only_when_asked
     assert offer.device.attributes["virtual"] is True
 
 
+PYNVML = """
+from types import SimpleNamespace
+
+ready = False
+
+def nvmlInit():
+    global ready
+    ready = True
+
+def nvmlDeviceGetCount():
+    return 2 if ready else 0
+
+def nvmlDeviceGetHandleByIndex(index):
+    if index == 1:
+        raise RuntimeError("GPU is lost")
+    return index
+
+nvmlSystemGetDriverVersion = lambda: "570.86.15"
+nvmlDeviceGetMinorNumber = lambda handle: handle
+nvmlDeviceGetPciInfo = lambda handle: SimpleNamespace(busId="00000000:B5:00.0")
+nvmlDeviceGetUUID = lambda handle: "GPU-8f6f2c1e"
+nvmlDeviceGetName = lambda handle: "NVIDIA H100 PCIe"
+nvmlDeviceGetMemoryInfo = lambda handle: SimpleNamespace(total=85520809984)
+"""
+"""Stands for the module of the package nvidia-ml-py, on a machine with one good GPU and one that fell off the bus."""
+
+
 def dry_run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dray.cli.main", "driver", "host", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -133,6 +160,21 @@ def test_a_dry_run_prints_what_would_be_published(tmp_path: Path) -> None:
     assert json.dumps(shown["devices"][1]["containerEdits"]["env"]) == (
         '["HOST_DEVICE_SERIAL_TTYUSB0=/dev/ttyUSB0", "PORT=/dev/ttyUSB0"]'
     )
+
+
+def test_gpus_are_found_through_an_installed_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pynvml.py").write_text(PYNVML)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    sysfs = build("workstation", tmp_path / "sys")
+    (tmp_path / "devices.yaml").write_text("devices: [{kind: gpu, select: {driver: nvidia}}]")
+    result = dry_run(f"--config={tmp_path / 'devices.yaml'}", "--dry-run", f"--sysfs-root={sysfs.root}")
+    assert "NVML does not describe GPU 1, which is not offered: GPU is lost" in result.stderr
+    (entry,) = yaml.safe_load(result.stdout)["devices"]
+    assert entry["device"]["name"] == "gpu-nvidia0"
+    assert entry["device"]["attributes"]["model"] == {"string": "NVIDIA H100 PCIe"}
+    assert entry["device"]["attributes"]["resource.kubernetes.io/pcieRoot"] == {"string": "pci0000:b2"}
+    nodes = [node["path"] for node in entry["containerEdits"]["deviceNodes"]]
+    assert nodes == ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools"]
 
 
 def test_a_dry_run_without_matches_says_so(tmp_path: Path) -> None:
