@@ -1,6 +1,8 @@
 """The kubectl that is built in says, byte for byte, what the real one says of the same cluster; only ages pass meanwhile."""
 
+import os
 import pathlib
+import pty
 import re
 import shlex
 import subprocess
@@ -8,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from processes import ClusterProcess, built_in_kubectl, running
+from processes import DRAY, ClusterProcess, built_in_kubectl, running
 from replay import FILES, Replay, has_kubectl
 
 pytestmark = [
@@ -131,6 +133,34 @@ def test_changes_are_told_as_kubectl_tells_them(bench: Bench) -> None:
 def test_exec_carries_the_input_to_the_program(bench: Bench) -> None:
     said = bench.built_in("exec -i pod0 -n dra-tutorial -- cat", stdin="one\ntwo\n")
     assert said == Said("one\ntwo\n", "", 0)
+
+
+def test_exec_ends_with_its_program_although_more_could_be_typed(bench: Bench) -> None:
+    master, terminal = pty.openpty()
+    command = [
+        *DRAY,
+        "kubectl",
+        "exec",
+        "-it",
+        "pod0",
+        "-n",
+        "dra-tutorial",
+        "--",
+        "sh",
+        "-c",
+        "read x; exit $x",
+    ]
+    process = subprocess.Popen(
+        command, env=bench.cluster.environment, stdin=terminal, stdout=terminal, stderr=terminal
+    )
+    try:
+        os.write(master, b"5\n")
+        assert process.wait(timeout=30) == 5
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+        os.close(terminal)
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,28 @@ async def _talk(socket: aiohttp.ClientWebSocketResponse, *, stdin: bool, is_term
 
 
 async def _send_stdin(socket: aiohttp.ClientWebSocketResponse) -> None:
-    loop = asyncio.get_running_loop()
-    while data := await loop.run_in_executor(None, os.read, sys.stdin.fileno(), CHUNK_BYTES):
+    file = sys.stdin.fileno()
+    while True:
+        await _readable(file)
+        data = os.read(file, CHUNK_BYTES)
+        if not data:
+            break
         await socket.send_bytes(bytes([STDIN]) + data)
     await socket.send_bytes(bytes([CLOSE, STDIN]))
+
+
+async def _readable(file: int) -> None:
+    """Until a read would not block. Not in a thread: nobody could end that one when the program has ended."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_reader(file, ready.set)
+    except PermissionError:
+        return  # a file on disk, which is always ready
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(file)
 
 
 @contextlib.contextmanager
@@ -92,7 +110,7 @@ def _raw_terminal() -> Iterator[None]:
     import tty
 
     before = termios.tcgetattr(sys.stdin)
-    tty.setraw(sys.stdin)
+    tty.setraw(sys.stdin, termios.TCSADRAIN)  # what was typed ahead is kept
     try:
         yield
     finally:
