@@ -63,6 +63,20 @@ def _too_few(choice: Choice) -> bool:
     return choice.candidates.bit_count() < choice.count
 
 
+def _last_in_order(questions: Sequence[Question]) -> int:
+    """The number of the last request that ends in an error or a plain "no", as its devices happen to be taken; or -1.
+
+    "All devices" are looked at in order: the first that is taken ends it with "no", the first that a constraint forbids
+    with an error. Before such a request no device fares like another one.
+    """
+    for number in range(len(questions) - 1, -1, -1):
+        if any(
+            choice.option.all_devices and choice.option.constraints for choice in questions[number].choices
+        ):
+            return number
+    return -1
+
+
 class Bounds:
     """The rules above for one problem, with what they remember."""
 
@@ -70,6 +84,7 @@ class Bounds:
         self._problem = problem
         self._questions = problem.questions
         self._safe = first_hazard(problem.questions)
+        self._ordered = _last_in_order(problem.questions)
         self._static = {
             id(choice): self._alone(choice) for question in self._questions for choice in question.choices
         }
@@ -199,15 +214,17 @@ class Bounds:
                 return False
         return True
 
-    def twins(self, choice: Choice, device: int, state: "State") -> int:
+    def twins(self, number: int, choice: Choice, device: int, state: "State") -> int:
         """The devices that need not be tried for an option in `state` because `device` has failed."""
         # What an administrator's request sees as free may differ for twins: others of the attempt have them or not.
-        if choice.option.admin:
+        if choice.option.admin or number < self._ordered:
             return device
         return self._symmetry.twins(device.bit_length() - 1, state.shared)
 
     def key(self, number: int, choice: Choice, taken: int, devices: int, state: "State") -> Hashable:
-        """A name for the state of the search, equal where what follows must be the same."""
+        """A name for the state of the search, equal where what follows must be the same; None where nothing is like it."""
+        if number < self._ordered:
+            return None
         later = 0
         for question in self._questions[number + 1 :]:
             for option in question.choices:
@@ -227,5 +244,5 @@ class Bounds:
 
     def bury(self, key: Hashable) -> None:
         """Remember a state from which nothing leads to a solution."""
-        if len(self.dead) < _REMEMBERED_MAX:
+        if key is not None and len(self.dead) < _REMEMBERED_MAX:
             self.dead.add(key)

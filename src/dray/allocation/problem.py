@@ -273,7 +273,7 @@ def pose(problem: Problem, objects: Sequence[Object], plans: Sequence[ClaimPlan]
     problem.objects = objects
     problem.plans = plans
     for number, plan in enumerate(plans):
-        where = claim_text(objects[number]) if plan.wrong or plan.open_ended else ""
+        where = claim_text(objects[number]) if plan.error or plan.wrong or plan.open_ended else ""
         for request in plan.requests:
             choices = [_choice(problem, option, number) for option in request.options]
             problem.questions.append(Question(request, number, choices))
@@ -283,8 +283,8 @@ def pose(problem: Problem, objects: Sequence[Object], plans: Sequence[ClaimPlan]
             }
             if wrong := too_many(plan, lambda option, counts=counts: counts[id(option)]):  # type: ignore[misc]
                 raise InvalidInput(where + wrong)
-        if plan.wrong:
-            raise InvalidInput(where + plan.wrong)
+        if wrong := plan.wrong if plan.open_ended else plan.error:
+            raise InvalidInput(where + wrong)
         indexes = [
             problem.view.attribute(constraint.attribute, lists=problem.features.list_type_attributes)
             for constraint in plan.constraints

@@ -276,7 +276,7 @@ class Search:
     def _died(self, frame: _Devices, *, rejected: bool = False) -> int:
         """The device tried last led nowhere: leave out those that must fare the same, or ask for a restart."""
         if self._bounds is not None:
-            frame.open &= ~self._bounds.twins(frame.choice, frame.last, frame.state)
+            frame.open &= ~self._bounds.twins(frame.number, frame.choice, frame.last, frame.state)
         elif frame.open and not rejected:
             return RESTART
         return 0
