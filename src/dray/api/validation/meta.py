@@ -52,18 +52,25 @@ def validate_meta_create(
         at = path.child("generation")
         errors.append(invalid(at, meta["generation"], "must be greater than or equal to 0"))
     errors += _validate_contents(meta, path)
-    finalizers = _validate_standard_finalizers(meta.get("finalizers") or (), path.child("finalizers"))
-    return errors + finalizers
+    finalizers, at = meta.get("finalizers") or (), path.child("finalizers")
+    return errors + _validate_finalizers(finalizers, at) + _validate_standard_finalizers(finalizers, at)
 
 
 def validate_meta_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
     """Findings on replacing the metadata `old` by `new`, as the kind at hand looks at it."""
-    finalizers = _validate_standard_finalizers(new.get("finalizers") or (), path.child("finalizers"))
-    return validate_change(new, old, path) + finalizers
+    at = path.child("finalizers")
+    finalizers = new.get("finalizers") or ()
+    errors = validate_change(new, old, path) + _validate_contents(new, path)
+    return errors + _validate_finalizers(finalizers, at) + _validate_standard_finalizers(finalizers, at)
+
+
+def validate_any_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
+    """Findings that are told before any kind looks: finalizers are left to the kinds, other contents told twice."""
+    return validate_change(new, old, path) + 2 * _validate_contents(new, path)
 
 
 def validate_change(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
-    """Findings on replacing metadata that hold for every kind."""
+    """Findings on what changed, whatever the metadata says now."""
     errors: list[FieldError] = []
     if old.get("deletionTimestamp"):
         added = sorted(set(new.get("finalizers") or ()) - set(old.get("finalizers") or ()))
@@ -78,7 +85,7 @@ def validate_change(new: Object, old: Object, path: Path = METADATA) -> list[Fie
         errors.append(invalid(at, new.get("generation") or 0, "must not be decremented"))
     for field, zero in _FIXED_FIELDS:
         errors += immutable(new.get(field, zero), old.get(field, zero), path.child(field))
-    return errors + _validate_contents(new, path)
+    return errors
 
 
 def immutable(new: Any, old: Any, path: Path) -> list[FieldError]:
@@ -114,9 +121,7 @@ def _validate_namespace(namespace: str, namespaced: bool, path: Path) -> list[Fi
 def _validate_contents(meta: Object, path: Path) -> list[FieldError]:
     errors = validate_labels(meta.get("labels") or {}, path.child("labels"))
     errors += validate_annotations(meta.get("annotations") or {}, path.child("annotations"))
-    errors += _validate_owners(meta.get("ownerReferences") or (), path.child("ownerReferences"))
-    errors += _validate_finalizers(meta.get("finalizers") or (), path.child("finalizers"))
-    return errors
+    return errors + _validate_owners(meta.get("ownerReferences") or (), path.child("ownerReferences"))
 
 
 def _validate_owners(owners: Sequence[Object], path: Path) -> list[FieldError]:

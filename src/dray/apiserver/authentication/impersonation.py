@@ -1,7 +1,7 @@
 """Acting as someone else: the Impersonate-* headers, allowed by RBAC on the verb `impersonate`.
 
 1.36 knows a constrained form beside the classic one (verbs such as `impersonate:user-info` together with
-`impersonate-on:user-info:<verb>`); a refusal names the latter, and so does ours.
+`impersonate-on:user-info:<verb>`); a refusal names the latter where that form could have allowed it.
 """
 
 import urllib.parse
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
 SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
+NODE_PREFIX = "system:node:"
 _EXTRA_HEADER = "impersonate-extra-"
 
 
@@ -44,7 +45,8 @@ def impersonate(user: User, wanted: User, authorizer: Authorizer, request: Attri
         if not authorizer.authorize(attributes).allowed:
             if _is_allowed_constrained(user, wanted, authorizer, request):
                 break
-            denied = _on(user, request, "user-info")
+            mode = _mode(wanted)
+            denied = _on(user, request, mode) if mode else attributes
             raise refusal(denied, authorizer.authorize(denied))
     return User(wanted.name, _effective_groups(wanted), wanted.uid, wanted.extra)
 
@@ -79,9 +81,14 @@ def _needed(user: User, wanted: User) -> Iterator[Attributes]:
 
 
 def _mode(wanted: User) -> str:
-    if wanted.name.startswith(SERVICE_ACCOUNT_PREFIX):
-        return "serviceaccount"
-    return "arbitrary-node" if wanted.name.startswith("system:node:") else "user-info"
+    """Of the constrained form; "" for nodes and service accounts with more than their name: it has none for those."""
+    mode = "user-info"
+    if wanted.name.startswith(SERVICE_ACCOUNT_PREFIX) and wanted.name.count(":") == 3:
+        mode = "serviceaccount"
+    elif wanted.name.startswith(NODE_PREFIX) and wanted.name != NODE_PREFIX:
+        mode = "arbitrary-node"
+    is_plain = mode == "user-info" or not (wanted.groups or wanted.uid or wanted.extra)
+    return mode if is_plain else ""
 
 
 def _on(user: User, request: Attributes, mode: str) -> Attributes:
@@ -100,7 +107,7 @@ def _on(user: User, request: Attributes, mode: str) -> Attributes:
 
 def _is_allowed_constrained(user: User, wanted: User, authorizer: Authorizer, request: Attributes) -> bool:
     mode = _mode(wanted)
-    if not authorizer.authorize(_on(user, request, mode)).allowed:
+    if not mode or not authorizer.authorize(_on(user, request, mode)).allowed:
         return False
     authentication = "authentication.k8s.io"
     return all(

@@ -52,7 +52,18 @@ class Rbac:
         for grant, rules in self.grants_of(attributes.user, attributes.namespace):
             if any(rule_allows(rule, attributes) for rule in rules):
                 return Decision(True, grant.reason)
-        return DENIED
+        missing = self.missing_roles(attributes.user, attributes.namespace)
+        return Decision(False, f"RBAC: {missing}") if missing else DENIED
+
+    def missing_roles(self, user: User, namespace: str) -> str:
+        """What is wrong with the grants of `user` in `namespace`: they name roles that do not exist; "" if all do."""
+        found = [
+            f'{grant.role_kind.lower()}.rbac.authorization.k8s.io "{grant.role}" not found'
+            for grant in self._grants(user, namespace)
+            if self.role_rules(grant.role_kind, grant.role, grant.namespace) is None
+        ]
+        texts = list(dict.fromkeys(found))
+        return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]" if texts else ""
 
     def rules_of(self, user: User, namespace: str) -> list[Rule]:
         """Every rule that holds for `user` in `namespace` ("": cluster-wide ones only)."""
@@ -60,11 +71,13 @@ class Rbac:
 
     def grants_of(self, user: User, namespace: str) -> Iterator[tuple[_Grant, list[Rule]]]:
         """Cluster-wide grants first, then those of the namespace, as upstream visits them."""
+        for grant in self._grants(user, namespace):
+            yield grant, self.role_rules(grant.role_kind, grant.role, grant.namespace) or []
+
+    def _grants(self, user: User, namespace: str) -> list[_Grant]:
         self._refresh()
         grants = [grant for subject in _subjects_of(user) for grant in self._by_subject.get(subject, ())]
-        for grant in sorted(grants, key=_is_namespaced):
-            if not grant.namespace or grant.namespace == namespace:
-                yield grant, self.role_rules(grant.role_kind, grant.role, grant.namespace) or []
+        return sorted((grant for grant in grants if grant.namespace in ("", namespace)), key=_is_namespaced)
 
     def role_rules(self, kind: str, name: str, namespace: str) -> list[Rule] | None:
         """The rules of a role; None when it does not exist."""

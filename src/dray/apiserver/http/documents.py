@@ -63,7 +63,9 @@ class Documents:
             page = self._openapi(parts[2:])
         if page is None:
             return page_not_found()
-        if request.method != "GET":
+        # A path that was made for one method alone refuses the other.
+        methods = ("GET",) if page == self._version else ("GET", "HEAD")
+        if request.method not in methods:
             raise method_not_allowed()
         return await page(request, query)
 

@@ -30,6 +30,8 @@ class RequestInfo:
     namespace: str = ""
     name: str = ""
     is_watch: bool = False
+    is_deeper: bool = False
+    """Whether the path goes on below the subresource, where only a proxy has anything."""
 
 
 def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
@@ -60,6 +62,7 @@ def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
         namespace or (name if resource == "namespaces" else ""),
         name,
         is_watch,
+        len(rest) > 3 and subresource != "proxy",
     )
 
 
@@ -78,13 +81,11 @@ def _namespace(rest: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 def _place(rest: Sequence[str]) -> tuple[str, str, str]:
     name = rest[1] if len(rest) > 1 else ""
-    # What follows `proxy` is a path of the server behind it, and no business of ours.
-    subresource = "proxy" if rest[2:3] == ["proxy"] else "/".join(rest[2:])
-    return rest[0], name, subresource
+    return rest[0], name, rest[2] if len(rest) > 2 else ""
 
 
 def _verb(method: str, name: str, is_watch: bool) -> str:
-    verb = _VERBS.get(method, method.lower())
+    verb = _VERBS.get(method, "")
     if is_watch:
         return "watch"
     if name:

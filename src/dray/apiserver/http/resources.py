@@ -172,10 +172,12 @@ def _deprecation_warnings(kind: Kind, version: str) -> list[str]:
 def _handler(kind: Kind, info: RequestInfo) -> Handler:
     """Raises NotFound for a subresource that does not exist, MethodNotAllowed for a verb it does not take."""
     handlers: Mapping[str, Handler]
+    if info.is_deeper or (kind.virtual and info.name):
+        raise resource_not_found()
     if info.subresource:
         handlers = _subresource_handlers(kind, info.subresource)
     elif info.name:
-        handlers = _OBJECT if not kind.virtual else {}
+        handlers = _OBJECT
     else:
         handlers = _collection_handlers(kind, info)
     handler = handlers.get(info.verb) if info.method != "HEAD" else None

@@ -27,7 +27,7 @@ def _default_binding(obj: Object, version: str) -> None:
             subject["apiGroup"] = GROUP
 
 
-_CHECKS: tuple[MetadataCheck, ...] = ("whole", "whole", "change")
+_CHECKS: tuple[MetadataCheck, ...] = ("whole", "change")
 
 
 def _prepare_role(context: WriteContext, obj: Object) -> None:

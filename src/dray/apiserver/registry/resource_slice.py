@@ -100,7 +100,7 @@ RESOURCE_SLICE = Kind(
     validate_update=_validate_update,
     warnings=_warnings,
     has_generation=True,
-    unknown_field_text="field label not supported for resource.k8s.io/{version}, Kind=ResourceSlice: {field}",
+    unknown_field_text="field label not supported for {version}, Kind=ResourceSlice: {field}",
     field_labels={
         "spec.nodeName": lambda obj: find(obj, "spec", "nodeName", default=""),
         "spec.driver": lambda obj: find(obj, "spec", "driver", default=""),

@@ -76,7 +76,11 @@ class AccessReviews:
             ],
             "incomplete": False,
         }
-        return {**review, "status": status}
+        unlisted = self._authorizer.unlisted(user)
+        problems = ", ".join(filter(None, (unlisted, self._authorizer.rbac.missing_roles(user, namespace))))
+        if problems:
+            status |= {"incomplete": bool(unlisted), "evaluationError": problems}
+        return {**review, "spec": {}, "status": status}
 
 
 _EVERYTHING: Rule = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}

@@ -64,6 +64,9 @@ def _shown(options: DeleteOptions) -> Object:
 
 def _check_preconditions(call: Call, obj: Object, options: DeleteOptions) -> None:
     meta, resource = obj["metadata"], call.kind.resource
+    if call.kind.holds_deletion is not None:
+        _check_held_preconditions(call, meta, options)
+        return
     why = ""
     if options.uid is not None and options.uid != meta["uid"]:
         why = (
@@ -80,9 +83,21 @@ def _check_preconditions(call: Call, obj: Object, options: DeleteOptions) -> Non
         raise errors.conflict(resource.group, resource.kind, call.name, why)
 
 
+def _check_held_preconditions(call: Call, meta: Object, options: DeleteOptions) -> None:
+    """A kind that ends its objects by itself tells of preconditions in words of its own."""
+    for name, wanted, found in (
+        ("UID", options.uid, meta["uid"]),
+        ("ResourceVersion", options.resource_version, meta["resourceVersion"]),
+    ):
+        if wanted not in (None, found):
+            why = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
+            raise conflict(call, why)
+
+
 async def _delete_once(call: Call, record: Record, options: DeleteOptions) -> tuple[Record, bool]:
     obj: Object = clone(record.obj)
-    _settle_finalizers(obj, options)
+    if call.kind.holds_deletion is None or not is_deleting(obj):
+        _settle_finalizers(obj, options)
     grace = _grace(call, obj, options)
     is_new = not is_deleting(obj)
     is_held = bool(finalizers_of(obj)) or _is_held(call, obj)
@@ -92,7 +107,7 @@ async def _delete_once(call: Call, record: Record, options: DeleteOptions) -> tu
     if call.kind.graceful_delete is not None:
         _mark(call, obj, 0, is_new)
     if call.dry_run:
-        return record, True
+        return unstored(call, obj), True
     return await _remove(call, record, obj), True
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from dray.api import errors, names
 from dray.api.fields import FieldError
 from dray.api.meta import Object, format_time
-from dray.api.validation.meta import validate_change, validate_meta_create, validate_meta_update
+from dray.api.validation.meta import validate_any_update, validate_meta_create, validate_meta_update
 from dray.apiserver.call import Call
 from dray.apiserver.registry.kind import MetadataCheck
 
@@ -66,12 +66,12 @@ def begin(call: Call, obj: Object) -> None:
 
 
 def carry_over(call: Call, new: Object, old: Object) -> None:
-    """Metadata that no update changes is taken from the stored object where the client left it out."""
+    """Metadata that no update changes is taken from the stored object: some always, some where the client left it out."""
     meta, before = new["metadata"], old["metadata"]
-    for field in ("uid", "creationTimestamp", "resourceVersion"):
-        if not meta.get(field) and field in before:
+    for field in ("uid", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"):
+        if meta.get(field) in (None, "") and field in before:
             meta[field] = before[field]
-    for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink"):
+    for field in ("creationTimestamp", "generation", "selfLink"):
         if field in before:
             meta[field] = before[field]
         else:
@@ -105,7 +105,7 @@ def update_errors(
     call: Call, meta: Object, before: Object, checks: Sequence[MetadataCheck]
 ) -> list[FieldError]:
     """Kubernetes looks at metadata once for every kind and then as the kind at hand does, and lists what each finds."""
-    errors = validate_change(meta, before)
+    errors = validate_any_update(meta, before)
     for check in checks:
         errors += create_errors(call, meta) if check == "whole" else validate_meta_update(meta, before)
     return errors

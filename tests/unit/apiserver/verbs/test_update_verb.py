@@ -23,12 +23,12 @@ POD_SPEC = {"containers": [{"name": "c", "image": "i"}]}
 @pytest.mark.parametrize(
     ("kind", "rest", "times"),
     [
-        (RESOURCE_SLICE, {"spec": SLICE}, 2),
-        (RESOURCE_CLAIM, {"spec": {}}, 3),
-        (DEVICE_CLASS, {"spec": {}}, 3),
-        (CONFIG_MAP, {}, 3),
-        (SERVICE_ACCOUNT, {}, 3),
-        (POD, {"spec": POD_SPEC}, 3),
+        (RESOURCE_SLICE, {"spec": SLICE}, 3),
+        (RESOURCE_CLAIM, {"spec": {}}, 4),
+        (DEVICE_CLASS, {"spec": {}}, 4),
+        (CONFIG_MAP, {}, 4),
+        (SERVICE_ACCOUNT, {}, 4),
+        (POD, {"spec": POD_SPEC}, 4),
         (ROLE, {}, 4),
     ],
     ids=lambda value: value.singular if isinstance(value, Kind) else "",
