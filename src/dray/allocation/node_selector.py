@@ -13,6 +13,7 @@ from dray.api.fields import ErrorType, FieldError, Path, invalid
 from dray.api.meta import Object, labels_of, name_of
 from dray.api.names import label_value, qualified_name
 
+_FIELD_OPERATORS = ("In", "NotIn")
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
@@ -80,31 +81,36 @@ def _terms_of(selector: Object) -> Sequence[Object]:
 
 def _label_errors(path: Path, requirement: Object) -> list[FieldError]:
     key, operator = requirement.get("key", ""), requirement.get("operator", "")
-    values: list[str] = list(requirement.get("values") or ())
+    given: Sequence[str] | None = requirement.get("values")
+    values = given or ()
     if operator not in _OPERATORS:
-        # Upstream lists these in the order of declaration, not sorted as elsewhere.
-        supported = ", ".join(f'"{name}"' for name in _OPERATORS)
-        where = str(path.child("operator"))
-        return [FieldError(ErrorType.NOT_SUPPORTED, where, operator, f"supported values: {supported}")]
+        return [_unsupported(path, operator, _OPERATORS)]
     errors = [invalid(path.child("key"), key, "; ".join(wrong)) for wrong in (qualified_name(key),) if wrong]
     at = path.child("values")
     match operator:
         case "In" | "NotIn" if not values:
-            errors.append(invalid(at, values, "for 'in', 'notin' operators, values set can't be empty"))
+            errors.append(invalid(at, given, "for 'in', 'notin' operators, values set can't be empty"))
         case "Exists" | "DoesNotExist" if values:
-            errors.append(invalid(at, values, "values set must be empty for exists and does not exist"))
+            errors.append(invalid(at, given, "values set must be empty for exists and does not exist"))
         case "Gt" | "Lt":
-            errors += _bound_errors(at, values)
+            errors += _bound_errors(at, given)
     for i, value in enumerate(values):
         if wrong := label_value(value):
             errors.append(invalid(at.index(i).key(key), value, "; ".join(wrong)))
     return errors
 
 
-def _bound_errors(at: Path, values: Sequence[str]) -> list[FieldError]:
-    errors = []
+def _unsupported(path: Path, operator: str, operators: Sequence[str]) -> FieldError:
+    # Upstream lists these in the order of declaration, not sorted as elsewhere.
+    supported = ", ".join(f'"{name}"' for name in operators)
+    where = str(path.child("operator"))
+    return FieldError(ErrorType.NOT_SUPPORTED, where, operator, f"supported values: {supported}")
+
+
+def _bound_errors(at: Path, given: Sequence[str] | None) -> list[FieldError]:
+    errors, values = [], given or ()
     if len(values) != 1:
-        errors.append(invalid(at, values, "for 'Gt', 'Lt' operators, exactly one value is required"))
+        errors.append(invalid(at, given, "for 'Gt', 'Lt' operators, exactly one value is required"))
     for i, value in enumerate(values):
         if _integer(value) is None:
             errors.append(
@@ -114,10 +120,10 @@ def _bound_errors(at: Path, values: Sequence[str]) -> list[FieldError]:
 
 
 def _field_errors(path: Path, requirement: Object) -> list[FieldError]:
-    operator, values = requirement.get("operator", ""), requirement.get("values") or ()
-    if operator not in ("In", "NotIn"):
-        return [invalid(path.child("operator"), operator, "not a valid field selector operator")]
-    if len(values) != 1:
+    operator, values = requirement.get("operator", ""), requirement.get("values")
+    if operator not in _FIELD_OPERATORS:
+        return [_unsupported(path, operator, _FIELD_OPERATORS)]
+    if len(values or ()) != 1:
         return [invalid(path.child("values"), values, "must have one element")]
     return []
 

@@ -69,3 +69,29 @@ def test_constraint_that_forbids_one_of_all_devices_is_found_though_the_first_de
     assert error.value.message == (
         f"claim ns/all, request r: cannot add device {DRIVER}/p/d0 because a claim constraint would not be satisfied"
     )
+
+
+@pytest.mark.parametrize(
+    ("term", "complaint"),
+    [
+        (
+            {"matchFields": [{"key": "metadata.name", "operator": "Gt", "values": ["n"]}]},
+            'matchFields[0].operator: Unsupported value: "Gt": supported values: "In", "NotIn"',
+        ),
+        (
+            {"matchExpressions": [{"key": "k", "operator": "In"}]},
+            "matchExpressions[0].values: Invalid value: null: for 'in', 'notin' operators, values set can't be empty",
+        ),
+    ],
+)
+def test_node_selector_of_a_slice_that_cannot_be_read_says_where(
+    term: dict[str, Any], complaint: str
+) -> None:
+    index = index_of({"name": "d0"})
+    pool = {"name": "elsewhere", "generation": 1, "resourceSliceCount": 1}
+    selector = {"nodeSelectorTerms": [term]}
+    spec = {"driver": DRIVER, "pool": pool, "nodeSelector": selector, "devices": [{"name": "free"}]}
+    index.put_slice({"metadata": {"name": "broken"}, "spec": spec})
+    with pytest.raises(InvalidInput) as error:
+        index.prepare([claim("one", exactly("r", 1))]).on_node(NODE)
+    assert error.value.message.endswith(f": nodeSelectorTerms[0].{complaint}")
