@@ -158,6 +158,12 @@ def _file_key(reference: Mapping[str, Any], facts: PodFacts) -> str | None:
     raise EnvironmentFailure(f"environment variable key {key} not found in file {path} of volume {volume}")
 
 
+def missing_reference(text: str, variables: Mapping[str, str]) -> str:
+    """The first NAME of a `$(NAME)` in `text` that `variables` lacks; "" if there is none."""
+    names = (match[2] for match in _REFERENCE.finditer(text) if match[1] != "$")
+    return next((name for name in names if name not in variables), "")
+
+
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """`$(NAME)` replaced where NAME is known and kept where it is not; `$$` is a plain dollar."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,16 @@ class Node:
             await self.table.stop()
             await self._tasks.stop()
             await self.reporter.stop()
+
+    @contextlib.asynccontextmanager
+    async def watching(self, see: Callable[[Object], None]) -> AsyncIterator[None]:
+        """Every state of every pod is shown to `see`, as it comes."""
+        informer = Informer(self.client, PODS)
+        informer.add_handler(on_add=see, on_update=lambda old, new: see(new))
+        task = self._tasks.start(informer.run(), "watching")
+        await informer.wait_synced()
+        yield
+        task.cancel()
 
     def put(self, *containers: Object, **spec: Any) -> Object:
         return self.client.put(pod(*containers, **spec))

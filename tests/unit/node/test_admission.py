@@ -37,7 +37,7 @@ def test_a_pod_for_another_kind_of_node_is_refused() -> None:
     assert failure is not None
     assert (failure.reason, failure.message) == (
         "NodeAffinity",
-        "Pod was rejected: Predicate NodeAffinity failed",
+        "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
     )
 
 

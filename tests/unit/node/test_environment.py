@@ -226,7 +226,7 @@ def test_a_missing_object_or_key_is_named_unless_it_is_optional() -> None:
     with pytest.raises(VolumeFailure, match='configmap "no" not found'):
         volume_files({"configMap": {"name": "no"}}, sources())
     assert volume_files({"configMap": {"name": "no", "optional": True}}, sources()) == {}
-    with pytest.raises(VolumeFailure, match="references non-existent config key: no"):
+    with pytest.raises(VolumeFailure, match="configmap references non-existent config key: no"):
         volume_files({"configMap": {"name": "config", "items": [{"key": "no", "path": "x"}]}}, sources())
 
 
@@ -268,6 +268,8 @@ def test_a_sub_path_never_leads_out_of_the_volume(tmp_path: Path) -> None:
 
     assert mount(subPath="a/b") == tmp_path / "volume" / "a" / "b"
     assert mount(subPathExpr="of-$(WHO)") == tmp_path / "volume" / "of-me"
+    with pytest.raises(VolumeFailure, match="missing value for WHAT"):
+        mount(subPathExpr="$$(WHO)/$(WHAT)")
     (tmp_path / "outside").write_text("A='secret'")
     with pytest.raises(VolumeFailure, match="leads out of the volume"):
         read_below(tmp_path / "volume", "escape/outside")

@@ -103,6 +103,15 @@ def test_a_failed_probe_kills_the_container_that_runs() -> None:
     assert (kill.message, kill.probe) == ("Container main failed liveness probe, will be restarted", probe)
 
 
+def test_a_container_that_a_probe_ends_for_good_is_not_said_to_be_restarted() -> None:
+    once, failed = pod(restartPolicy="Never"), {"main": ("liveness", {"periodSeconds": 1})}
+    (kill,) = plan_pod(once, sandbox(), [view(running())], failed).kill
+    assert kill.message == "Stopping container main", "the pod ends with it"
+    beside = view(running("other"), name="other")
+    (kill,) = plan_pod(once, sandbox(), [view(running()), beside], failed).kill
+    assert kill.message == "Container main failed liveness probe"
+
+
 def test_exit_code_rules_come_before_the_policy() -> None:
     rules = [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]
     spec = container(restartPolicy="Never", restartPolicyRules=rules)

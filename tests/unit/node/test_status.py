@@ -50,6 +50,53 @@ def test_containers_behind_init_containers_say_so() -> None:
     assert conditions(found)["Initialized"] == ("False", "ContainersNotInitialized")
 
 
+def test_an_init_container_counts_as_started_while_it_runs() -> None:
+    of = pod(init=(container("one"),))
+    (entry,) = status(of, view(running("one"), Role.INIT, "one"), view())["initContainerStatuses"]
+    assert (entry["started"], entry["ready"]) == (True, False)
+    (entry,) = status(of, view(exited(0, "one"), Role.INIT, "one"), view())["initContainerStatuses"]
+    assert (entry["started"], entry["ready"]) == (False, True)
+
+
+def test_a_container_that_never_ran_is_given_an_end_with_its_pod() -> None:
+    found = status(pod(), view(), terminated=True, released=True)
+    assert found["phase"] == "Failed"
+    assert found["containerStatuses"][0]["state"]["terminated"] == {
+        "exitCode": 137,
+        "reason": "ContainerStatusUnknown",
+        "message": "The container could not be located when the pod was terminated",
+        "startedAt": None,
+        "finishedAt": None,
+    }
+    assert conditions(found)["Ready"] == ("False", "ContainersNotReady")
+
+
+def test_containers_whose_turn_never_came_keep_waiting_when_their_pod_ends() -> None:
+    names = ("one", "two")
+    views = [*(view(None, Role.INIT, name) for name in names), view()]
+    found = status(pod(init=tuple(map(container, names))), *views, terminated=True, released=True)
+    states = [
+        next(iter(entry["state"])) for entry in (*found["initContainerStatuses"], *found["containerStatuses"])
+    ]
+    assert states == ["terminated", "waiting", "waiting"]
+
+
+def test_of_a_pod_that_the_node_never_took_it_says_why_and_no_more() -> None:
+    failure = Failure(
+        "OutOfcpu", "Pod was rejected: Node didn't have enough resource: cpu", is_rejection=True
+    )
+    found = status(pod(), view(), failure=failure, terminated=True)
+    assert found == {
+        "phase": "Failed",
+        "reason": "OutOfcpu",
+        "message": "Pod was rejected: Node didn't have enough resource: cpu",
+        "startTime": "2026-01-01T00:00:00Z",
+    }
+    patch = status_patch(pod(status={"conditions": [{"type": "PodScheduled", "status": "True"}]}), found)
+    assert patch is not None
+    assert "conditions" not in patch["status"]
+
+
 def test_an_ephemeral_container_has_a_list_of_its_own_and_no_say_in_the_pods_conditions() -> None:
     views = [view(running()), view(exited(3, "debugger"), Role.EPHEMERAL, "debugger")]
     found = status(pod(), *views)

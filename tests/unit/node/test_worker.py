@@ -97,6 +97,34 @@ def test_a_container_that_cannot_start_says_why_and_backs_off(play: Play) -> Non
     play(story)
 
 
+def test_of_a_container_that_will_not_run_again_only_its_end_is_shown(play: Play) -> None:
+    async def story(node: Node) -> None:
+        node.runtime.unstartable.add("main")
+        node.put(restartPolicy="Never")
+        await asyncio.sleep(5)
+        assert node.pod()["status"]["phase"] == "Failed"
+        state = status_of(node.pod())["state"]
+        assert state["terminated"]["exitCode"] == 128, "and no RunContainerError that it would wait with"
+
+    play(story)
+
+
+def test_an_end_is_shown_before_what_the_restart_waits_for(play: Play) -> None:
+    async def story(node: Node) -> None:
+        node.runtime.lives["main"] = [(1, 3), (1, 4)]
+        shown: list[str] = []
+        async with node.watching(lambda found: shown.append(state_word(found))):
+            node.put()
+            await asyncio.sleep(6)
+        assert shown[-5:] == ["running", "3", "running", "4", "CrashLoopBackOff"]
+
+    def state_word(found: Object) -> str:
+        ((kind, detail),) = status_of(found)["state"].items() if found["status"] else (("", {}),)
+        return str(detail.get("exitCode", detail.get("reason", kind)))
+
+    play(story)
+
+
 def test_an_image_that_is_not_there_is_looked_for_ever_more_slowly(play: Play) -> None:
     async def story(node: Node) -> None:
         node.runtime.missing_images.add("busybox")
@@ -136,6 +164,22 @@ def test_a_missing_config_map_keeps_the_container_waiting_until_it_comes(play: P
         assert is_ready(node.pod())
         assert node.runtime.configs["main"].environment["COLOUR"] == "red"
 
+    play(story)
+
+
+def test_a_container_that_must_not_be_root_does_not_run_as_an_agent_that_is(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(node: Node) -> None:
+        node.put(securityContext={"runAsNonRoot": True})
+        await asyncio.sleep(1)
+        assert status_of(node.pod())["state"]["waiting"] == {
+            "reason": "CreateContainerConfigError",
+            "message": "container has runAsNonRoot and image will run as root "
+            '(pod: "pod_default(uid-pod)", container: main)',
+        }
+
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     play(story)
 
 
@@ -224,6 +268,21 @@ def test_a_failed_liveness_probe_restarts_with_the_probes_own_grace(play: Play) 
         assert status_of(node.pod())["restartCount"] == 1
         assert is_ready(node.pod())
         assert ("Killing", "Container main failed liveness probe, will be restarted") in node.events()
+
+    play(story)
+
+
+def test_a_container_that_a_probe_kills_after_a_good_while_begins_again_at_once(play: Play) -> None:
+    async def story(node: Node) -> None:
+        node.actions.answers["alive"] = False
+        node.runtime.deaf.clear()
+        probe = {**hook("alive"), "periodSeconds": 20, "failureThreshold": 1, "initialDelaySeconds": 20}
+        node.put(container("main", livenessProbe=probe), terminationGracePeriodSeconds=2)
+        shown: list[str] = []
+        async with node.watching(lambda found: shown.append(waiting(found) if found["status"] else "")):
+            await asyncio.sleep(70)
+        assert status_of(node.pod())["restartCount"] == 3
+        assert "CrashLoopBackOff" not in shown
 
     play(story)
 

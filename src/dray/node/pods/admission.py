@@ -5,12 +5,14 @@ has, or what asks for another kind of node.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from dray.api.placement import matches_pod_node_rules
 from dray.api.quantity import Quantity, parse_quantity
 from dray.node.pods.status import Failure
 from dray.node.pods.view import Role, container_specs
+
+NODE_AFFINITY: Final = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"
 
 
 def admission_failure(
@@ -21,7 +23,7 @@ def admission_failure(
 ) -> Failure | None:
     """Why `pod` cannot start beside `others` (those that were admitted and are not finished); None if it can."""
     if not matches_pod_node_rules(pod["spec"], node):
-        return Failure("NodeAffinity", "Pod was rejected: Predicate NodeAffinity failed")
+        return _rejection("NodeAffinity", NODE_AFFINITY)
     used: dict[str, Quantity] = {}
     for other in others:
         _add(used, pod_requests(other))
@@ -31,8 +33,12 @@ def admission_failure(
         capacity, asked = parse_quantity(text), wanted.get(resource)
         taken = used.get(resource, Quantity.of(0))
         if asked is not None and asked + taken > capacity:
-            return Failure(f"OutOf{resource}", _message(resource, asked, taken, capacity))
+            return _rejection(f"OutOf{resource}", _message(resource, asked, taken, capacity))
     return None
+
+
+def _rejection(reason: str, message: str) -> Failure:
+    return Failure(reason, f"Pod was rejected: {message}", is_rejection=True)
 
 
 def _message(resource: str, asked: Quantity, taken: Quantity, capacity: Quantity) -> str:
@@ -42,7 +48,7 @@ def _message(resource: str, asked: Quantity, taken: Quantity, capacity: Quantity
         for quantity in (asked, taken, capacity)
     ]
     return (
-        f"Pod was rejected: Node didn't have enough resource: {resource}, "
+        f"Node didn't have enough resource: {resource}, "
         f"requested: {numbers[0]}, used: {numbers[1]}, capacity: {numbers[2]}"
     )
 

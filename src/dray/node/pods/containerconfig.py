@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,13 @@ def _identity(pod: Object, spec: Mapping[str, Any]) -> Identity:
     """Raises EnvironmentFailure when the pod forbids the user it asks for."""
     of_pod, own = pod["spec"].get("securityContext") or {}, spec.get("securityContext") or {}
     uid = own.get("runAsUser", of_pod.get("runAsUser"))
-    if own.get("runAsNonRoot", of_pod.get("runAsNonRoot")) and uid == 0:
-        raise EnvironmentFailure(
-            f"container's runAsUser breaks non-root policy (pod: {format_pod(pod)}, container: {spec['name']})"
-        )
+    if own.get("runAsNonRoot", of_pod.get("runAsNonRoot")):
+        where = f'(pod: "{format_pod(pod)}", container: {spec["name"]})'
+        if uid == 0:
+            raise EnvironmentFailure(f"container's runAsUser breaks non-root policy {where}")
+        if uid is None and os.geteuid() == 0:
+            # The container would run as the agent does: there is no image that names another user.
+            raise EnvironmentFailure(f"container has runAsNonRoot and image will run as root {where}")
     groups = dict.fromkeys([*(of_pod.get("supplementalGroups") or ()), *_fs_group(of_pod)])
     return Identity(uid, own.get("runAsGroup", of_pod.get("runAsGroup")), tuple(groups))
 

@@ -1,7 +1,7 @@
 """One entry of a pod's `containerStatuses`, as the kubelet writes it. Pure."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from dray.api.meta import Object, format_time
@@ -11,6 +11,26 @@ from dray.node.volumes.podvolumes import mounted_volumes
 
 EPOCH: Final = "1970-01-01T00:00:00Z"
 """The start of a container whose program never ran."""
+UNLOCATED: Final[Mapping[str, Any]] = {
+    "exitCode": 137,
+    "reason": "ContainerStatusUnknown",
+    "message": "The container could not be located when the pod was terminated",
+    "startedAt": None,
+    "finishedAt": None,
+}
+"""The end of a container that should have run before the pod ended, and of which nothing is known."""
+
+
+def unlocated_containers(containers: Sequence[ContainerView]) -> frozenset[str]:
+    """Names of those whose turn had come although none of their attempts is there. Main ones once the initial ones
+    are through; of these the first, and all before the last that ever ended."""
+    initial = [view for view in containers if view.role.is_initial]
+    main = [view for view in containers if view.role is Role.MAIN]
+    ended = [place for place, view in enumerate(initial) if view.exited or view.previous]
+    begun = initial[: max(ended, default=0) + 1]
+    if not initial or initial[-1].succeeded or any(view.current is not None for view in main):
+        begun += main
+    return frozenset(view.name for view in begun if view.current is None)
 
 
 def container_status(view: ContainerView, default_waiting: str) -> Object:
@@ -38,7 +58,7 @@ def container_status(view: ContainerView, default_waiting: str) -> Object:
     if current is not None:
         status["containerID"] = current.id
     if view.role is not Role.EPHEMERAL:
-        status["started"] = view.started and view.role is not Role.INIT
+        status["started"] = view.is_running if view.role is Role.INIT else view.started
     if current is not None:
         status.update(_resources(view.spec))
     if mounts := list(mounted_volumes(view.spec)):

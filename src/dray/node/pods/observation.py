@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dray.api.meta import Object, uid_of
+from dray.api.meta import Object, is_deleting, uid_of
 from dray.node.dra.containers import resource_health
 from dray.node.pods.messages import termination_message
+from dray.node.pods.restart import restarts
 from dray.node.pods.services import NodeServices
 from dray.node.pods.view import ContainerView, Role, Waiting, attempts_of, container_specs
 from dray.node.probes.prober import Prober
@@ -60,9 +61,19 @@ def _view(
         role=role,
         current=current,
         previous=earlier[0] if earlier else None,
-        waiting=None if running else waiting.get(spec["name"]),
+        waiting=waiting.get(spec["name"]) if _is_to_run(pod, role, spec, current) else None,
         started=current is not None and prober.has_started(current.id),
         ready=current is not None and prober.is_ready(current.id),
         messages={each.id: termination_message(each, spec) for each in attempts if each.finished},
         health=resource_health(pod, spec, services.claims.find, services.health.health_of) if running else (),
     )
+
+
+def _is_to_run(pod: Object, role: Role, spec: Mapping[str, Any], current: Container | None) -> bool:
+    """Whether a start lies before the container. Of one that has ended for good, the end is shown and nothing else."""
+    if is_deleting(pod):
+        return False
+    if current is None or current.state is ContainerState.CREATED:
+        return True
+    ended = current.state is ContainerState.EXITED
+    return ended and restarts(pod, spec, role, current.exit_code or 0)

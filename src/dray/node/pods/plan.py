@@ -16,11 +16,15 @@ Read as a table:
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dray.node.pods.restart import restarts, restarts_all
 from dray.node.pods.view import ContainerView, Role
 from dray.node.runtime.protocol import Sandbox, SandboxState
+
+FailedProbes = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""Container name -> (`liveness` or `startup`, the probe)."""
+KILLED: Final = 137
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,9 +52,9 @@ def plan_pod(
     pod: Mapping[str, Any],
     sandbox: Sandbox | None,
     containers: Sequence[ContainerView],
-    failed_probes: Mapping[str, tuple[str, Mapping[str, Any]]],
+    failed_probes: FailedProbes,
 ) -> Plan:
-    """`failed_probes`: container name -> (`liveness` or `startup`, the probe) for containers to be killed."""
+    """`failed_probes`: of containers to be killed."""
     if _is_over(pod, containers):
         return Plan(over=True)
     if sandbox is None or sandbox.state is not SandboxState.READY:
@@ -61,13 +65,22 @@ def plan_pod(
     )
     if cause is not None:
         return Plan(new_sandbox=True, cause=cause)
-    kills = [
-        Kill(view, _kill_message(view.name, failed_probes[view.name][0]), failed_probes[view.name][1])
-        for view in containers
-        if view.is_running and view.name in failed_probes
-    ]
     ephemeral = [view for view in containers if view.role is Role.EPHEMERAL and view.current is None]
-    return Plan(start=[*ephemeral, *_due(pod, present)], kill=kills)
+    return Plan(start=[*ephemeral, *_due(pod, present)], kill=_kills(pod, containers, failed_probes))
+
+
+def _kills(pod: Mapping[str, Any], containers: Sequence[ContainerView], failed: FailedProbes) -> list[Kill]:
+    doomed = [view for view in containers if view.is_running and view.name in failed]
+    kills = []
+    for view in doomed:
+        kind, probe = failed[view.name]
+        message = f"Container {view.name} failed {kind} probe"
+        if restarts(pod, view.spec, view.role, KILLED):
+            message += ", will be restarted"
+        elif all(other in doomed for other in containers if other.is_running):
+            message = f"Stopping container {view.name}"
+        kills.append(Kill(view, message, probe))
+    return kills
 
 
 def _due(pod: Mapping[str, Any], present: Sequence[ContainerView]) -> list[ContainerView]:
@@ -79,10 +92,6 @@ def _due(pod: Mapping[str, Any], present: Sequence[ContainerView]) -> list[Conta
         return [*sidecars, *_startable(pod, main)]
     todo = _initialization(initial)
     return _startable(pod, main) if todo is None else todo
-
-
-def _kill_message(name: str, probe: str) -> str:
-    return f"Container {name} failed {probe} probe, will be restarted"
 
 
 def _in_sandbox(view: ContainerView, sandbox: Sandbox) -> ContainerView:

@@ -1,13 +1,13 @@
 """The whole status of a pod as the kubelet reports it, and the patch that brings the API server's copy up to date. Pure."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from dray.api.meta import Object
 from dray.api.pods import is_terminal
 from dray.node.pods.conditions import ORDER, pod_conditions
-from dray.node.pods.containerstatus import container_status
+from dray.node.pods.containerstatus import UNLOCATED, container_status, unlocated_containers
 from dray.node.pods.phase import Phase, pod_phase
 from dray.node.pods.resources import pod_resources
 from dray.node.pods.view import ContainerView, Role
@@ -38,6 +38,8 @@ class Failure:
 
     reason: str
     message: str
+    is_rejection: bool = False
+    """The node never took the pod: there is nothing to say of its containers."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,9 +67,15 @@ def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], fact
     status: Object = {}
     if generation := pod["metadata"].get("generation"):
         status["observedGeneration"] = generation
+    if facts.failure is not None and facts.failure.is_rejection:
+        verdict = {"reason": facts.failure.reason, "message": facts.failure.message}
+        return {**status, "phase": phase, **verdict, "startTime": facts.start_time}
     status["phase"] = before.get("phase") or "Pending" if is_held else phase
+    unlocated = (
+        unlocated_containers(containers) if facts.terminated and facts.failure is None else frozenset()
+    )
     status["conditions"] = pod_conditions(
-        pod, containers, phase, has_sandbox=facts.has_sandbox, now=facts.now
+        pod, containers, "Pending" if unlocated else phase, has_sandbox=facts.has_sandbox, now=facts.now
     )
     if is_held:
         status.update((key, before[key]) for key in ("reason", "message") if key in before)
@@ -77,12 +85,13 @@ def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], fact
     if facts.pod_ip:
         status.update(podIP=facts.pod_ip, podIPs=[{"ip": facts.pod_ip}])
     status["startTime"] = facts.start_time
-    status.update(_container_statuses(containers))
+    status.update(_container_statuses(containers, unlocated if facts.released else ()))
     status.update(pod_resources(containers))
     return status
 
 
-def _container_statuses(containers: Sequence[ContainerView]) -> Object:
+def _container_statuses(containers: Sequence[ContainerView], unlocated: Collection[str]) -> Object:
+    """`unlocated`: names of containers that should have run and did not, now that the pod has ended."""
     initial = [view for view in containers if view.role.is_initial]
     default = "PodInitializing" if initial else "ContainerCreating"
     statuses: Object = {}
@@ -91,6 +100,9 @@ def _container_statuses(containers: Sequence[ContainerView]) -> Object:
     statuses["containerStatuses"] = _by_name(containers, Role.MAIN, default)
     if ephemeral := _by_name(containers, Role.EPHEMERAL, default):
         statuses["ephemeralContainerStatuses"] = ephemeral
+    for status in (*statuses.get("initContainerStatuses", ()), *statuses["containerStatuses"]):
+        if status["name"] in unlocated:
+            status["state"] = {"terminated": dict(UNLOCATED)}
     return statuses
 
 
@@ -113,7 +125,7 @@ def status_patch(pod: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object | 
             changes[key] = None
     for key in _IP_LISTS:
         changes.update(_ip_changes(key, present.get(key) or [], wanted.get(key) or []))
-    if conditions := _condition_changes(present.get("conditions") or (), wanted["conditions"]):
+    if conditions := _condition_changes(present.get("conditions") or (), wanted.get("conditions") or ()):
         changes["$setElementOrder/conditions"] = [{"type": kind} for kind in _order(present, wanted)]
         changes["conditions"] = conditions
     if not changes:

@@ -36,6 +36,8 @@ log = logging.getLogger("dray.node.pods")
 
 PATIENCE_SECONDS: Final = 0.2
 """Between two looks whether others still need this pod."""
+SHOWN_SECONDS: Final = 0.5
+"""How long a restart waits at most for the report of the end before it to be sent."""
 DEADLINE_EXCEEDED: Final = Failure(
     "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"
 )
@@ -206,6 +208,8 @@ class PodWorker:
             return await self._make_room()
         sandbox = self._sandbox()
         assert sandbox is not None
+        if any(self._starter.ended_by_itself(view) and view.waiting is None for view in plan.start):
+            await self._show_ends(views)
         await self._provisions.remember_claims(self.pod)
         await asyncio.gather(
             *(
@@ -215,6 +219,8 @@ class PodWorker:
                 for kill in plan.kill
             )
         )
+        for kill in plan.kill:
+            self._starter.killed(kill.container)
         delays = [await self._starter.start(self.pod, view, sandbox) for view in plan.start]
         await self._provisions.refresh_volumes(self.pod)
         self._report(await self._observe())
@@ -264,6 +270,13 @@ class PodWorker:
             failure=self._failure,
         )
         self._services.reporter.report(pod, pod_status(pod, views, facts))
+
+    async def _show_ends(self, views: list[ContainerView]) -> None:
+        """Whoever watches the pod sees that containers ended, and how, before they see them waiting or run again."""
+        self._report(views)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHOWN_SECONDS):
+                await self._services.reporter.settled(uid_of(self.pod))
 
     def _tell(self, kind: Any, reason: str, message: str) -> None:
         self._services.tell(self.pod, kind, reason, message)

@@ -112,7 +112,7 @@ def _config_map(source: Mapping[str, Any], name: str, sources: Sources, mode: in
         raise VolumeFailure(f'configmap "{name}" not found')
     payload = {key: value.encode() for key, value in (found.get("data") or {}).items()}
     payload.update({key: _decode(value) for key, value in (found.get("binaryData") or {}).items()})
-    return _selected(source, payload, mode)
+    return _selected(source, payload, mode, "configmap references non-existent config key")
 
 
 def _secret(source: Mapping[str, Any], name: str, sources: Sources, mode: int) -> Files:
@@ -122,7 +122,7 @@ def _secret(source: Mapping[str, Any], name: str, sources: Sources, mode: int) -
             return {}
         raise VolumeFailure(f'secret "{name}" not found')
     payload = {key: _decode(value) for key, value in (found.get("data") or {}).items()}
-    return _selected(source, payload, mode)
+    return _selected(source, payload, mode, "references non-existent secret key")
 
 
 def _decode(text: str) -> bytes:
@@ -132,8 +132,8 @@ def _decode(text: str) -> bytes:
         raise VolumeFailure(f"data is not base64: {error}") from error
 
 
-def _selected(source: Mapping[str, Any], payload: Mapping[str, bytes], mode: int) -> Files:
-    """All keys as files, or the chosen ones at their paths."""
+def _selected(source: Mapping[str, Any], payload: Mapping[str, bytes], mode: int, lack: str) -> Files:
+    """All keys as files, or the chosen ones at their paths. `lack`: what an absent key is called."""
     items = source.get("items")
     if not items:
         return {key: File(data, mode) for key, data in payload.items()}
@@ -142,7 +142,7 @@ def _selected(source: Mapping[str, Any], payload: Mapping[str, bytes], mode: int
         if item["key"] not in payload:
             if source.get("optional"):
                 continue
-            raise VolumeFailure(f"references non-existent config key: {item['key']}")
+            raise VolumeFailure(f"{lack}: {item['key']}")
         files[_checked(item["path"])] = File(payload[item["key"]], _item_mode(item, mode))
     return files
 

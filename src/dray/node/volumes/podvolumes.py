@@ -16,7 +16,7 @@ from dray.api.meta import Object, namespace_of, uid_of
 from dray.api.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
 from dray.client.protocol import Client, Unreachable
 from dray.node.config import NodePaths
-from dray.node.environment import expand
+from dray.node.environment import expand, missing_reference
 from dray.node.objects import Reference, ReferencedObjects
 from dray.node.runtime.protocol import Mount, PodIdentity
 from dray.node.tokens import ServiceAccountTokens
@@ -174,10 +174,17 @@ def _mount(entry: Mapping[str, Any], volumes: Mapping[str, Path], environment: M
     source = volumes.get(entry["name"])
     if source is None:
         raise VolumeFailure(f'the pod has no volume "{entry["name"]}"')
-    sub_path = entry.get("subPath") or expand(entry.get("subPathExpr") or "", environment)
+    sub_path = entry.get("subPath") or _expanded(entry.get("subPathExpr") or "", environment)
     if sub_path:
         source = _below(source, sub_path)
     return Mount(source, entry["mountPath"], bool(entry.get("readOnly")))
+
+
+def _expanded(expression: str, environment: Mapping[str, str]) -> str:
+    """Raises VolumeFailure when the path names a variable that is not set: it would be another path."""
+    if missing := missing_reference(expression, environment):
+        raise VolumeFailure(f"missing value for {missing}")
+    return expand(expression, environment)
 
 
 def _below(volume: Path, sub_path: str) -> Path:
