@@ -24,7 +24,7 @@ Texts are Kubernetes' own, since clients show and sometimes match them.
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from dray.api.fields import FieldError
+from dray.api.fields import FieldError, quote
 from dray.api.meta import Object
 
 
@@ -175,22 +175,24 @@ def _qualified(group: str, plural: str) -> str:
 
 
 def not_found(group: str, plural: str, name: str) -> NotFound:
-    return NotFound(f'{_qualified(group, plural)} "{name}" not found', details=_details(group, plural, name))
+    return NotFound(
+        f"{_qualified(group, plural)} {quote(name)} not found", details=_details(group, plural, name)
+    )
 
 
 def already_exists(group: str, plural: str, name: str) -> AlreadyExists:
     return AlreadyExists(
-        f'{_qualified(group, plural)} "{name}" already exists', details=_details(group, plural, name)
+        f"{_qualified(group, plural)} {quote(name)} already exists", details=_details(group, plural, name)
     )
 
 
 def conflict(group: str, plural: str, name: str, why: str) -> Conflict:
-    message = f'Operation cannot be fulfilled on {_qualified(group, plural)} "{name}": {why}'
+    message = f"Operation cannot be fulfilled on {_qualified(group, plural)} {quote(name)}: {why}"
     return Conflict(message, details=_details(group, plural, name))
 
 
 def forbidden(group: str, plural: str, name: str, why: str) -> Forbidden:
-    subject = f'{_qualified(group, plural)} "{name}"' if name else _qualified(group, plural)
+    subject = f"{_qualified(group, plural)} {quote(name)}" if name else _qualified(group, plural)
     return Forbidden(f"{subject} is forbidden: {why}", details=_details(group, plural, name))
 
 
@@ -201,5 +203,6 @@ def invalid(group: str, kind: str, name: str, errors: Sequence[FieldError]) -> I
     qualified_kind = f"{kind}.{group}" if group else kind
     causes = [{"reason": error.type.reason, "message": error.body, "field": error.field} for error in errors]
     return Invalid(
-        f'{qualified_kind} "{name}" is invalid: {what}', details=_details(group, kind, name, causes=causes)
+        f"{qualified_kind} {quote(name)} is invalid: {what}",
+        details=_details(group, kind, name, causes=causes),
     )

@@ -156,7 +156,7 @@ def _write_options(query: Query, kind: str, user_agent: str, found: list[FieldEr
 
 def delete_options(query: Query, body: Object | None) -> DeleteOptions:
     """From the body if there is one, else from the query. Raises Invalid."""
-    if body:
+    if body is not None:
         given: Mapping[str, Any] = body
         dry_run: Sequence[str] = body.get("dryRun") or ()
     else:
@@ -165,8 +165,7 @@ def delete_options(query: Query, body: Object | None) -> DeleteOptions:
             "propagationPolicy": first(query, "propagationPolicy") or None,
             "orphanDependents": _flag(query, "orphanDependents") if "orphanDependents" in query else None,
         }
-        dry_run = ()
-    dry_run = dry_run or query.get("dryRun") or ()
+        dry_run = query.get("dryRun") or ()
     found = _propagation_errors(given) + _dry_run_errors(dry_run)
     if found:
         raise _invalid("DeleteOptions", found)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from dray.api import errors
+from dray.api.fields import quote
 from dray.api.meta import Object
 from dray.api.schema import Schema, decode, schema_for
 from dray.api.schema.conversion import restore
@@ -79,8 +80,11 @@ def read_delete_options(body: Body) -> Object:
     Raises BadRequest.
     """
     tree = body.tree
-    if isinstance(tree, Mapping) and tree.get("kind") in (None, "", DELETE_OPTIONS.kind):
-        tree = {key: value for key, value in tree.items() if key not in ("apiVersion", "kind")}
+    if isinstance(tree, Mapping):
+        kind, api_version = tree.get("kind") or "", tree.get("apiVersion") or ""
+        if isinstance(kind, str) and isinstance(api_version, str):
+            _check_delete_options(kind, api_version)
+            tree = {key: value for key, value in tree.items() if key not in ("apiVersion", "kind")}
     _check_type(Body(tree), DELETE_OPTIONS)
     try:
         return strict_decode(Body(tree), DELETE_OPTIONS, None)
@@ -88,9 +92,21 @@ def read_delete_options(body: Body) -> Object:
         raise errors.BadRequest(str(error)) from None
 
 
+def _check_delete_options(kind: str, api_version: str) -> None:
+    if api_version.count("/") > 1:
+        raise errors.BadRequest(f"unexpected GroupVersion string: {api_version}")
+    if kind in ("", DELETE_OPTIONS.kind):
+        return
+    if kind == "Status":
+        raise errors.BadRequest("converting (v1.Status) to (v1.DeleteOptions): unknown conversion")
+    if api_version in ("", "/"):
+        api_version = "meta.k8s.io/v1"
+    raise errors.BadRequest(not_registered(TypeName(api_version.removeprefix("/"), kind)))
+
+
 def unrecognized(data: bytes, kind_name: str, why: str) -> errors.BadRequest:
     """A body of which not even the kind can be told; `kind_name` "": any kind would have done."""
-    if not kind_name:
+    if kind_name in ("", DELETE_OPTIONS.kind):
         return errors.BadRequest(why)
     return errors.BadRequest(
         f"the object provided is unrecognized (must be of type {kind_name}): {why} ({_summary(data)})"
@@ -139,7 +155,8 @@ def strict_decode(body: Body, wanted: TypeName, found: list[str] | None, *, rest
     if schema is None:
         obj: Object = clone(body.tree or {})
     else:
-        source = body.text if body.text is not None and found is not None else body.tree or {}
+        text = body.text if body.tree is not None and found is not None else None
+        source = text if text is not None else body.tree or {}
         if restores:
             decoded = restore(body.tree or {}, schema, gates=wanted.gates)
         else:
@@ -186,34 +203,66 @@ def clone(value: Any) -> Any:
 def _check_type(body: Body, wanted: TypeName) -> None:
     tree = {} if body.tree is None else body.tree
     if not isinstance(tree, Mapping):
-        raise _not_typed(
-            body, wanted, f"cannot unmarshal {json_type(tree)} into Go value of type {_TYPE_META}"
-        )
+        data = body.text if body.text is not None else orjson.dumps(body.tree)
+        raise unrecognized(data, wanted.kind, untyped(tree))
     for key in ("apiVersion", "kind"):
         value = tree.get(key)
         if value is not None and not isinstance(value, str):
             why = f"cannot unmarshal {json_type(value)} into Go struct field .{key} of type string"
             raise _not_typed(body, wanted, why)
     api_version = tree.get("apiVersion") or wanted.api_version
+    if api_version.count("/") > 1:
+        data = body.text if body.text is not None else orjson.dumps(tree)
+        raise unrecognized(data, wanted.kind, f"unexpected GroupVersion string: {api_version}")
+    group, _, version = api_version.rpartition("/")
+    if api_version == "/" or (not version and group == wanted.api_version.rpartition("/")[0]):
+        api_version = wanted.api_version
+    elif not group:
+        api_version = version
     kind = tree.get("kind") or wanted.kind
     if (api_version, kind) == (wanted.api_version, wanted.kind):
         return
     given = TypeName(api_version, kind)
-    if given.kind == wanted.kind and given.schema is not None:
+    if given.kind == wanted.kind and given.schema is not None and not _misfit(tree, given):
         raise errors.BadRequest(
             f"the API version in the data ({api_version}) does not match "
             f"the expected API version ({wanted.api_version})"
         )
-    why = no_conversion(given, wanted)
+    why = _misfit(tree, given) or no_conversion(given, wanted)
     raise errors.BadRequest(_cannot_handle(kind, given, why, expected=wanted.kind))
+
+
+def _misfit(tree: Any, given: TypeName) -> str:
+    """Why a document is no object of the kind it claims to be: told before that another was wanted. "" if it is one."""
+    try:
+        strict_decode(Body(tree), given, None)
+    except DecodeError as error:
+        return str(error)
+    return ""
+
+
+def not_registered(given: TypeName) -> str:
+    kind, version = quote(given.kind), quote(given.api_version)
+    return f'no kind {kind} is registered for version {version} in scheme "{_SCHEME}"'
+
+
+def untyped(tree: Any) -> str:
+    """Why a value that is no object has no kind."""
+    why = f"json: cannot unmarshal {json_type(tree)} into Go value of type {_TYPE_META}"
+    return f"couldn't get version/kind; json parse error: {why}"
 
 
 def no_conversion(given: TypeName, wanted: TypeName) -> str:
     """Why an object of one type cannot be read as one of another."""
-    if given.schema is None:
-        return f'no kind "{given.kind}" is registered for version "{given.api_version}" in scheme "{_SCHEME}"'
+    item = given.kind.removesuffix("List")
+    is_list = item != given.kind and (
+        schema_for(given.api_version, item) is not None if item else given.api_version == "v1"
+    )
+    if given.schema is None and not is_list:
+        return not_registered(given)
+    go_type = given.schema.go_type if given.schema is not None else f"{given.version}.{given.kind}"
     package = wanted.api_version.rpartition("/")[0].partition(".")[0] or "core"
-    return f"converting ({given.schema.go_type}) to ({package}.{wanted.kind}): unknown conversion"
+    return f"converting ({go_type}) to ({package}.{wanted.kind}): unknown conversion"
 
 
 def _not_typed(body: Body, wanted: TypeName, why: str) -> errors.BadRequest:
@@ -222,7 +271,7 @@ def _not_typed(body: Body, wanted: TypeName, why: str) -> errors.BadRequest:
 
 
 def _cannot_handle(kind: str, given: TypeName, why: str, expected: str = "") -> str:
-    return f'{kind} in version "{given.version}" cannot be handled as a {expected or kind}: {why}'
+    return f"{kind} in version {quote(given.version)} cannot be handled as a {expected or kind}: {why}"
 
 
 def json_type(value: Any) -> str:

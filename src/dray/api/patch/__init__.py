@@ -4,7 +4,7 @@ Each takes a document and a patch and gives a new document that shares what did 
 mutated. They know nothing of requests: `PatchError` and `DecodeError` texts become statuses in `refusals`.
 """
 
-from dray.api.patch.json_patch import json_patch, parse_operations
+from dray.api.patch.json_patch import json_patch, parse_operations, unknown_members
 from dray.api.patch.merge import merge_patch
 from dray.api.patch.refusals import PatchError, invalid_patch, rendered, rendered_strategic, unprocessable
 from dray.api.patch.strategic import strategic_merge_patch
@@ -18,5 +18,6 @@ __all__ = [
     "rendered",
     "rendered_strategic",
     "strategic_merge_patch",
+    "unknown_members",
     "unprocessable",
 ]

@@ -22,32 +22,62 @@ Operation = Mapping[str, Any]
 _GO_NAMES = {"map": "object", "slice": "array", "int64": "number", "float64": "number"}
 
 
-def parse_operations(body: bytes) -> list[Operation]:
-    """The operations of a request body. Raises BadRequest, or RequestEntityTooLarge past 10000 operations."""
+def parse_operations(body: bytes, *, is_lenient: bool = False) -> list[Operation]:
+    """The operations of a request body. Raises BadRequest, or RequestEntityTooLarge past 10000 operations.
+
+    `is_lenient`: nobody asked for strict reading, which is another reader upstream, with words of its own.
+    """
+    prefix, whole, part = (
+        ("", "jsonpatch.Patch", "jsonpatch.Operation")
+        if is_lenient
+        else ("error decoding patch: ", "[]handlers.jsonPatchOp", "handlers.jsonPatchOp")
+    )
     try:
         operations = orjson.loads(body)
     except ValueError:
-        raise BadRequest(f"error decoding patch: {syntax_error(body)}") from None
+        raise BadRequest(f"{prefix}{syntax_error(body)}") from None
     if operations is None:
         return []
     if not isinstance(operations, list):
-        raise _not_a(operations, "[]handlers.jsonPatchOp")
+        raise _not_a(operations, whole, prefix)
     for operation in operations:
-        if not isinstance(operation, Mapping):
-            raise _not_a(operation, "handlers.jsonPatchOp")
+        if operation is not None and not isinstance(operation, Mapping):
+            raise _not_a(operation, part, prefix)
+        if not is_lenient:
+            _check_members(operation or {})
     if len(operations) > MAX_OPERATIONS:
         raise RequestEntityTooLarge(
             "Request entity too large: The allowed maximum operations in a JSON patch is "
             f"{MAX_OPERATIONS}, got {len(operations)}"
         )
-    return operations
+    return [operation or {} for operation in operations]
 
 
-def _not_a(value: Any, go_type: str) -> BadRequest:
+def _check_members(operation: Operation) -> None:
+    for name in ("op", "from", "path"):
+        value = operation.get(name)
+        if value is not None and not isinstance(value, str):
+            text = f"{_json_type(value)} into Go struct field jsonPatchOp.{name} of type string"
+            raise BadRequest(f"error decoding patch: json: cannot unmarshal {text}")
+
+
+def unknown_members(operations: Sequence[Operation]) -> list[str]:
+    """Paths of what no operation has, such as `[0].foo`."""
+    return [
+        f"[{index}].{name}"
+        for index, operation in enumerate(operations)
+        for name in operation
+        if name not in ("op", "from", "path", "value")
+    ]
+
+
+def _json_type(value: Any) -> str:
     kind = go_text.kind_name(value)
-    return BadRequest(
-        f"error decoding patch: json: cannot unmarshal {_GO_NAMES.get(kind, kind)} into Go value of type {go_type}"
-    )
+    return _GO_NAMES.get(kind, kind)
+
+
+def _not_a(value: Any, go_type: str, prefix: str) -> BadRequest:
+    return BadRequest(f"{prefix}json: cannot unmarshal {_json_type(value)} into Go value of type {go_type}")
 
 
 def json_patch(document: Any, operations: Sequence[Operation]) -> Any:

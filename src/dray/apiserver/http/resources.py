@@ -312,7 +312,7 @@ async def _delete_body(wanted: ResourceRequest) -> Object | None:
     if not wanted.request.body_exists:
         return None
     body = await bodies.read_object(wanted.request, "")
-    return read_delete_options(body) if body.tree else None
+    return read_delete_options(body) if body.tree is not None else None
 
 
 async def _post(wanted: ResourceRequest) -> web.StreamResponse:

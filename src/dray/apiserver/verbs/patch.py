@@ -13,6 +13,7 @@ from dray.api import errors
 from dray.api import patch as languages
 from dray.api.meta import Object
 from dray.api.schema import schema_for
+from dray.api.schema.duplicates import duplicate_members
 from dray.api.schema.inspection import DecodeError, syntax_error
 from dray.apiserver.call import Call
 from dray.apiserver.structure import (
@@ -24,6 +25,7 @@ from dray.apiserver.structure import (
     strict_decode,
     to_hub,
     type_name,
+    untyped,
 )
 from dray.apiserver.verbs import managed, metadata
 from dray.apiserver.verbs.create import create
@@ -37,7 +39,7 @@ async def patch(call: Call, patch_type: PatchType, body: Body) -> Record:
 
     Raises BadRequest for a patch that cannot be read, NotFound, Conflict, Invalid, or what admission says.
     """
-    wanted = patcher(call, patch_type, body, type_name(call.kind, call.version))
+    wanted = LazyPatch(call, patch_type, body, type_name(call.kind, call.version))
     asked = _asks_version(patch_type, body)
 
     def change(stored: Object) -> Object:
@@ -90,19 +92,21 @@ def _check_configuration(call: Call, config: Any) -> None:
 
 
 def _asks_version(patch_type: PatchType, body: Body) -> bool:
+    tree = body.tree
     if patch_type is PatchType.JSON:
-        paths = (operation.get("path") for operation in body.tree or () if isinstance(operation, Mapping))
+        operations = tree if isinstance(tree, list) else ()
+        paths = (operation.get("path") for operation in operations if isinstance(operation, Mapping))
         return "/metadata/resourceVersion" in paths
-    meta = body.tree.get("metadata") if isinstance(body.tree, Mapping) else None
+    meta = tree.get("metadata") if isinstance(tree, Mapping) else None
     return isinstance(meta, Mapping) and bool(meta.get("resourceVersion"))
 
 
 def read_patch(data: bytes) -> Body:
-    """Raises BadRequest."""
+    """A patch as it was sent. One that is no JSON is refused only once it is to be applied."""
     try:
         return Body(orjson.loads(data), data)
     except orjson.JSONDecodeError:
-        raise errors.BadRequest(f"error decoding patch: {syntax_error(data)}") from None
+        return Body(None, data)
 
 
 class _Applier:
@@ -116,6 +120,12 @@ class _Applier:
         self.type = type
         self.document: Any = None
         """What the patch last made, before it was read as an object."""
+        self.complaints: list[str] = []
+        """What a strict reader of the patch itself found."""
+
+    @property
+    def is_lenient(self) -> bool:
+        return self.call.options.field_validation == "Ignore"
 
     def __call__(self, shown: Object) -> Object:
         """The object (client's version, new) that the patch makes of `shown`. Raises BadRequest or Invalid."""
@@ -123,7 +133,7 @@ class _Applier:
 
     def _decoded(self, document: Any, shown_patch: Any) -> Object:
         validation = self.call.options.field_validation
-        found: list[str] = []
+        found = list(self.complaints)
         self.document = document
         if not self.restores and isinstance(document, dict):
             if (why := self._foreign(document)) is None:
@@ -169,7 +179,11 @@ class _JsonPatch(_Applier):
     def __init__(self, call: Call, type: TypeName, body: Body) -> None:
         super().__init__(call, type)
         text = body.text if body.text is not None else orjson.dumps(body.tree)
-        self.operations = languages.parse_operations(text)
+        self.operations = languages.parse_operations(text, is_lenient=self.is_lenient)
+        if not self.is_lenient:
+            unknown = languages.unknown_members(self.operations)
+            self.complaints = [f'json patch duplicate field "{path}"' for path in duplicate_members(text)]
+            self.complaints += [f'json patch unknown field "{path}"' for path in unknown]
 
     def __call__(self, shown: Object) -> Object:
         try:
@@ -191,7 +205,22 @@ class _JsonPatch(_Applier):
 class _MergePatch(_Applier):
     def __init__(self, call: Call, type: TypeName, body: Body) -> None:
         super().__init__(call, type)
-        self.patch: Mapping[str, Any] = _members(body.tree)
+        self.patch = self._read(body)
+        if body.text is not None and not self.is_lenient:
+            self.complaints = [f'duplicate field "{path}"' for path in duplicate_members(body.text)]
+
+    def _read(self, body: Body) -> Mapping[str, Any]:
+        """Raises BadRequest, or Invalid for a list that nobody wanted read strictly."""
+        if self.is_lenient and isinstance(body.tree, list):
+            raise languages.invalid_patch(
+                orjson.dumps(body.tree, option=orjson.OPT_SORT_KEYS).decode(), untyped(body.tree)
+            )
+        if self.is_lenient and not isinstance(body.tree, Mapping):
+            raise _unfit()
+        members = _members(body, "error decoding patch: ")
+        if members is None:
+            raise _unfit()
+        return members
 
     def __call__(self, shown: Object) -> Object:
         document = languages.merge_patch(shown, self.patch)
@@ -200,6 +229,9 @@ class _MergePatch(_Applier):
 
 class _StrategicPatch(_MergePatch):
     restores = True
+
+    def _read(self, body: Body) -> Mapping[str, Any]:
+        return _members(body, "") or {}
 
     def __call__(self, shown: Object) -> Object:
         schema = schema_for(self.type.api_version, self.type.kind)
@@ -219,13 +251,36 @@ def patcher(call: Call, patch_type: PatchType, body: Body, type: TypeName) -> _A
     return _StrategicPatch(call, type, body)
 
 
-def _members(tree: Any) -> Mapping[str, Any]:
-    """Raises BadRequest for a patch that is no JSON object."""
-    if tree is None:
-        return {}
+class LazyPatch:
+    """A patch that is read when it is first applied: whether its object exists is looked at before."""
+
+    def __init__(self, call: Call, patch_type: PatchType, body: Body, type: TypeName) -> None:
+        self._parts = (call, patch_type, body, type)
+        self._patcher: _Applier | None = None
+
+    def __call__(self, shown: Object) -> Object:
+        """Raises BadRequest or Invalid."""
+        if self._patcher is None:
+            self._patcher = patcher(*self._parts)
+        return self._patcher(shown)
+
+    @property
+    def document(self) -> Any:
+        return self._patcher.document if self._patcher is not None else None
+
+
+def _members(body: Body, prefix: str) -> Mapping[str, Any] | None:
+    """None for null. Raises BadRequest for a patch that is no JSON object."""
+    tree = body.tree
     if isinstance(tree, Mapping):
         return tree
-    kind = {list: "array", str: "string", bool: "bool"}.get(type(tree), "number")
-    raise errors.BadRequest(
-        f"error decoding patch: json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
-    )
+    if tree is None:
+        if body.text is not None and body.text.strip() != b"null":
+            raise errors.BadRequest(f"{prefix}{syntax_error(body.text)}")
+        return None
+    text = f"json: cannot unmarshal {json_type(tree)} into Go value of type map[string]interface {{}}"
+    raise errors.BadRequest(f"{prefix}{text}")
+
+
+def _unfit() -> errors.BadRequest:
+    return errors.BadRequest("Invalid JSON Patch")

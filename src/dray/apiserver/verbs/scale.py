@@ -9,7 +9,7 @@ from dray.api.meta import Object
 from dray.apiserver.call import Call
 from dray.apiserver.structure import Body, TypeName, clone
 from dray.apiserver.verbs import managed
-from dray.apiserver.verbs.patch import patcher
+from dray.apiserver.verbs.patch import LazyPatch
 from dray.apiserver.verbs.read import get
 from dray.apiserver.verbs.update import replace
 from dray.client.protocol import PatchType
@@ -35,7 +35,7 @@ async def update_scale(call: Call, scale: Object) -> Object:
 
 async def patch_scale(call: Call, patch_type: PatchType, body: Body) -> Object:
     """Apply a patch to the Scale. Raises BadRequest, NotFound, Conflict, Invalid."""
-    wanted = patcher(call, patch_type, body, SCALE)
+    wanted = LazyPatch(call, patch_type, body, SCALE)
     return await _set(call, lambda stored: wanted(scale_of(stored)), is_unconditional=True)
 
 
