@@ -149,6 +149,23 @@ def test_an_image_that_is_not_there_is_looked_for_ever_more_slowly(play: Play) -
     play(story)
 
 
+def test_an_image_that_may_not_be_pulled_is_told_once_and_never_backs_off(play: Play) -> None:
+    async def story(node: Node) -> None:
+        node.runtime.missing_images.add("busybox")
+        node.put(container(imagePullPolicy="Never"))
+        await asyncio.sleep(60)
+        assert waiting(node.pod()) == "ErrImageNeverPull"
+        assert node.events() == [
+            ("ErrImageNeverPull", 'Container image "busybox" is not present with pull policy of Never'),
+            ("Failed", "Error: ErrImageNeverPull"),
+        ]
+        node.runtime.missing_images.clear()
+        await asyncio.sleep(11)
+        assert is_ready(node.pod())
+
+    play(story)
+
+
 def test_a_missing_config_map_keeps_the_container_waiting_until_it_comes(play: Play) -> None:
     async def story(node: Node) -> None:
         node.put(container(envFrom=[{"configMapRef": {"name": "settings"}}]))

@@ -63,7 +63,7 @@ class ContainerStarter:
         try:
             await self._start(pod, view, sandbox)
         except ImageFailure as failure:
-            return self._pull_failed(pod, view, failure)
+            return self._image_failed(pod, view, failure)
         except (EnvironmentFailure, VolumeFailure, ClaimUnknown) as failure:
             self._failed(pod, view, "CreateContainerConfigError", str(failure))
             return RETRY_SECONDS
@@ -143,6 +143,24 @@ class ContainerStarter:
             self._services.tell(pod, "Normal", "BackOff", told, view.name)
             self._services.tell(pod, "Warning", "Failed", "Error: ImagePullBackOff", view.name)
         return left
+
+    def _image_failed(self, pod: Object, view: ContainerView, failure: ImageFailure) -> float:
+        image = view.spec.get("image", "")
+        if failure.reason == "InvalidImageName":
+            told = f'Failed to apply default image tag "{image}": {failure}'
+            return self._no_image(pod, view, Waiting(failure.reason, told), "InspectFailed", told)
+        if view.spec.get("imagePullPolicy") == "Never":
+            told = f'Container image "{image}" is not present with pull policy of Never'
+            reason = "ErrImageNeverPull"
+            return self._no_image(pod, view, Waiting(reason, f"{told}: {failure}"), reason, told)
+        return self._pull_failed(pod, view, failure)
+
+    def _no_image(self, pod: Object, view: ContainerView, why: Waiting, reason: str, told: str) -> float:
+        """There is no image and no try to get one would help."""
+        if self._wait(view.name, why.reason, why.message):
+            self._services.tell(pod, "Warning", reason, told, view.name)
+            self._services.tell(pod, "Warning", "Failed", f"Error: {why.reason}", view.name)
+        return RETRY_SECONDS
 
     def _pull_failed(self, pod: Object, view: ContainerView, failure: ImageFailure) -> float:
         delay = self._pulls.next_delay(view.name)

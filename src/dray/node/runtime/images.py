@@ -48,6 +48,15 @@ IMAGE_VARIABLE: Final = "DRAY_CONTAINER_IMAGE"
 _REFERENCE = re.compile(r"^(?P<name>[^@]*?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@.*)?$")
 
 
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?"
+_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+_VALID = re.compile(
+    rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*(?::\w[\w.-]{{0,127}})?(?:@{_DIGEST})?", re.ASCII
+)
+
+
 def repository_of(image: str) -> str:
     """`registry.k8s.io/pause:3.10` -> `registry.k8s.io/pause`."""
     match = _REFERENCE.match(image)
@@ -56,13 +65,29 @@ def repository_of(image: str) -> str:
 
 def full_name(image: str) -> str:
     """`ubuntu:24.04` -> `docker.io/library/ubuntu:24.04`: how runtimes report what a pod names in short."""
-    host, slash, _ = image.partition("/")
-    if not slash:
-        image = f"docker.io/library/{image}"
-    elif host != "localhost" and "." not in host and ":" not in host:
-        image = f"docker.io/{image}"
+    host, path = _host_and_path(image)
+    image = f"{host}/{path}"
     has_tag = ":" in image.rpartition("/")[2] or "@" in image
     return image if has_tag else f"{image}:latest"
+
+
+def check_name(image: str) -> None:
+    """Raises ImageFailure when `image` names none, whatever a registry holds."""
+    if _VALID.fullmatch(image):
+        return
+    path = _host_and_path(image)[1].partition(":")[0]
+    flaw = f": repository name ({path}) must be lowercase" if path != path.lower() else ""
+    raise ImageFailure(
+        "InvalidImageName", f'couldn\'t parse image name "{image}": invalid reference format{flaw}'
+    )
+
+
+def _host_and_path(image: str) -> tuple[str, str]:
+    """The registry, which a short name leaves out, and the rest."""
+    head, slash, rest = image.partition("/")
+    if slash and (head == "localhost" or {".", ":"} & set(head) or head != head.lower()):
+        return head, rest
+    return "docker.io", image if slash else f"library/{image}"
 
 
 def program_of(image: str, command: Sequence[str], arguments: Sequence[str]) -> list[str]:

@@ -29,7 +29,7 @@ from dray.kits.clock import Clock
 from dray.node.runtime import records
 from dray.node.runtime.addresses import PodAddresses, dial
 from dray.node.runtime.box import Box
-from dray.node.runtime.images import entrypoint_of, full_name
+from dray.node.runtime.images import check_name, entrypoint_of, full_name
 from dray.node.runtime.launch import Isolation, default_path, prepare_launch
 from dray.node.runtime.protocol import (
     Container,
@@ -180,6 +180,7 @@ class ProcessRuntime:
         return [box for box in self._boxes.values() if box.container.sandbox == sandbox_id]
 
     async def resolve_image(self, image: str, command: Sequence[str]) -> str:
+        check_name(image)
         program = (command or entrypoint_of(image))[0]
         found = shutil.which(program, path=default_path()) or program
         digest = hashlib.sha256(f"{image}\n{found}".encode()).hexdigest()
