@@ -170,7 +170,10 @@ class DeviceTaintEviction(Controller):
                 return
             self._tell(pod, "Marking for deletion")
             message = "Device Taint manager: deleting due to NoExecute taint"
-            await mark_disrupted(self.client, pod, "DeletionByDeviceTaintManager", message, self.clock.now())
+            now = self.clock.now()
+            await mark_disrupted(
+                self.client, pod, "DeletionByDeviceTaintManager", message, now, observed=False
+            )
             deleted = await self.client.delete(PODS, name, namespace, uid=uid)
         except errors.NotFound:
             return

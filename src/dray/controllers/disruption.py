@@ -8,9 +8,19 @@ from dray.client.protocol import Client, PatchType
 
 
 async def mark_disrupted(
-    client: Client, pod: Object, reason: str, message: str, now: dt.datetime, *, phase: str = ""
+    client: Client,
+    pod: Object,
+    reason: str,
+    message: str,
+    now: dt.datetime,
+    *,
+    phase: str = "",
+    observed: bool = True,
 ) -> None:
-    """Write the condition to this very pod, and `phase` where one is given. Raises what the client does."""
+    """Write the condition to this very pod, and `phase` where one is given. Raises what the client does.
+
+    `observed`: the condition tells the generation of the pod, as most of Kubernetes' controllers do.
+    """
     condition = {
         "type": "DisruptionTarget",
         "status": "True",
@@ -18,6 +28,9 @@ async def mark_disrupted(
         "message": message,
         "lastTransitionTime": format_time(now),
     }
+    generation = pod["metadata"].get("generation")
+    if observed and generation:
+        condition["observedGeneration"] = generation
     status: Object = {"conditions": [condition]} | ({"phase": phase} if phase else {})
     patch = {"metadata": {"uid": uid_of(pod)}, "status": status}
     await client.patch(

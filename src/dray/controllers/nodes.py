@@ -7,6 +7,7 @@ their tolerationSeconds. Source: kubernetes pkg/controller/nodelifecycle and tai
 
 import asyncio
 import contextlib
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from dray.api.meta import (
     ObjectKey,
     format_time,
     is_deleting,
+    key_of,
     name_of,
     parse_time,
     replace_at,
@@ -124,7 +126,7 @@ class NodeLifecycle(Controller):
         known = {_identity(taint) for taint in kept}
         now = format_time(self.clock.now())
         added = [
-            {"key": key, "effect": effect, **({"timeAdded": now} if effect == "NoExecute" else {})}
+            {"key": key, "effect": effect, "timeAdded": now}
             for key, effect in wanted
             if (key, effect) not in known
         ]
@@ -158,7 +160,11 @@ class TaintEviction(Controller):
         super().__init__(context)
         self.nodes = self.informer(NODES)
         self.pods = self.informer(PODS)
-        self.pods.add_handler(on_add=self._consider, on_update=lambda _, new: self._consider(new))
+        self._begun: dict[ObjectKey, tuple[str, dt.datetime]] = {}
+        """By pod whose end is set: its uid, and since when it has been so. Not every taint says when it was added."""
+        self.pods.add_handler(
+            on_add=self._consider, on_update=lambda _, new: self._consider(new), on_delete=self._enqueue
+        )
         self.nodes.add_handler(on_add=self._node_changed, on_update=self._node_updated)
 
     def _consider(self, pod: Object) -> None:
@@ -171,23 +177,26 @@ class TaintEviction(Controller):
             self._node_changed(new)
 
     def _node_changed(self, node: Object) -> None:
-        if not _no_execute(node):
-            return
         for pod in self.pods.cache.list():
             if pod["spec"].get("nodeName") == name_of(node) and not is_deleting(pod):
                 self._enqueue(pod)
 
     async def sync(self, key: ObjectKey) -> None:
         pod = self.pods.cache.get(key)
-        if pod is None or is_deleting(pod):
+        if pod is None:
+            self._call_off(key)
+            return
+        if is_deleting(pod):
             return
         node = self.nodes.cache.find(pod["spec"].get("nodeName") or "")
         due = None if node is None else self._seconds_left(pod, _no_execute(node))
         if due is None:
+            self._call_off(key)
             return
         if due > 0:
             self.queue.add_after(key, due)
             return
+        self._begun.pop(key, None)
         self.recorder.event(
             pod, "Normal", "TaintManagerEviction", f"Marking for deletion Pod {key.namespace}/{key.name}"
         )
@@ -210,9 +219,26 @@ class TaintEviction(Controller):
                 each["tolerationSeconds"] for each in covering if each.get("tolerationSeconds") is not None
             ]
             if limits:
-                added = parse_time(taint["timeAdded"]) if taint.get("timeAdded") else self.clock.now()
+                added = parse_time(taint["timeAdded"]) if taint.get("timeAdded") else self._since(pod)
                 due.append(max(0.0, min(limits) - (self.clock.now() - added).total_seconds()))
+        if due:
+            self._since(pod)
         return min(due, default=None)
+
+    def _since(self, pod: Object) -> dt.datetime:
+        """When the end of this very pod was set; now, if it was not."""
+        key = key_of(pod)
+        uid, since = self._begun.get(key, ("", self.clock.now()))
+        if uid != uid_of(pod):
+            since = self.clock.now()
+            self._begun[key] = (uid_of(pod), since)
+        return since
+
+    def _call_off(self, key: ObjectKey) -> None:
+        if self._begun.pop(key, None) is not None:
+            reference = {"apiVersion": "v1", "kind": "Pod", "name": key.name, "namespace": key.namespace}
+            message = f"Cancelling deletion of Pod {key.namespace}/{key.name}"
+            self.recorder.event_about(reference, "Normal", "TaintManagerEviction", message)
 
 
 def _no_execute(node: Object) -> list[Object]:

@@ -84,10 +84,11 @@ class ClusterView:
     def assigned_pod_changed(self, old: Object | None, pod: Object) -> None:
         """A pod that is on a node, and holds something there, appeared or changed."""
         view = PodView(pod)
-        known = self.nodes.place_of(view.uid)
+        # A pod that this scheduler placed is on its node for the others only when it is bound.
+        is_new = self.nodes.place_of(view.uid) is None or self.nodes.is_assumed(view.uid)
         self.nominate(view, "")
         self.nodes.put_pod(view)
-        if known is None:
+        if is_new:
             self._announce(Happening(Kind.POD_ASSIGNED))
         elif old is not None and labels_of(old) != labels_of(pod):
             self._announce(Happening(Kind.POD_LABELS))

@@ -192,6 +192,8 @@ class Preemption:
             "message": f"{pod.spec.get('schedulerName', 'default-scheduler')}: preempting to accommodate a higher priority pod",
             "lastTransitionTime": format_time(self._clock.now()),
         }
+        if generation := victim.pod["metadata"].get("generation"):
+            condition["observedGeneration"] = generation
         patch = {"metadata": {"uid": victim.uid}, "status": {"conditions": [condition]}}
         name, namespace = victim.key.name, victim.key.namespace
         try:

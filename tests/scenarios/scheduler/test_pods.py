@@ -53,6 +53,7 @@ def test_pod_of_higher_priority_takes_the_place_of_a_lower_one() -> None:
         assert low["metadata"]["deletionTimestamp"]
         [condition] = low["status"]["conditions"]
         assert (condition["type"], condition["reason"]) == ("DisruptionTarget", "PreemptionByScheduler")
+        assert condition["observedGeneration"] == 3
         assert cluster.pod("high")["status"]["nominatedNodeName"] == "n1"
         assert cluster.node_of("high") is None
         # Its node lets the pod end.
@@ -61,8 +62,24 @@ def test_pod_of_higher_priority_takes_the_place_of_a_lower_one() -> None:
         assert cluster.node_of("high") == "n1"
 
     low = pod("low", requests={"cpu": "6"}, nodeName="n1")
+    low["metadata"]["generation"] = 3
     high = pod("high", requests={"cpu": "6"}, priority=100)
     tell(story, node("n1"), low, high)
+
+
+def test_pod_that_seeks_company_is_woken_when_the_scheduler_places_its_companion() -> None:
+    async def story(cluster: Story) -> None:
+        assert cluster.node_of("p") is None
+        cluster.client.put(
+            {**pod("friend"), "metadata": {**pod("friend")["metadata"], "labels": {"app": "a"}}}
+        )
+        await cluster.passes(15)
+        assert cluster.node_of("friend") == "n1"
+        assert cluster.node_of("p") == "n1"
+
+    term = {"labelSelector": {"matchLabels": {"app": "a"}}, "topologyKey": "kubernetes.io/hostname"}
+    affinity = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    tell(story, node("n1"), pod("p", affinity=affinity))
 
 
 def test_pod_is_bound_only_when_its_device_is_attached() -> None:

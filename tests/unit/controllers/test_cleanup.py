@@ -167,6 +167,7 @@ def test_a_node_without_heartbeat_becomes_unknown_and_is_tainted() -> None:
         ("node.kubernetes.io/unreachable", "NoSchedule"),
         ("node.kubernetes.io/unreachable", "NoExecute"),
     }
+    assert all("timeAdded" in taint for taint in stored["spec"]["taints"])
 
 
 def test_a_node_is_told_of_once_when_the_controller_first_sees_it() -> None:
@@ -214,6 +215,36 @@ def test_pods_are_evicted_after_the_time_they_tolerate() -> None:
 
     play(client, [TaintEviction], look_early, seconds=40)
     assert deleted() == ["at-once", "later"]
+
+
+def test_tolerated_seconds_count_from_the_first_sight_of_a_taint_without_a_time() -> None:
+    toleration = {"key": "bad", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
+    client = MemoryClient(
+        obj("Node", "n", spec={"taints": [{"key": "bad", "effect": "NoExecute"}]}),
+        obj("Pod", "p", "ns", spec={"nodeName": "n", "tolerations": [toleration]}),
+    )
+
+    async def look_early() -> None:
+        assert ("delete", "pods", "", "p") not in client.writes
+
+    play(client, [TaintEviction], look_early, seconds=40)
+    assert ("delete", "pods", "", "p") in client.writes
+
+
+def test_an_eviction_is_called_off_when_the_taint_goes() -> None:
+    toleration = {"key": "bad", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
+    client = MemoryClient(
+        obj("Node", "n", spec={"taints": [{"key": "bad", "effect": "NoExecute"}]}),
+        obj("Pod", "p", "ns", spec={"nodeName": "n", "tolerations": [toleration]}),
+    )
+
+    async def untaint() -> None:
+        await client.patch(NODES, "n", {"spec": {"taints": []}})
+
+    play(client, [TaintEviction], untaint, seconds=40)
+    assert ("delete", "pods", "", "p") not in client.writes
+    [event] = client.all(EVENTS)
+    assert (event["reason"], event["message"]) == ("TaintManagerEviction", "Cancelling deletion of Pod ns/p")
 
 
 def test_pods_of_a_vanished_node_are_failed_and_removed() -> None:
