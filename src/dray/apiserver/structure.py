@@ -252,6 +252,11 @@ def untyped(tree: Any) -> str:
     return f"couldn't get version/kind; json parse error: {why}"
 
 
+def package_of(group: str) -> str:
+    """Of Kubernetes' own types, as texts name it."""
+    return group.partition(".")[0] or "core"
+
+
 def no_conversion(given: TypeName, wanted: TypeName) -> str:
     """Why an object of one type cannot be read as one of another."""
     item = given.kind.removesuffix("List")
@@ -261,7 +266,7 @@ def no_conversion(given: TypeName, wanted: TypeName) -> str:
     if given.schema is None and not is_list:
         return not_registered(given)
     go_type = given.schema.go_type if given.schema is not None else f"{given.version}.{given.kind}"
-    package = wanted.api_version.rpartition("/")[0].partition(".")[0] or "core"
+    package = package_of(wanted.api_version.rpartition("/")[0])
     return f"converting ({go_type}) to ({package}.{wanted.kind}): unknown conversion"
 
 

@@ -11,7 +11,13 @@ from aiohttp import web
 from dray.apiserver import discovery, openapi
 from dray.apiserver.core import Core
 from dray.apiserver.health import Health
-from dray.apiserver.http.negotiation import JSON, not_acceptable, parse_accept
+from dray.apiserver.http.negotiation import (
+    JSON,
+    YAML,
+    check_document,
+    parse_accept,
+    representation,
+)
 from dray.apiserver.http.responses import (
     PLAIN_TEXT,
     answer,
@@ -74,13 +80,14 @@ class Documents:
     async def _api(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         if _wants_aggregated(request):
             return self._aggregated(tuple(group for group in self._core.kinds.groups if not group.name))
-        return json_answer(discovery.core_versions(self._address()))
+        return json_answer(discovery.core_versions(self._address()), accept=_accept(request))
 
     async def _apis(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         groups = tuple(group for group in self._core.kinds.groups if group.name)
         if _wants_aggregated(request):
             return self._aggregated(groups)
-        return json_answer(discovery.group_list(groups))
+        check_document(_accept(request))
+        return json_answer(discovery.group_list(groups), accept=_accept(request))
 
     def _aggregated(self, groups: tuple[Group, ...]) -> web.StreamResponse:
         data, tag = self._aggregated_bytes(groups)
@@ -103,10 +110,10 @@ class Documents:
             return None
         if not version:
             (found,) = (entry for entry in index.groups if entry.name == group)
-            return _constant(discovery.group_document(found))
+            return _discovered(discovery.group_document(found))
         if not index.has_version(group, version):
             raise resource_not_found()
-        return _constant(discovery.resource_list(index, group, version))
+        return _discovered(discovery.resource_list(index, group, version))
 
     # --- OpenAPI
 
@@ -180,6 +187,22 @@ class Documents:
         return page
 
 
+def _discovered(document: Any) -> Page:
+    """A document of discovery: it is written in YAML, too, and has no other form."""
+
+    async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        if request.rel_url.path.strip("/").count("/") > 1:
+            representation(_accept(request))
+        check_document(_accept(request))
+        return json_answer(document, accept=_accept(request))
+
+    return page
+
+
+def _accept(request: web.BaseRequest) -> str:
+    return request.headers.get("Accept", "")
+
+
 def _constant(document: Any, content_type: str = JSON) -> Page:
     async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
         return answer(orjson.dumps(document), content_type=content_type, request=request)
@@ -193,16 +216,12 @@ async def _no_document(request: web.BaseRequest, query: Query) -> web.StreamResp
 
 
 def _wants_aggregated(request: web.BaseRequest) -> bool:
-    """Raises NotAcceptable when only aggregated versions that are not served are accepted."""
     accept = request.headers.get("Accept", "")
-    media_types = parse_accept(accept)
-    for media in media_types:
+    for media in parse_accept(accept):
         parameters = media.parameters
         if parameters.get("as") == "APIGroupDiscoveryList":
             if parameters.get("g") == "apidiscovery.k8s.io" and parameters.get("v") == "v2":
                 return True
-        elif media.type in ("application/json", "*/*", "application/*"):
+        elif media.type in (JSON, YAML, "*/*", "application/*"):
             return False
-    if media_types:
-        raise not_acceptable()
     return False

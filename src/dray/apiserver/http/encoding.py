@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import orjson
 
+from dray.api import errors
 from dray.api.meta import Object
 from dray.api.resources import Resource
 from dray.apiserver.http import table as tables
 from dray.apiserver.http.negotiation import JSON, PLAIN, YAML, Representation
 from dray.apiserver.registry.kind import Kind
-from dray.apiserver.structure import Body, from_hub, strict_decode, type_name
+from dray.apiserver.structure import Body, from_hub, package_of, strict_decode, type_name
 from dray.apiserver.verbs.read import Listing
 from dray.apiserver.verbs.watch import INITIAL_EVENTS_END, Bookmark, Change, Mark
 from dray.store.record import Record
@@ -46,6 +47,10 @@ class View:
     def content_type(self) -> str:
         return YAML if self.representation.yaml else JSON
 
+    @property
+    def _go_name(self) -> str:
+        return f"*{package_of(self.kind.resource.group)}.{self.kind.resource.kind}"
+
     # --- one object
 
     def object(self, record: Record) -> bytes:
@@ -57,6 +62,11 @@ class View:
         """The object in the client's version and form."""
         form, version = self.representation.form, self.representation.version
         if form == "partial":
+            if self.representation.is_list:
+                raise errors.NotAcceptable(
+                    "you requested PartialObjectMetadataList, but the requested object is not a list "
+                    f"({self._go_name})"
+                )
             return tables.partial(self.kind, obj, version)
         if form == "table":
             meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
@@ -77,6 +87,10 @@ class View:
         objects = [record.obj for record in listing.records]
         if form == "table":
             return self._dump(self._table(meta, objects, tables.column_definitions(self.kind)))
+        if not self.representation.is_list:
+            raise errors.NotAcceptable(
+                f"you requested PartialObjectMetadata, but the requested object is a list ({self._go_name}List)"
+            )
         return self._dump(self._partial_list(meta, objects))
 
     def _object_list(self, meta: Object, records: list[Record]) -> bytes:
@@ -161,7 +175,6 @@ def error_line(status: Object) -> bytes:
 
 
 def to_yaml(value: Any) -> bytes:
-    import yaml  # here: only a client that asks for YAML pays for it
+    from dray.api.schema import go_yaml  # here: only a client that asks for YAML pays for it
 
-    text: bytes = yaml.safe_dump(value, sort_keys=False, encoding="utf-8")
-    return text
+    return go_yaml.to_yaml(value)

@@ -80,7 +80,7 @@ class HttpApi:
                 )
             return await self._documents.serve(request, query)
         except errors.StatusError as error:
-            return error_answer(error)
+            return error_answer(error, accept=request.headers.get("Accept", ""))
         except web.HTTPException:
             raise
         except Exception:

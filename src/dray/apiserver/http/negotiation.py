@@ -30,6 +30,8 @@ class Representation:
     version: str = "v1"
     """Of meta.k8s.io, for tables and partial objects."""
     yaml: bool = False
+    is_list: bool = False
+    """The client named the list form of partial objects, which fits lists alone as the other fits objects alone."""
 
 
 PLAIN: Final = Representation()
@@ -43,14 +45,43 @@ class MediaType:
 
 
 @functools.lru_cache(maxsize=512)
-def representation(accept: str, is_collection: bool = False) -> Representation:
-    """Raises NotAcceptable."""
+def representation(accept: str, is_collection: bool = False, has_table: bool = True) -> Representation:
+    """Raises NotAcceptable, in other words where the media type is known and the form is not."""
     if not accept:
         return PLAIN
-    for media in parse_accept(accept):
-        if (found := _offer(media)) is not None:
+    media_types = parse_accept(accept)
+    if not any(media.type in (*_OFFERED, "*/*") for media in media_types):
+        raise not_acceptable(is_collection)
+    for media in media_types:
+        found = _offer(media)
+        if found is not None and (has_table or found.form != "table"):
             return found
-    raise not_acceptable(is_collection)
+    raise unknown_form()
+
+
+def unknown_form(offered: tuple[str, ...] = _OFFERED) -> errors.NotAcceptable:
+    return errors.NotAcceptable(f"only the following media types are accepted: {', '.join(offered)}")
+
+
+def streamed(accept: str) -> Representation:
+    """Of the events of a watch, which are not written in YAML. Raises NotAcceptable."""
+    found = representation(accept, is_collection=True)
+    if found.yaml:
+        raise unknown_form(_STREAMED)
+    return dataclasses.replace(found, is_list=False) if found.is_list else found
+
+
+def speaks_yaml(accept: str) -> bool:
+    """Whether a refusal, too, is to be written in YAML."""
+    plain = (media for media in parse_accept(accept) if "as" not in media.parameters)
+    return next((media.type == YAML for media in plain if media.type in (*_OFFERED, "*/*")), False)
+
+
+def check_document(accept: str) -> None:
+    """Documents of discovery have no other forms. Raises NotAcceptable."""
+    media_types = [media for media in parse_accept(accept) if "as" not in media.parameters]
+    if accept and not any(media.type in (*_OFFERED, "*/*", "application/*") for media in media_types):
+        raise unknown_form()
 
 
 def not_acceptable(is_collection: bool = False) -> errors.NotAcceptable:
@@ -59,7 +90,7 @@ def not_acceptable(is_collection: bool = False) -> errors.NotAcceptable:
 
 
 def _offer(media: MediaType) -> Representation | None:
-    if media.type not in (*_OFFERED, "*/*", "application/*"):
+    if media.type not in (*_OFFERED, "*/*"):
         return None
     wanted = media.parameters.get("as")
     if wanted is None:
@@ -68,7 +99,7 @@ def _offer(media: MediaType) -> Representation | None:
     version = media.parameters.get("v", "")
     if form is None or media.parameters.get("g") != "meta.k8s.io" or version not in ("v1", "v1beta1"):
         return None
-    return Representation(form, version, yaml=media.type == YAML)
+    return Representation(form, version, media.type == YAML, is_list=wanted == "PartialObjectMetadataList")
 
 
 @functools.lru_cache(maxsize=512)

@@ -13,7 +13,7 @@ from dray.apiserver.core import Core
 from dray.apiserver.http import body as bodies
 from dray.apiserver.http.encoding import View, error_line
 from dray.apiserver.http.kubelet import Kubelets
-from dray.apiserver.http.negotiation import PLAIN, Representation, representation
+from dray.apiserver.http.negotiation import PLAIN, Representation, representation, streamed
 from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.http.responses import (
     answer,
@@ -91,8 +91,13 @@ class ResourceRequest:
     def user_agent(self) -> str:
         return self.request.headers.get("User-Agent", "")
 
+    @property
+    def accept(self) -> str:
+        return self.request.headers.get("Accept", "")
+
     def represented(self, is_collection: bool = False) -> Representation:
-        return representation(self.request.headers.get("Accept", ""), is_collection)
+        has_table = not self.call.kind.virtual
+        return representation(self.accept, is_collection, has_table)
 
     def view(self, shown_as: Representation = PLAIN) -> View:
         include = first(self.query, "includeObject") or "Metadata"
@@ -148,7 +153,7 @@ async def serve(
     try:
         return await handler(wanted)
     except errors.StatusError as error:
-        return error_answer(error, wanted.call.warnings)
+        return error_answer(error, wanted.call.warnings, wanted.accept)
 
 
 def _is_placed(kind: Kind, info: RequestInfo) -> bool:
@@ -239,7 +244,7 @@ async def _list(wanted: ResourceRequest) -> web.StreamResponse:
 
 
 async def _watch(wanted: ResourceRequest) -> web.StreamResponse:
-    view = wanted.view(wanted.represented(is_collection=True))
+    view = wanted.view(streamed(wanted.accept))
     query = dict(wanted.query)
     if wanted.info.name:
         query["fieldSelector"] = [f"metadata.name={wanted.info.name}"]
@@ -262,8 +267,8 @@ async def _update(wanted: ResourceRequest) -> web.StreamResponse:
 
 
 async def _patch(wanted: ResourceRequest) -> web.StreamResponse:
-    shown_as = wanted.represented()
     kind_of_patch = _patch_type(wanted.request)
+    shown_as = wanted.represented()
     call = wanted.call
     call.options = patch_options(wanted.query, kind_of_patch is PatchType.APPLY, wanted.user_agent)
     if kind_of_patch is PatchType.APPLY:
@@ -296,11 +301,11 @@ async def _delete(wanted: ResourceRequest) -> web.StreamResponse:
     details = {"name": name_of(record.obj), "group": resource.group, "kind": resource.plural}
     details["uid"] = uid_of(record.obj)
     status = success({key: value for key, value in details.items() if value})
-    return json_answer(status, warnings=call.warnings)
+    return json_answer(status, warnings=call.warnings, accept=wanted.accept)
 
 
 async def _delete_collection(wanted: ResourceRequest) -> web.StreamResponse:
-    view = wanted.view(wanted.represented(is_collection=True))
+    view = wanted.view(wanted.represented())
     options = delete_options(wanted.query, await _delete_body(wanted))
     wanted.call.options = WriteOptions(dry_run=options.dry_run)
     listing = await delete_collection(wanted.call, list_options(wanted.query), options)
@@ -321,7 +326,7 @@ async def _post(wanted: ResourceRequest) -> web.StreamResponse:
     posted = POSTED[wanted.call.subresource]
     wanted.written("CreateOptions")
     answered = await posted.post(wanted.call, await wanted.object(posted.type))
-    return json_answer(answered, status=201, warnings=wanted.call.warnings)
+    return json_answer(answered, status=201, warnings=wanted.call.warnings, accept=wanted.accept)
 
 
 async def _review(wanted: ResourceRequest) -> web.StreamResponse:
@@ -331,7 +336,7 @@ async def _review(wanted: ResourceRequest) -> web.StreamResponse:
     obj = await wanted.object(type_name(call.kind, call.version))
     match_namespace(call, obj["metadata"])
     answered = await review(call, obj)
-    return json_answer(answered, status=201, warnings=call.warnings)
+    return json_answer(answered, status=201, warnings=call.warnings, accept=wanted.accept)
 
 
 async def _log(wanted: ResourceRequest) -> web.StreamResponse:
@@ -380,8 +385,8 @@ async def _update_scale(wanted: ResourceRequest) -> web.StreamResponse:
 
 
 async def _patch_scale(wanted: ResourceRequest) -> web.StreamResponse:
-    wanted.represented()
     kind_of_patch = _patch_type(wanted.request)
+    wanted.represented()
     if kind_of_patch is PatchType.APPLY:
         raise _unsupported_patch()
     wanted.call.options = patch_options(wanted.query, False, wanted.user_agent)

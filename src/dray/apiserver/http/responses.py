@@ -9,7 +9,7 @@ from aiohttp import web
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.apiserver.http.negotiation import JSON
+from dray.apiserver.http.negotiation import JSON, YAML, speaks_yaml
 
 COMPRESS_FROM: Final = 128 * 1024
 """Bytes from which an answer is compressed for a client that accepts it: below, the time costs more than it saves."""
@@ -44,16 +44,24 @@ def answer(
     return response
 
 
-def json_answer(value: Any, *, status: int = 200, warnings: Sequence[str] = ()) -> web.Response:
-    return answer(orjson.dumps(value), status=status, warnings=warnings)
+def json_answer(
+    value: Any, *, status: int = 200, warnings: Sequence[str] = (), accept: str = ""
+) -> web.Response:
+    """In YAML where `accept` asks for that."""
+    if not speaks_yaml(accept):
+        return answer(orjson.dumps(value), status=status, warnings=warnings)
+    from dray.api.schema.go_yaml import to_yaml  # here: only a client that asks for YAML pays for it
+
+    return answer(to_yaml(value), status=status, content_type=YAML, warnings=warnings)
 
 
 def text_answer(text: str, status: int = 200, content_type: str = PLAIN_TEXT) -> web.Response:
     return answer(text.encode(), status=status, content_type=content_type)
 
 
-def error_answer(error: errors.StatusError, warnings: Sequence[str] = ()) -> web.Response:
-    response = json_answer(error.status, status=error.status_code, warnings=warnings)
+def error_answer(error: errors.StatusError, warnings: Sequence[str] = (), accept: str = "") -> web.Response:
+    """`accept`: the forms that the client reads."""
+    response = json_answer(error.status, status=error.status_code, warnings=warnings, accept=accept)
     if error.retry_after_seconds:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
