@@ -63,7 +63,9 @@ def run(nodes: int, pods: int, clients: int) -> None:
             environment["PYTHONPATH"] = path
         kubeconfig = home / "cluster" / "kubeconfig"
         command = [*DRAY, "up", "--nodes", "0", "--data-dir", str(home / "cluster")]
-        cluster = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        cluster = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             while not kubeconfig.exists():
                 time.sleep(0.05)
