@@ -72,9 +72,8 @@ class NodeAgent:
         self._services = self._make_services(client, clock, capacity)
         self.pods = PodTable(self._services, self.drivers)
         self.metrics.running_pods_now = self.pods.running_count
-        self._record = NodeRecord(
-            config, client, clock, capacity, f"{self.runtime.name}://{self.runtime.version}"
-        )
+        described = f"{self.runtime.name}://{self.runtime.version}"
+        self._record = NodeRecord(config, client, clock, capacity, described, self._services.recorder)
         self._plugins = PluginWatcher(paths.plugins_registry, self.drivers, self.metrics)
         self._wiper = SliceWiper(client, config.name, self.drivers, self._plugins.settled)
         self._own_node = Informer(client, NODES, Selection(fields=f"metadata.name={config.name}"))

@@ -52,8 +52,8 @@ def node_labels(config: NodeConfig) -> dict[str, str]:
 
 def node_info(runtime: str) -> Object:
     return {
-        "machineID": "",
-        "systemUUID": "",
+        "machineID": _machine_id(),
+        "systemUUID": _read("/sys/class/dmi/id/product_uuid") or _machine_id(),
         "bootID": _read("/proc/sys/kernel/random/boot_id"),
         "kernelVersion": platform.release(),
         "osImage": _os_image(),
@@ -92,6 +92,10 @@ def _read(path: str) -> str:
         return pathlib.Path(path).read_text().strip()
     except OSError:
         return ""
+
+
+def _machine_id() -> str:
+    return _read("/etc/machine-id") or _read("/var/lib/dbus/machine-id")
 
 
 def _os_image() -> str:

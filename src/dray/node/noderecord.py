@@ -8,6 +8,7 @@ from typing import Final
 from dray.api import errors
 from dray.api.meta import Object, format_micro_time, format_time, name_of, uid_of
 from dray.api.resources import LEASES, NODES
+from dray.client.events import EventRecorder
 from dray.client.protocol import Client, PatchType, Unreachable
 from dray.kits.clock import Clock
 from dray.node import machine
@@ -17,11 +18,19 @@ log = logging.getLogger("dray.node")
 
 LEASE_NAMESPACE: Final = "kube-node-lease"
 RETRY_SECONDS: Final = 1.0
+STARTING_EVENTS: Final = ("NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID")
+"""What a node says of itself at every start."""
 
 
 class NodeRecord:
     def __init__(
-        self, config: NodeConfig, client: Client, clock: Clock, capacity: Mapping[str, str], runtime: str
+        self,
+        config: NodeConfig,
+        client: Client,
+        clock: Clock,
+        capacity: Mapping[str, str],
+        runtime: str,
+        recorder: EventRecorder,
     ) -> None:
         """`runtime`: `<name>://<version>`."""
         self._config = config
@@ -29,7 +38,9 @@ class NodeRecord:
         self._clock = clock
         self._capacity = capacity
         self._runtime = runtime
+        self._recorder = recorder
         self._port = 0
+        self._is_announced = False
 
     async def register(self, port: int) -> Object:
         """Make or update the Node and its Lease, however long that takes; returns the Node. `port`: of the server."""
@@ -39,10 +50,28 @@ class NodeRecord:
                 node = await self._ensure_node()
                 await self._patch_status(node)
                 await self._ensure_lease(node)
+                self._announce(node)
                 return node
             except (errors.StatusError, Unreachable) as error:
                 log.warning("Node %s is not registered yet: %s", self._config.name, error)
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def _announce(self, before: Object) -> None:
+        """Tell once of the start and of how the node fares, `before` being its state until then."""
+        if self._is_announced:
+            return
+        self._is_announced = True
+        self._tell("Starting", "Starting kubelet.")
+        known = {
+            each["type"]: each["status"] for each in (before.get("status") or {}).get("conditions") or ()
+        }
+        news = ("NodeReady",) if known.get("Ready") != "True" else ()
+        for reason in (*STARTING_EVENTS, *news):
+            self._tell(reason, f"Node {self._config.name} status is now: {reason}")
+
+    def _tell(self, reason: str, message: str) -> None:
+        about = {"apiVersion": "v1", "kind": "Node", "name": self._config.name}
+        self._recorder.event_about(about, "Normal", reason, message)
 
     async def _ensure_node(self) -> Object:
         try:

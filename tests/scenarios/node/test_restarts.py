@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from node_story import NAMESPACE, NodeStory, eventually, processes_with, shell, state_of
+from node_story import NAMESPACE, NODE, NodeStory, eventually, processes_with, shell, state_of
 from test_node_devices import LAMPS, Lamps, lamp_pod
 
 from dray.api.resources import PODS
@@ -162,3 +162,15 @@ async def test_a_stopped_node_starts_its_pods_again_and_counts_that(story: NodeS
         pod = await story.until("app", lambda pod: state_of(pod).get("restartCount") == 1)
         assert "running" in state_of(pod)["state"]
         await story.until_logged("app", "LAMP=lamp-1")
+
+
+async def test_a_node_tells_of_each_start_and_once_that_it_is_ready(story: NodeStory) -> None:
+    fine = ["NodeHasNoDiskPressure", "NodeHasSufficientMemory", "NodeHasSufficientPID"]
+
+    async def has_told(reasons: list[str]) -> bool:
+        return sorted(reason for reason, _ in await story.events(NODE)) == sorted(reasons)
+
+    await eventually(lambda: has_told(["Starting", *fine, "NodeReady"]), "the first start is told")
+    await story.stop()
+    await story.start()
+    await eventually(lambda: has_told([*["Starting", *fine] * 2, "NodeReady"]), "the second start is told")

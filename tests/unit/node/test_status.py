@@ -132,6 +132,12 @@ def test_the_health_of_devices_is_shown_for_main_containers_alone() -> None:
     assert "allocatedResourcesStatus" not in found["initContainerStatuses"][0]
 
 
+def test_the_health_of_devices_is_shown_while_their_container_crashes() -> None:
+    rows = [{"name": "claim:gpu", "resources": [{"resourceID": "g/p/0", "health": "Unhealthy"}]}]
+    crashed = view(exited(1), waiting=Waiting("CrashLoopBackOff"), health=rows)
+    assert status(pod(), crashed)["containerStatuses"][0]["allocatedResourcesStatus"] == rows
+
+
 def test_a_readiness_gate_keeps_a_pod_from_being_ready() -> None:
     gated = pod(readinessGates=[{"conditionType": "example.com/ok"}])
     found = status(gated, view(running()))

@@ -63,7 +63,7 @@ def container_status(view: ContainerView, default_waiting: str) -> Object:
         status.update(_resources(view.spec))
     if mounts := list(mounted_volumes(view.spec)):
         status["volumeMounts"] = mounts
-    if view.health and view.is_running and view.role is Role.MAIN:
+    if view.health and view.role is Role.MAIN:
         status["allocatedResourcesStatus"] = list(view.health)
     return status
 

@@ -55,7 +55,6 @@ def _view(
     waiting: Mapping[str, Waiting],
 ) -> ContainerView:
     earlier = [each for each in attempts if each is not current]
-    running = current is not None and current.state is ContainerState.RUNNING
     return ContainerView(
         spec=spec,
         role=role,
@@ -65,7 +64,7 @@ def _view(
         started=current is not None and prober.has_started(current.id),
         ready=current is not None and prober.is_ready(current.id),
         messages={each.id: termination_message(each, spec) for each in attempts if each.finished},
-        health=resource_health(pod, spec, services.claims.find, services.health.health_of) if running else (),
+        health=resource_health(pod, spec, services.claims.find, services.health.health_of) if current else (),
     )
 
 
