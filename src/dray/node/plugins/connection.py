@@ -1,5 +1,6 @@
 """One registered instance of a DRA driver: its connection, which API version it speaks, and calls to it."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ from dray.wire.kubelet import DRA
 from dray.wire.rpc import UnixChannel
 
 CALL_SECONDS: Final = 45.0
+_REFUSAL: Final = re.compile("Connection refused|No such file or directory|Permission denied")
 
 
 class DriverFailure(Exception):
@@ -46,6 +48,7 @@ class DriverConnection:
         self.version = version
         self.services = services
         self.is_connected = False
+        self._path = path
         self._metrics = metrics
         self._on_change = on_change
         self.channel = UnixChannel(path)
@@ -85,7 +88,7 @@ class DriverConnection:
         except grpc.aio.AioRpcError as error:
             code = error.code()
             raise DriverFailure(
-                f"{method}: rpc error: code = {_code_name(code)} desc = {error.details()}"
+                f"{method}: rpc error: code = {_code_name(code)} desc = {_description(error, self._path)}"
             ) from error
         finally:
             self._metrics.grpc_call(self.driver, self._prefix + method, code, time.monotonic() - begun)
@@ -119,6 +122,17 @@ def _device(message: Any) -> PreparedDevice:
         tuple(message.cdi_device_ids),
         share,
     )
+
+
+def _description(error: grpc.aio.AioRpcError, path: Path) -> str:
+    """What went wrong; of a lost connection in the words of Go's gRPC, which those who know kubelets search for."""
+    text = error.details() or ""
+    if error.code() is not grpc.StatusCode.UNAVAILABLE:
+        return text
+    if refusal := _REFUSAL.search(text):
+        dialing = f"transport: Error while dialing: dial unix {path}: connect: {refusal[0].lower()}"
+        return f'connection error: desc = "{dialing}"'
+    return "error reading from server: EOF" if "Socket closed" in text else text
 
 
 def _code_name(code: grpc.StatusCode) -> str:
