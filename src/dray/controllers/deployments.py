@@ -1,34 +1,55 @@
 """Moves each Deployment to its present template: one ReplicaSet per template, the new one up, the old ones down.
 
 RollingUpdate keeps at least `replicas - maxUnavailable` pods available and at most `replicas + maxSurge` in all; Recreate
-takes all old pods away first. Source: kubernetes pkg/controller/deployment, 1.36.
+takes all old pods away first. Going back to a template makes its ReplicaSet the newest revision again. Source: kubernetes
+pkg/controller/deployment, 1.36.
 """
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from dray.api import errors
 from dray.api.meta import (
     Object,
     ObjectKey,
     annotations_of,
-    format_time,
     is_deleting,
-    labels_of,
+    key_of,
     name_of,
     namespace_of,
-    owner_reference,
     replace_at,
     uid_of,
 )
 from dray.api.resources import DEPLOYMENTS, REPLICA_SETS
 from dray.controllers.base import OWNER_INDEX, Context, Controller, ignore_missing, index_by_owner
-from dray.controllers.pod_templates import scaled_value, template_hash, workload_condition
-
-HASH_LABEL = "pod-template-hash"
-REVISION = "deployment.kubernetes.io/revision"
-DESIRED = "deployment.kubernetes.io/desired-replicas"
-MAX = "deployment.kubernetes.io/max-replicas"
+from dray.controllers.deployment_scaling import is_rescaled, rescaled, size_of_new, sizes_of_old
+from dray.controllers.deployment_sets import (
+    REVISION,
+    created,
+    desired,
+    followed,
+    is_recreated,
+    new_of,
+    revision,
+    size_annotations,
+    summed,
+    wanted,
+)
+from dray.controllers.deployment_status import (
+    CREATED,
+    FOUND,
+    NOT_CREATED,
+    PROGRESSING,
+    condition_of,
+    deadline,
+    is_complete,
+    noted,
+    paused_or_resumed,
+    rollout_status,
+    seconds_to_deadline,
+    status_of,
+)
+from dray.controllers.pod_templates import is_namespace_ending
 
 
 class Deployments(Controller):
@@ -44,48 +65,146 @@ class Deployments(Controller):
         deployment = self.deployments.cache.get(key)
         if deployment is None:
             return
-        if not is_deleting(deployment) and not deployment["spec"].get("paused"):
+        if is_deleting(deployment):
+            await self._report_counts(deployment)
+            return
+        told = paused_or_resumed(deployment, self.clock.now())
+        if told is not None:
+            deployment = await self._write(deployment, told)
+        if deployment["spec"].get("paused") or is_rescaled(deployment, self._sets_of(deployment)):
+            deployment = await self._follow(deployment)
+            new, old = self._split(deployment)
+            await self._resize(deployment, rescaled(deployment, new, old))
+            await self._report_counts(deployment)
+            return
+        if is_recreated(deployment):
+            deployment = await self._recreate(deployment)
+        else:
             deployment = await self._roll(deployment)
-        await self._report(deployment)
+        await self._report_rollout(deployment)
 
     def _sets_of(self, deployment: Object) -> list[Object]:
         return self.sets.cache.by_index(OWNER_INDEX, uid_of(deployment))
 
+    def _split(self, deployment: Object) -> tuple[Object | None, list[Object]]:
+        """The ReplicaSet of the present template, if there is one, and the others."""
+        sets = self._sets_of(deployment)
+        new = new_of(deployment, sets)
+        return new, [each for each in sets if new is None or uid_of(each) != uid_of(new)]
+
+    # --- strategies ---
+
     async def _roll(self, deployment: Object) -> Object:
-        new = await self._find_or_create_new(deployment)
+        deployment = await self._ensure_new(deployment)
+        new, old = self._split(deployment)
         if new is None:
             return deployment
-        old = [each for each in self._sets_of(deployment) if uid_of(each) != uid_of(new)]
-        if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
-            await self._recreate(deployment, new, old)
-        else:
-            await self._roll_step(deployment, new, old)
+        # One step at a time: what the first did shows in the statuses that the next is reckoned from.
+        if await self._resize(deployment, {name_of(new): size_of_new(deployment, new, old)}):
+            return deployment
+        if await self._resize(deployment, sizes_of_old(deployment, new, old)):
+            return deployment
         await self._prune(deployment, old)
-        return await self._note_revision(deployment, new)
+        return deployment
 
-    async def _find_or_create_new(self, deployment: Object) -> Object | None:
-        sets = self._sets_of(deployment)
-        digest = template_hash(
-            deployment["spec"]["template"], int((deployment.get("status") or {}).get("collisionCount") or 0)
-        )
-        for each in sets:
-            if labels_of(each).get(HASH_LABEL) == digest:
-                return each
-        revision = 1 + max((_revision(each) for each in sets), default=0)
-        total = _total(sets)
-        surge, _ = _limits(deployment)
-        room = max(0, _desired(deployment) + surge - total)
-        recreate = (deployment["spec"].get("strategy") or {}).get("type") == "Recreate"
-        replicas = 0 if recreate and total else min(_desired(deployment), room)
+    async def _recreate(self, deployment: Object) -> Object:
+        deployment = await self._follow(deployment)
+        _, old = self._split(deployment)
+        if await self._resize(deployment, {name_of(each): 0 for each in old}):
+            return deployment
+        if summed(old, "replicas") or summed(old, "terminatingReplicas"):
+            return deployment
+        deployment = await self._ensure_new(deployment)
+        new, old = self._split(deployment)
+        if new is not None:
+            await self._resize(deployment, {name_of(new): desired(deployment)})
+            await self._prune(deployment, old)
+        return deployment
+
+    # --- the ReplicaSet of the present template ---
+
+    async def _ensure_new(self, deployment: Object) -> Object:
+        new, old = self._split(deployment)
+        if new is not None:
+            return await self._follow(deployment)
+        replicas = size_of_new(deployment, None, old)
+        wish = created(deployment, old, replicas)
         try:
-            created = await self.client.create(
-                REPLICA_SETS, _replica_set(deployment, digest, revision, replicas), namespace_of(deployment)
-            )
-        except errors.Forbidden:
-            return None
-        await self.sets.wait_seen(created)
-        self._tell_scaled(deployment, created, 0, replicas)
-        return created
+            new = await self.client.create(REPLICA_SETS, wish, namespace_of(deployment))
+        except errors.AlreadyExists:
+            return await self._collided(deployment, name_of(wish))
+        except errors.StatusError as error:
+            if isinstance(error, errors.Forbidden) and is_namespace_ending(error):
+                return deployment
+            await self._tell_not_created(deployment, name_of(wish), error)
+            raise
+        await self.sets.wait_seen(new)
+        self._tell_scaled(deployment, new, 0, replicas)
+        return await self._note(deployment, new, CREATED, "Created new")
+
+    async def _collided(self, deployment: Object, name: str) -> Object:
+        """The name is taken: by ours that the cache does not show yet, or by a stranger, for whom we make way."""
+        present = await self.client.get(REPLICA_SETS, name, namespace_of(deployment))
+        owners = (present["metadata"].get("ownerReferences")) or ()
+        if any(owner.get("controller") and owner["uid"] == uid_of(deployment) for owner in owners):
+            await self.sets.wait_seen(present)
+            return await self._follow(deployment)
+        status = deployment.get("status") or {}
+        changed = {**status, "collisionCount": int(status.get("collisionCount") or 0) + 1}
+        return await self._write(deployment, changed)
+
+    async def _tell_not_created(self, deployment: Object, name: str, error: errors.StatusError) -> None:
+        message = f'Failed to create new replica set "{name}": {error}'
+        self.recorder.event(deployment, "Warning", NOT_CREATED, message)
+        if deadline(deployment) is not None:
+            await self._write(deployment, noted(deployment, "False", NOT_CREATED, message, self.clock.now()))
+
+    async def _follow(self, deployment: Object) -> Object:
+        """Let the ReplicaSet of the present template, if there is one, be the newest revision."""
+        new, old = self._split(deployment)
+        if new is None:
+            return deployment
+        wish = followed(deployment, new, old)
+        if wish != new:
+            new = await self.client.update(REPLICA_SETS, wish)
+            await self.sets.wait_seen(new)
+        return await self._note(deployment, new, FOUND, "Found new")
+
+    async def _note(self, deployment: Object, new: Object, reason: str, how: str) -> Object:
+        """Tell the revision, and how its ReplicaSet came about where that is news."""
+        number = str(revision(new))
+        annotations = {**annotations_of(deployment), REVISION: number}
+        status = deployment.get("status") or {}
+        is_news = reason == CREATED or condition_of(deployment, PROGRESSING) is None
+        if deadline(deployment) is not None and is_news:
+            message = f'{how} replica set "{name_of(new)}"'
+            status = noted(deployment, "True", reason, message, self.clock.now())
+        elif annotations_of(deployment).get(REVISION) == number:
+            return deployment
+        return await self._write(replace_at(deployment, ("metadata", "annotations"), annotations), status)
+
+    # --- sizes ---
+
+    async def _resize(self, deployment: Object, sizes: Mapping[str, int]) -> bool:
+        """Whether any ReplicaSet had another size."""
+        changed = False
+        for each in self._sets_of(deployment):
+            size = sizes.get(name_of(each), wanted(each))
+            changed |= size != wanted(each)
+            await self._scale(deployment, each, size)
+        return changed
+
+    async def _scale(self, deployment: Object, replica_set: Object, replicas: int) -> None:
+        annotations = {**annotations_of(replica_set), **size_annotations(deployment)}
+        before = wanted(replica_set)
+        if before == replicas and (not replicas or annotations == annotations_of(replica_set)):
+            return
+        changed = replace_at(replica_set, ("spec", "replicas"), replicas)
+        updated = await self.client.update(
+            REPLICA_SETS, replace_at(changed, ("metadata", "annotations"), annotations)
+        )
+        self._tell_scaled(deployment, replica_set, before, replicas)
+        await self.sets.wait_seen(updated)
 
     def _tell_scaled(self, deployment: Object, replica_set: Object, before: int, after: int) -> None:
         if before != after:
@@ -93,186 +212,37 @@ class Deployments(Controller):
             message = f"Scaled {how} replica set {name_of(replica_set)} from {before} to {after}"
             self.recorder.event(deployment, "Normal", "ScalingReplicaSet", message)
 
-    async def _recreate(self, deployment: Object, new: Object, old: Sequence[Object]) -> None:
-        for each in old:
-            await self._scale(deployment, each, 0)
-        if not any((each.get("status") or {}).get("replicas") for each in old):
-            await self._scale(deployment, new, _desired(deployment))
-
-    async def _roll_step(self, deployment: Object, new: Object, old: Sequence[Object]) -> None:
-        desired = _desired(deployment)
-        surge, unavailable = _limits(deployment)
-        total = _total([new, *old])
-        if _wanted(new) > desired:
-            await self._scale(deployment, new, desired)
-        elif _wanted(new) < desired and desired + surge > total:
-            await self._scale(deployment, new, min(desired, _wanted(new) + desired + surge - total))
-        minimum = desired - unavailable
-        starting = _wanted(new) - _available(new)
-        removable = max(0, total - minimum - starting)
-        for each in sorted(old, key=_available):
-            # Pods that are not available cost nothing to remove.
-            broken = min(_wanted(each) - _available(each), removable)
-            cut = min(_wanted(each), max(broken, 0) or removable)
-            if cut > 0:
-                await self._scale(deployment, each, _wanted(each) - cut)
-                removable -= cut
-
-    async def _scale(self, deployment: Object, replica_set: Object, replicas: int) -> None:
-        before = _wanted(replica_set)
-        if before == replicas:
-            return
-        surge, _ = _limits(deployment)
-        changed = replace_at(replica_set, ("spec", "replicas"), replicas)
-        annotations = {
-            **annotations_of(replica_set),
-            DESIRED: str(_desired(deployment)),
-            MAX: str(_desired(deployment) + surge),
-        }
-        updated = await self.client.update(
-            REPLICA_SETS, replace_at(changed, ("metadata", "annotations"), annotations)
-        )
-        self._tell_scaled(deployment, replica_set, before, replicas)
-        await self.sets.wait_seen(updated)
-
     async def _prune(self, deployment: Object, old: Sequence[Object]) -> None:
+        if not is_complete(deployment, deployment.get("status") or {}):
+            return
         limit = int(deployment["spec"].get("revisionHistoryLimit", 10))
-        empty = [each for each in old if not _wanted(each) and not (each.get("status") or {}).get("replicas")]
-        for each in sorted(empty, key=_revision)[: max(0, len(empty) - limit)]:
+        empty = [each for each in old if not wanted(each) and not summed([each], "replicas")]
+        for each in sorted(empty, key=revision)[: max(0, len(old) - limit)]:
             await ignore_missing(self.client.delete(REPLICA_SETS, name_of(each), namespace_of(each)))
 
-    async def _note_revision(self, deployment: Object, new: Object) -> Object:
-        revision = str(_revision(new))
-        if annotations_of(deployment).get(REVISION) == revision:
+    # --- status ---
+
+    async def _report_counts(self, deployment: Object) -> None:
+        sets = self._sets_of(deployment)
+        await self._write(deployment, status_of(deployment, sets, new_of(deployment, sets), self.clock.now()))
+
+    async def _report_rollout(self, deployment: Object) -> None:
+        sets, now = self._sets_of(deployment), self.clock.now()
+        status = rollout_status(deployment, sets, new_of(deployment, sets), now)
+        await self._write(deployment, status)
+        left = seconds_to_deadline(deployment, status, now)
+        if left is not None:
+            # Times are in whole seconds: a second later it is over for certain.
+            self.queue.add_after(key_of(deployment), max(0.0, left) + 1)
+
+    async def _write(self, deployment: Object, status: Object) -> Object:
+        """Write status and annotations if they are not as the server has them; returns the newest version."""
+        known = self.deployments.cache.get(key_of(deployment))
+        same = known is not None and annotations_of(known) == annotations_of(deployment)
+        if same and status == deployment.get("status"):
             return deployment
-        annotations = {**annotations_of(deployment), REVISION: revision}
         updated = await self.client.update(
-            DEPLOYMENTS, replace_at(deployment, ("metadata", "annotations"), annotations)
+            DEPLOYMENTS, {**deployment, "status": status}, subresource="status"
         )
         await self.deployments.wait_seen(updated)
         return updated
-
-    async def _report(self, deployment: Object) -> None:
-        status = self._status(deployment)
-        if status != deployment.get("status"):
-            await self.client.update(DEPLOYMENTS, {**deployment, "status": status}, subresource="status")
-
-    def _status(self, deployment: Object) -> Object:
-        sets = self._sets_of(deployment)
-        digest = template_hash(
-            deployment["spec"]["template"], int((deployment.get("status") or {}).get("collisionCount") or 0)
-        )
-        new = [each for each in sets if labels_of(each).get(HASH_LABEL) == digest]
-        total, available = _sum(sets, "replicas"), _sum(sets, "availableReplicas")
-        counts = {
-            "observedGeneration": deployment["metadata"].get("generation", 0),
-            "replicas": total,
-            "updatedReplicas": _sum(new, "replicas"),
-            "readyReplicas": _sum(sets, "readyReplicas"),
-            "availableReplicas": available,
-            "unavailableReplicas": max(0, _desired(deployment) - available),
-        }
-        status: Object = {key: value for key, value in counts.items() if value}
-        status["conditions"] = self._conditions(deployment, status, new)
-        return status
-
-    def _conditions(self, deployment: Object, status: Object, new: Sequence[Object]) -> list[Object]:
-        now = format_time(self.clock.now())
-        _, unavailable = _limits(deployment)
-        desired = _desired(deployment)
-        enough = status.get("availableReplicas", 0) >= desired - unavailable
-        texts = {
-            True: ("True", "MinimumReplicasAvailable", "Deployment has minimum availability."),
-            False: ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability."),
-        }
-        name = name_of(new[0]) if new else ""
-        complete = (
-            status.get("updatedReplicas", 0) == desired
-            and status.get("replicas", 0) == desired
-            and status.get("availableReplicas", 0) == desired
-        )
-        progress = (
-            ("True", "NewReplicaSetAvailable", f'ReplicaSet "{name}" has successfully progressed.')
-            if complete
-            else ("True", "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.')
-        )
-        wanted = [workload_condition("Available", *texts[enough], now)]
-        if name:
-            wanted.append(workload_condition("Progressing", *progress, now))
-        old = {each["type"]: each for each in (deployment.get("status") or {}).get("conditions") or ()}
-        return [_keep_times(old.get(each["type"]), each) for each in wanted]
-
-
-def _keep_times(old: Object | None, new: Object) -> Object:
-    if old is None:
-        return new
-    if all(old.get(field) == new[field] for field in ("status", "reason", "message")):
-        return old
-    return {**new, "lastTransitionTime": old["lastTransitionTime"]} if old["status"] == new["status"] else new
-
-
-def _replica_set(deployment: Object, digest: str, revision: int, replicas: int) -> Object:
-    template = deployment["spec"]["template"]
-    labels = {**((template.get("metadata") or {}).get("labels") or {}), HASH_LABEL: digest}
-    selector = deployment["spec"]["selector"]
-    surge, _ = _limits(deployment)
-    spec: dict[str, Any] = {
-        "replicas": replicas,
-        "selector": {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), HASH_LABEL: digest}},
-        "template": replace_at(template, ("metadata", "labels"), labels),
-    }
-    if deployment["spec"].get("minReadySeconds"):
-        spec["minReadySeconds"] = deployment["spec"]["minReadySeconds"]
-    return {
-        "apiVersion": REPLICA_SETS.api_version,
-        "kind": REPLICA_SETS.kind,
-        "metadata": {
-            "name": f"{name_of(deployment)}-{digest}",
-            "namespace": namespace_of(deployment),
-            "labels": labels,
-            "annotations": {
-                REVISION: str(revision),
-                DESIRED: str(_desired(deployment)),
-                MAX: str(_desired(deployment) + surge),
-            },
-            "ownerReferences": [owner_reference(deployment)],
-        },
-        "spec": spec,
-    }
-
-
-def _limits(deployment: Object) -> tuple[int, int]:
-    """(maxSurge, maxUnavailable) as numbers of pods; never both zero."""
-    strategy = deployment["spec"].get("strategy") or {}
-    if strategy.get("type") == "Recreate":
-        return 0, _desired(deployment)
-    rolling = strategy.get("rollingUpdate") or {}
-    desired = _desired(deployment)
-    surge = scaled_value(rolling.get("maxSurge", "25%"), desired, 1, round_up=True)
-    unavailable = scaled_value(rolling.get("maxUnavailable", "25%"), desired, 1, round_up=False)
-    return (surge, unavailable) if surge or unavailable else (0, 1)
-
-
-def _desired(deployment: Object) -> int:
-    return int(deployment["spec"].get("replicas", 1))
-
-
-def _wanted(replica_set: Object) -> int:
-    return int(replica_set["spec"].get("replicas", 1))
-
-
-def _available(replica_set: Object) -> int:
-    return int((replica_set.get("status") or {}).get("availableReplicas") or 0)
-
-
-def _total(sets: Sequence[Object]) -> int:
-    return sum(_wanted(each) for each in sets)
-
-
-def _sum(sets: Sequence[Object], field: str) -> int:
-    return sum(int((each.get("status") or {}).get(field) or 0) for each in sets)
-
-
-def _revision(replica_set: Object) -> int:
-    text = annotations_of(replica_set).get(REVISION, "0")
-    return int(text) if text.isdigit() else 0

@@ -78,7 +78,7 @@ class PodControl:
         try:
             created = await self.client.create(PODS, pod, namespace_of(owner))
         except errors.Forbidden as error:
-            if _is_namespace_ending(error):
+            if is_namespace_ending(error):
                 return None
             self.recorder.event(owner, "Warning", "FailedCreate", f"Error creating: {error}")
             raise
@@ -102,7 +102,7 @@ class PodControl:
         self.recorder.event(owner, "Normal", "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
 
 
-def _is_namespace_ending(error: errors.Forbidden) -> bool:
+def is_namespace_ending(error: errors.Forbidden) -> bool:
     causes = (error.details or {}).get("causes") or ()
     return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 

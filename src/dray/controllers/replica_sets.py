@@ -2,10 +2,12 @@
 
 from typing import ClassVar
 
+from dray.api import errors
 from dray.api.meta import (
     Object,
     ObjectKey,
     controller_of,
+    format_time,
     is_deleting,
     labels_of,
     name_of,
@@ -13,7 +15,7 @@ from dray.api.meta import (
     owner_reference,
     uid_of,
 )
-from dray.api.pods import is_ready
+from dray.api.pods import is_ready, is_terminal
 from dray.api.resources import PODS, REPLICA_SETS
 from dray.api.selectors import selects
 from dray.client.protocol import PatchType
@@ -27,6 +29,7 @@ from dray.controllers.pod_templates import (
 )
 
 BURST = 500
+FAILURE = "ReplicaFailure"
 
 
 class ReplicaSets(Controller):
@@ -51,10 +54,17 @@ class ReplicaSets(Controller):
         replica_set = self.sets.cache.get(key)
         if replica_set is None:
             return
-        if not is_deleting(replica_set):
-            pods = [pod for pod in await self._claim_pods(replica_set) if is_active(pod)]
+        if is_deleting(replica_set):
+            await self._report(replica_set, None)
+            return
+        pods = [pod for pod in await self._claim_pods(replica_set) if is_active(pod)]
+        try:
             await self._scale(replica_set, pods)
-        await self._report(replica_set)
+        except errors.StatusError as error:
+            how = "FailedCreate" if len(pods) < _wanted(replica_set) else "FailedDelete"
+            await self._report(replica_set, (how, str(error)))
+            raise
+        await self._report(replica_set, None)
 
     async def _claim_pods(self, replica_set: Object) -> list[Object]:
         owned = self.control.pods_of(replica_set)
@@ -79,7 +89,7 @@ class ReplicaSets(Controller):
         )
 
     async def _scale(self, replica_set: Object, pods: list[Object]) -> None:
-        missing = int(replica_set["spec"].get("replicas", 1)) - len(pods)
+        missing = _wanted(replica_set) - len(pods)
         if missing > 0:
             template = replica_set["spec"]["template"]
             new = [pod_from(template, replica_set, labels={}) for _ in range(min(missing, BURST))]
@@ -87,16 +97,18 @@ class ReplicaSets(Controller):
         elif missing < 0:
             await self.control.delete(replica_set, sorted(pods, key=deletion_order)[: min(-missing, BURST)])
 
-    async def _report(self, replica_set: Object) -> None:
+    async def _report(self, replica_set: Object, failure: tuple[str, str] | None) -> None:
+        """`failure`: why pods could not be created or deleted, as reason and message."""
         current = self.sets.cache.get(ObjectKey(namespace_of(replica_set), name_of(replica_set)))
         if current is None or uid_of(current) != uid_of(replica_set):
             return
-        status = self._status(current)
+        status = self._status(current, failure)
         if status != current.get("status"):
             await self.client.update(REPLICA_SETS, {**current, "status": status}, subresource="status")
 
-    def _status(self, replica_set: Object) -> Object:
-        pods = [pod for pod in self.control.pods_of(replica_set) if is_active(pod)]
+    def _status(self, replica_set: Object, failure: tuple[str, str] | None) -> Object:
+        owned = self.control.pods_of(replica_set)
+        pods = [pod for pod in owned if is_active(pod)]
         min_ready = int(replica_set["spec"].get("minReadySeconds") or 0)
         waits = [seconds_until_available(pod, min_ready, self.clock) for pod in pods]
         for wait in waits:
@@ -109,9 +121,27 @@ class ReplicaSets(Controller):
             "availableReplicas": waits.count(0.0),
             "observedGeneration": replica_set["metadata"].get("generation", 0),
         }
-        conditions = (replica_set.get("status") or {}).get("conditions")
         status: Object = {"replicas": len(pods)} | {key: value for key, value in counts.items() if value}
+        status["terminatingReplicas"] = sum(is_deleting(pod) and not is_terminal(pod) for pod in owned)
+        conditions = self._conditions(replica_set, failure)
         return status | ({"conditions": conditions} if conditions else {})
+
+    def _conditions(self, replica_set: Object, failure: tuple[str, str] | None) -> list[Object]:
+        present: list[Object] = (replica_set.get("status") or {}).get("conditions") or []
+        others = [each for each in present if each["type"] != FAILURE]
+        if failure is None:
+            return others
+        if len(others) < len(present):
+            # The first failure is told until there is none.
+            return present
+        reason, message = failure
+        since = format_time(self.clock.now())
+        told = {"type": FAILURE, "status": "True", "reason": reason, "message": message}
+        return [*others, {**told, "lastTransitionTime": since}]
+
+
+def _wanted(replica_set: Object) -> int:
+    return int(replica_set["spec"].get("replicas", 1))
 
 
 def _selects(replica_set: Object, pod: Object) -> bool:

@@ -226,7 +226,11 @@ class MemoryClient:
 
     def _replace(self, resource: Resource, old: Object, new: Object, subresource: str) -> Object:
         if subresource == "status":
-            new = {**copy.deepcopy(old), "status": new.get("status", {})}
+            status, annotations = new.get("status", {}), new["metadata"].get("annotations")
+            new = {**copy.deepcopy(old), "status": status}
+            if annotations is not None:
+                # As on a server, which takes metadata together with a status.
+                new["metadata"]["annotations"] = annotations
         elif subresource == "" and "status" in old and resource.plural in _WITH_STATUS:
             new["status"] = old["status"]
         for field in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):

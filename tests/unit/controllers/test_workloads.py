@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
+from dray.api import errors
 from dray.api.meta import Object, replace_at
 from dray.api.resources import DEPLOYMENTS, JOBS, PODS, REPLICA_SETS
+from dray.controllers.deployment_sets import HISTORY, REVISION
 from dray.controllers.deployments import Deployments
 from dray.controllers.jobs import TRACKING_FINALIZER, Jobs
 from dray.controllers.replica_sets import ReplicaSets
@@ -39,6 +41,7 @@ def deployment(replicas: int, image: str = "v1", **strategy: object) -> Object:
         "replicas": replicas,
         "selector": {"matchLabels": {"app": "w"}},
         "template": template(image),
+        "progressDeadlineSeconds": 600,
     }
     if strategy:
         spec["strategy"] = strategy
@@ -158,6 +161,126 @@ def test_a_deployment_reports_availability_and_progress() -> None:
     status = {condition["type"]: condition["reason"] for condition in stored["status"]["conditions"]}
     assert status == {"Available": "MinimumReplicasAvailable", "Progressing": "NewReplicaSetAvailable"}
     assert stored["status"]["availableReplicas"] == 2
+
+
+def reasons(client: MemoryClient) -> dict[str, str]:
+    stored = client.find(DEPLOYMENTS, "w", "ns")
+    assert stored is not None
+    return {each["type"]: each["reason"] for each in stored["status"]["conditions"]}
+
+
+def changing(client: MemoryClient, *path: str, to: object) -> Step:
+    async def step() -> None:
+        stored = client.find(DEPLOYMENTS, "w", "ns")
+        assert stored is not None
+        meta = {**stored["metadata"], "generation": stored["metadata"]["generation"] + 1}
+        await client.update(DEPLOYMENTS, replace_at({**stored, "metadata": meta}, path, to))
+
+    return step
+
+
+def test_going_back_to_a_template_makes_its_replica_set_the_newest_revision() -> None:
+    client = MemoryClient(deployment(1))
+    forth = changing(client, "spec", "template", to=template("v2"))
+    back = changing(client, "spec", "template", to=template("v1"))
+    run_all = set_phase(client, "Running")
+    play(client, [Deployments, ReplicaSets], run_all, forth, run_all, back, run_all)
+    noted = {
+        each["spec"]["template"]["spec"]["containers"][0]["image"]: each["metadata"]["annotations"]
+        for each in client.all(REPLICA_SETS)
+    }
+    assert (noted["v1"][REVISION], noted["v1"][HISTORY]) == ("3", "1")
+    assert noted["v2"][REVISION] == "2"
+    stored = client.find(DEPLOYMENTS, "w", "ns")
+    assert stored is not None
+    assert stored["metadata"]["annotations"][REVISION] == "3"
+
+
+def test_the_revision_is_told_together_with_the_status() -> None:
+    client = MemoryClient(deployment(1))
+    play(client, [Deployments, ReplicaSets])
+    writes = [write for write in client.writes if write[1] == "deployments"]
+    assert {subresource for _, _, subresource, _ in writes} == {"status"}
+
+
+def test_a_rollout_without_progress_is_told_of_after_its_deadline() -> None:
+    stuck = replace_at(deployment(1), ("spec", "progressDeadlineSeconds"), 30)
+    client = MemoryClient(stuck)
+    seen: list[str] = []
+
+    async def look() -> None:
+        seen.append(reasons(client)["Progressing"])
+
+    play(client, [Deployments, ReplicaSets], look, *[look] * 8, seconds=5)
+    assert (seen[0], seen[-1]) == ("ReplicaSetUpdated", "ProgressDeadlineExceeded")
+
+
+def test_a_pause_is_told_of_and_scaling_goes_on_meanwhile() -> None:
+    client = MemoryClient(deployment(1))
+    seen: list[tuple[str, list[str]]] = []
+
+    async def look() -> None:
+        seen.append((reasons(client)["Progressing"], images(client)))
+
+    pause, resume = (changing(client, "spec", "paused", to=paused) for paused in (True, False))
+    v2 = changing(client, "spec", "template", to=template("v2"))
+    scale = changing(client, "spec", "replicas", to=2)
+    play(client, [Deployments, ReplicaSets], pause, look, v2, scale, look, resume)
+    assert seen == [("DeploymentPaused", ["v1"]), ("DeploymentPaused", ["v1", "v1"])]
+    assert "v2" in images(client)
+
+
+def test_scaling_in_the_middle_of_a_rollout_keeps_the_proportions() -> None:
+    client = MemoryClient(
+        deployment(4, type="RollingUpdate", rollingUpdate={"maxSurge": 0, "maxUnavailable": 2})
+    )
+    v2 = changing(client, "spec", "template", to=template("v2"))
+    scale = changing(client, "spec", "replicas", to=8)
+    play(client, [Deployments, ReplicaSets], set_phase(client, "Running"), v2, scale)
+    assert images(client) == ["v1"] * 4 + ["v2"] * 4
+
+
+def test_scaling_a_finished_rollout_does_not_begin_it_anew() -> None:
+    client = MemoryClient(deployment(1))
+    play(
+        client,
+        [Deployments, ReplicaSets],
+        set_phase(client, "Running"),
+        changing(client, "spec", "replicas", to=3),
+    )
+    assert reasons(client) == {
+        "Available": "MinimumReplicasUnavailable",
+        "Progressing": "NewReplicaSetAvailable",
+    }
+
+
+def test_pods_that_cannot_be_made_are_told_of_by_the_set_and_the_deployment_until_they_can() -> None:
+    client = MemoryClient(deployment(1))
+
+    def refuse(verb: str, resource: object, subresource: str, changed: Object) -> None:
+        if verb == "create" and resource is PODS:
+            raise errors.Forbidden("no room")
+
+    async def relent() -> None:
+        assert reasons(client)["ReplicaFailure"] == "FailedCreate"
+        client.reactions.clear()
+
+    client.reactions.append(refuse)
+    play(client, [Deployments, ReplicaSets], relent, *[set_phase(client, "Running")] * 4)
+    assert "ReplicaFailure" not in reasons(client)
+
+
+def test_pods_on_their_way_out_are_counted() -> None:
+    client = MemoryClient(deployment(1))
+
+    async def bind() -> None:
+        [pod] = client.all(PODS)
+        await client.update(PODS, replace_at(pod, ("spec", "nodeName"), "n"))
+
+    play(client, [Deployments, ReplicaSets], bind, changing(client, "spec", "replicas", to=0))
+    stored = client.find(DEPLOYMENTS, "w", "ns")
+    assert stored is not None
+    assert stored["status"]["terminatingReplicas"] == 1
 
 
 def test_a_job_runs_as_many_pods_as_it_needs_successes_but_few_at_once() -> None:
