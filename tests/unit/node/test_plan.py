@@ -103,6 +103,15 @@ def test_a_failed_probe_kills_the_container_that_runs() -> None:
     assert (kill.message, kill.probe) == ("Container main failed liveness probe, will be restarted", probe)
 
 
+def test_a_container_whose_image_was_changed_is_replaced_whatever_its_policy() -> None:
+    changed = view(running(), spec=container(image="busybox:2"))
+    plan = plan_pod(pod(restartPolicy="Never"), sandbox(), [changed], {"main": ("liveness", {})})
+    assert [kill.message for kill in plan.kill] == ["Container main definition changed, will be restarted"]
+    assert names(plan.start) == ["main"]
+    same = view(running(), spec=container(image="docker.io/library/busybox:latest"))
+    assert plan_pod(pod(), sandbox(), [same], {}).kill == []
+
+
 def test_a_container_that_a_probe_ends_for_good_is_not_said_to_be_restarted() -> None:
     once, failed = pod(restartPolicy="Never"), {"main": ("liveness", {"periodSeconds": 1})}
     (kill,) = plan_pod(once, sandbox(), [view(running())], failed).kill

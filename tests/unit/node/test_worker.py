@@ -304,6 +304,21 @@ def test_a_container_that_a_probe_kills_after_a_good_while_begins_again_at_once(
     play(story)
 
 
+def test_a_changed_image_begins_the_container_again_at_once(play: Play) -> None:
+    async def story(node: Node) -> None:
+        made = node.put(restartPolicy="Never", terminationGracePeriodSeconds=2)
+        await asyncio.sleep(1)
+        node.client.put(
+            {**node.pod(), "spec": {**made["spec"], "containers": [container(image="busybox:2")]}}
+        )
+        await asyncio.sleep(4)
+        assert is_ready(node.pod())
+        assert status_of(node.pod())["restartCount"] == 1
+        assert ("Killing", "Container main definition changed, will be restarted") in node.events()
+
+    play(story)
+
+
 def test_a_pod_that_is_not_ready_says_so_and_goes_on(play: Play) -> None:
     async def story(node: Node) -> None:
         node.put(container(readinessProbe={**hook("ready"), "periodSeconds": 1}))

@@ -10,6 +10,7 @@ Read as a table:
     main container never started in this sandbox            start it
     main container ended, and its policy says so            start it again, after its back-off
     runs, and its liveness or startup probe has failed      kill it (it then counts as ended)
+    runs, and its image was changed in the pod              kill it and start it again, whatever its policy
     an ephemeral container never ran                        start it, whatever the others do
     all main containers ended for good                      the pod is over
 """
@@ -20,6 +21,7 @@ from typing import Any, Final
 
 from dray.node.pods.restart import restarts, restarts_all
 from dray.node.pods.view import ContainerView, Role
+from dray.node.runtime.images import full_name
 from dray.node.runtime.protocol import Sandbox, SandboxState
 
 FailedProbes = Mapping[str, tuple[str, Mapping[str, Any]]]
@@ -66,11 +68,31 @@ def plan_pod(
     if cause is not None:
         return Plan(new_sandbox=True, cause=cause)
     ephemeral = [view for view in containers if view.role is Role.EPHEMERAL and view.current is None]
-    return Plan(start=[*ephemeral, *_due(pod, present)], kill=_kills(pod, containers, failed_probes))
+    changed = [view for view in present if _is_changed(view)]
+    return Plan(
+        start=[*ephemeral, *_due(pod, present), *changed],
+        kill=[*map(_replacement, changed), *_kills(pod, containers, failed_probes, changed)],
+    )
 
 
-def _kills(pod: Mapping[str, Any], containers: Sequence[ContainerView], failed: FailedProbes) -> list[Kill]:
-    doomed = [view for view in containers if view.is_running and view.name in failed]
+def _is_changed(view: ContainerView) -> bool:
+    if view.role is not Role.MAIN or view.current is None or not view.is_running:
+        return False
+    return full_name(view.current.image) != full_name(view.spec.get("image", ""))
+
+
+def _replacement(view: ContainerView) -> Kill:
+    return Kill(view, f"Container {view.name} definition changed, will be restarted")
+
+
+def _kills(
+    pod: Mapping[str, Any],
+    containers: Sequence[ContainerView],
+    failed: FailedProbes,
+    changed: Sequence[ContainerView],
+) -> list[Kill]:
+    """For probes that failed; `changed` are killed in any case."""
+    doomed = [view for view in containers if view.is_running and view.name in failed and view not in changed]
     kills = []
     for view in doomed:
         kind, probe = failed[view.name]
