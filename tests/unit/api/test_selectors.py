@@ -89,7 +89,7 @@ def test_a_bad_label_selector_is_told_what_was_expected(text: str, message: str)
 
 
 def test_keys_and_values_of_a_label_selector_must_be_label_keys_and_values() -> None:
-    with pytest.raises(SelectorError, match='key: Invalid value: "-a"'):
+    with pytest.raises(SelectorError, match='<nil>: Invalid value: "-a"'):
         parse_label_selector("-a=b")
     with pytest.raises(SelectorError, match=r'values\[0\]\[a\]: Invalid value: "b_"'):
         parse_label_selector("a=b_")

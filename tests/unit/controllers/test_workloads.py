@@ -7,7 +7,9 @@ from dray.api.meta import Object, replace_at
 from dray.api.resources import DEPLOYMENTS, JOBS, PODS, REPLICA_SETS
 from dray.controllers.deployment_sets import HISTORY, REVISION
 from dray.controllers.deployments import Deployments
-from dray.controllers.jobs import TRACKING_FINALIZER, Jobs
+from dray.controllers.finished_jobs import FinishedJobs
+from dray.controllers.job_pods import TRACKING_FINALIZER, indexes_text
+from dray.controllers.jobs import Jobs
 from dray.controllers.replica_sets import ReplicaSets
 from dray.testing.memory_client import MemoryClient
 from dray.testing.virtual import run
