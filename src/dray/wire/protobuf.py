@@ -113,7 +113,7 @@ class _Decoder:
     def envelope(self, data: bytes, depth: int) -> Object:
         if not is_enveloped(data):
             raise ProtobufError(
-                "the body does not begin with the bytes of a Kubernetes protobuf object (6b 38 73 00)"
+                "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
             )
         unknown = self._members(_UNKNOWN, data[len(MAGIC) :], depth, raw_bytes=True)
         if unknown.get("contentEncoding"):
