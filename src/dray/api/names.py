@@ -171,6 +171,11 @@ def dns_1035_label(text: str) -> list[str]:
     return errors
 
 
+def label_key(text: str) -> list[str]:
+    """As selectors name it."""
+    return [complaint.replace("a qualified name", "a valid label key") for complaint in qualified_name(text)]
+
+
 def qualified_name(text: str) -> list[str]:
     """Label and annotation keys, condition types, taint keys: `[subdomain/]name`."""
     prefix, slash, name = text.partition("/")

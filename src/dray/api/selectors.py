@@ -14,7 +14,7 @@ from typing import Any, Final
 from dray.api import names
 from dray.api.fields import FieldError, Path, invalid
 
-KEY_PATH: Final = Path("key")
+KEY_PATH: Final = Path("<nil>")
 VALUES_PATH: Final = Path("values")
 
 
@@ -250,7 +250,7 @@ def _requirement(key: str, operator: Operator, values: set[str]) -> Requirement:
 
 
 def _key_errors(key: str) -> list[FieldError]:
-    return [invalid(KEY_PATH, key, text) for text in names.qualified_name(key)]
+    return [invalid(KEY_PATH, key, text) for text in names.label_key(key)]
 
 
 def _raise(errors: Sequence[FieldError]) -> None:

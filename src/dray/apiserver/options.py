@@ -207,9 +207,13 @@ def _dry_run_errors(values: Sequence[str]) -> list[FieldError]:
 def _manager_errors(manager: str) -> list[FieldError]:
     if len(manager.encode()) > 128:
         return [fields.too_long(Path("fieldManager"), 128)]
-    if not manager.isprintable():
-        return [fields.invalid(Path("fieldManager"), manager, "should only contain printable characters")]
-    return []
+    found = []
+    for index, char in enumerate(manager):
+        if not char.isprintable():
+            place = len(manager[:index].encode())
+            detail = f"invalid character U+{ord(char):04X} (at position {place})"
+            found.append(fields.invalid(Path("fieldManager"), manager, detail))
+    return found
 
 
 def _unsupported(path: Path, value: Any, *supported: str) -> FieldError:

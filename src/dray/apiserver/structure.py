@@ -215,6 +215,11 @@ def _check_type(body: Body, wanted: TypeName) -> None:
         data = body.text if body.text is not None else orjson.dumps(tree)
         raise unrecognized(data, wanted.kind, f"unexpected GroupVersion string: {api_version}")
     group, _, version = api_version.rpartition("/")
+    if group and not version and group != wanted.api_version.rpartition("/")[0]:
+        data = body.text if body.text is not None else orjson.dumps(tree)
+        why = f"Object 'apiVersion' is missing in '{data.decode('utf-8', 'replace')}'"
+        empty = TypeName("", str(tree.get("kind") or wanted.kind))
+        raise errors.BadRequest(_cannot_handle(empty.kind, empty, why, expected=wanted.kind))
     if api_version == "/" or (not version and group == wanted.api_version.rpartition("/")[0]):
         api_version = wanted.api_version
     elif not group:

@@ -236,7 +236,9 @@ class MemoryClient:
         for field in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
             if field in old["metadata"]:
                 new["metadata"][field] = old["metadata"][field]
-        if is_deleting(new) and not finalizers_of(new) and resource.plural != "pods":
+        # Of a pod with a grace period its node has the last word.
+        has_time = resource.plural == "pods" and new["metadata"].get("deletionGracePeriodSeconds")
+        if is_deleting(new) and not finalizers_of(new) and not has_time:
             return self._remove(resource, new)
         return self._store(resource.plural, new)
 

@@ -261,7 +261,8 @@ def _spec(obj: Object) -> Object:
 
 
 def _target(request: AdmissionRequest) -> str:
-    return request.call.name or (name_of(request.object) if request.object else "")
+    meta = request.object["metadata"] if request.object else {}
+    return request.call.name or str(meta.get("name") or "")
 
 
 def _reserved_changes(new: Object, old: Object) -> list[str]:
@@ -322,5 +323,5 @@ def _is_reserved_label(key: str) -> bool:
 def _refused(request: AdmissionRequest, why: str) -> errors.Forbidden:
     call = request.call
     meta = (request.object or {}).get("metadata") or {}
-    name = call.name or str(meta.get("name") or meta.get("generateName") or "")
+    name = call.name or str(meta.get("name") or meta.get("generateName") or "Unknown")
     return errors.forbidden(call.kind.resource.group, call.kind.resource.plural, name, why)

@@ -186,4 +186,4 @@ def _covers(toleration: Object, key: str) -> bool:
 
 def display_name(pod: Object) -> str:
     meta = pod["metadata"]
-    return str(meta.get("name") or meta.get("generateName") or "")
+    return str(meta.get("name") or meta.get("generateName") or "Unknown")

@@ -110,7 +110,7 @@ def _listed(amounts: Mapping[str, Quantity], names: list[str]) -> str:
 def _refusal(request: AdmissionRequest, why: str) -> errors.Forbidden:
     meta = (request.object or {}).get("metadata") or {}
     resource: Resource = request.call.kind.resource
-    name = meta.get("name") or meta.get("generateName") or ""
+    name = meta.get("name") or meta.get("generateName") or "Unknown"
     return errors.forbidden(resource.group, resource.plural, name, why)
 
 

@@ -69,7 +69,7 @@ def apply(
     differ, unless `force`; BadRequest for managedFields in `config`; StatusError 500, as upstream, for a
     configuration that does not fit its schema.
     """
-    if "managedFields" in (config.get("metadata") or {}):
+    if _owns(config):
         raise errors.BadRequest("metadata.managedFields must be nil")
     schema = schema_of(api_version, config["kind"])
     try:
@@ -87,8 +87,16 @@ def apply(
     return last_applied.refreshed(applied, live, config, manager)
 
 
+def _owns(config: Mapping[str, Any]) -> bool:
+    """Whether it brings managedFields; what cannot be such is left to the schema."""
+    metadata = config.get("metadata")
+    given = metadata.get("managedFields") if isinstance(metadata, Mapping) else None
+    return isinstance(given, list) and all(isinstance(entry, Mapping) for entry in given)
+
+
 def _name(obj: Mapping[str, Any]) -> str:
-    metadata = obj.get("metadata") or {}
+    given = obj.get("metadata")
+    metadata = given if isinstance(given, Mapping) else {}
     group, _, version = obj.get("apiVersion", "").rpartition("/")
     return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {group}/{version}, Kind={obj.get('kind', '')}"
 

@@ -1,10 +1,27 @@
 """Defaults of a pod's volumes and of the claims they stand for."""
 
+import re
+from typing import Final
+
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
 
 FILE_MODE = 0o644
 TOKEN_SECONDS = 3600
+
+_REFERENCE: Final = re.compile(
+    r"""(?x)
+    (?P<path>
+        ((localhost | [a-zA-Z0-9-]*[A-Z][a-zA-Z0-9.-]* | [a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+ | [a-zA-Z0-9.-]+(?=:[0-9]+/))(:[0-9]+)?/)?
+        [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*
+    )
+    (:(?P<tag>\w[\w.-]{0,127}))?
+    (@(?P<digest>[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?""",
+    re.ASCII,
+)
+"""An image: `[registry[:port]/]path[:tag][@digest]`. The policy of any other text is that of a pinned image."""
+_IDENTIFIER: Final = re.compile("[a-f0-9]{64}")
+_LONGEST_PATH: Final = 255
 
 
 def default_volume(volume: Object) -> None:
@@ -33,11 +50,11 @@ def default_volume(volume: Object) -> None:
 
 def default_pull_policy(image: str) -> str:
     """Always for `latest`, said or implied; an image pinned by tag or digest is pulled once."""
-    if "@" in image:
+    found = _REFERENCE.fullmatch(image)
+    if found is None or len(found["path"]) > _LONGEST_PATH or _IDENTIFIER.fullmatch(image):
         return "IfNotPresent"
-    last = image.rsplit("/", 1)[-1]
-    tag = last.partition(":")[2] or "latest"
-    return "Always" if tag == "latest" and image else "IfNotPresent"
+    tag = found["tag"] or ("" if found["digest"] else "latest")
+    return "Always" if tag == "latest" else "IfNotPresent"
 
 
 def default_volume_claim_spec(spec: Object) -> None:

@@ -14,16 +14,23 @@ BINDING: Final = TypeName("v1", "Binding")
 
 
 async def bind(call: Call, binding: Object) -> Object:
-    """Assign the pod to `target.name`. Raises NotFound, Invalid, or Conflict for a pod that may not be bound (now)."""
+    """Assign the pod to `target.name`. Raises NotFound, BadRequest, a 500, or Conflict for a pod that may not be bound (now)."""
     check_name(call, binding, BINDING.kind)
     target = binding.get("target") or {}
     if found := _target_errors(target):
-        raise errors.invalid("", BINDING.kind, call.name, found)
+        # A plain 500: the list of findings itself, which nobody made an Invalid of.
+        texts = [str(problem) for problem in found]
+        raise errors.StatusError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
     meta = binding["metadata"]
 
     def assigned(pod: Object) -> Object:
-        why = _precondition(pod, meta) or _refusal(pod, call.name)
-        if why:
+        if unmet := _precondition(pod, meta):
+            why = (
+                f"StorageError: invalid object, Code: 4, Key: /pods/{call.path}, ResourceVersion: 0, "
+                f"AdditionalErrorMsg: {unmet}"
+            )
+            raise errors.conflict("", "pods", call.name, why)
+        if why := _refusal(pod, call.name):
             raise errors.conflict("", "pods/binding", call.name, why)
         return _assigned(call, pod, target["name"], meta.get("annotations") or {})
 
@@ -34,7 +41,9 @@ async def bind(call: Call, binding: Object) -> Object:
 def _target_errors(target: Object) -> list[FieldError]:
     path, found = Path("target"), []
     if target.get("kind") not in (None, "", "Node"):
-        found.append(fields.not_supported(path.child("kind"), target["kind"], ["Node", "<empty>"]))
+        found.append(
+            fields.not_supported(path.child("kind"), target["kind"], ["Node", "<empty>"], in_order=True)
+        )
     if not target.get("name"):
         found.append(fields.required(path.child("name")))
     return found

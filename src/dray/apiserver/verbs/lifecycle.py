@@ -22,7 +22,7 @@ def check_create(call: Call, name: str) -> None:
     if not is_deleting(namespace):
         return
     why = f"unable to create new content in namespace {call.namespace} because it is being terminated"
-    refused = errors.forbidden(resource.group, resource.plural, name, why)
+    refused = errors.forbidden(resource.group, resource.plural, name or "Unknown", why)
     cause = {
         "reason": "NamespaceTerminating",
         "message": f"namespace {call.namespace} is being terminated",

@@ -68,7 +68,8 @@ async def apply(call: Call, config: Any) -> tuple[Record, bool]:
     def change(stored: Object) -> Object:
         return _merged(call, stored, config)
 
-    asked = (config.get("metadata") or {}).get("resourceVersion")
+    meta = config.get("metadata")
+    asked = isinstance(meta, Mapping) and meta.get("resourceVersion")
     return await replace(call, change, is_unconditional=not asked), False
 
 
@@ -77,18 +78,19 @@ def _merged(call: Call, stored: Object | None, config: Mapping[str, Any]) -> Obj
     merged = managed.applied(call, live, config)
     obj = strict_decode(Body(merged), type_name(call.kind, call.version), None)
     metadata.match_name(call, obj["metadata"])
+    if stored is None:
+        obj["metadata"].pop("resourceVersion", None)
     return to_hub(call, obj)
 
 
 def _check_configuration(call: Call, config: Any) -> None:
-    """Raises BadRequest for a configuration of another kind or for another object."""
+    """Raises BadRequest for a configuration of another kind."""
     given = config if isinstance(config, Mapping) else {}
     wanted = type_name(call.kind, call.version)
     api_version, kind = given.get("apiVersion") or "", given.get("kind") or ""
     if (api_version, kind) != (wanted.api_version, wanted.kind):
         group, _, version = str(api_version).rpartition("/")
         raise errors.BadRequest(f"invalid object type: {group}/{version}, Kind={kind}")
-    metadata.match_name(call, dict(given.get("metadata") or {}))
 
 
 def _asks_version(patch_type: PatchType, body: Body) -> bool:

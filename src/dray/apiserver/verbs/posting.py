@@ -3,6 +3,7 @@
 from dray.api import errors
 from dray.api.meta import Object
 from dray.apiserver.call import Call
+from dray.apiserver.verbs.metadata import match_namespace
 
 
 def created() -> Object:
@@ -11,7 +12,7 @@ def created() -> Object:
 
 
 def check_name(call: Call, posted: Object, kind: str) -> None:
-    """Raises BadRequest when the posted object names another than the URL."""
-    name = posted["metadata"].get("name")
-    if name and name != call.name:
+    """Raises BadRequest when the posted object is not about the one of the URL."""
+    match_namespace(call, posted["metadata"])
+    if posted["metadata"].get("name") != call.name:
         raise errors.BadRequest(f"name in URL does not match name in {kind} object")

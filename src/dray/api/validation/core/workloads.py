@@ -32,7 +32,7 @@ def validate_daemon_set(obj: Object) -> list[FieldError]:
 
 
 def validate_daemon_set_update(new: Object, old: Object) -> list[FieldError]:
-    return validate_daemon_set(new) + validate_selector_unchanged(new, old)
+    return validate_selector_unchanged(new, old) + validate_daemon_set(new)
 
 
 def validate_deployment(obj: Object) -> list[FieldError]:

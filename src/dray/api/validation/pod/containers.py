@@ -60,6 +60,7 @@ def validate_containers(containers: list[Object], path: Path, around: Surroundin
         at = path.index(index)
         errors += _validate_common(container, at, around)
         errors += _check_new_name(container, seen, at)
+        seen.add(container.get("name") or "")
         if container.get("lifecycle") is not None:
             errors += validate_lifecycle(container["lifecycle"], at.child("lifecycle"), around.grace_seconds)
         for probe in PROBES:

@@ -180,9 +180,8 @@ def validate_preemption_policy(policy: str | None, path: Path) -> list[FieldErro
 def validate_template(template: Object, path: Path) -> list[FieldError]:
     """Metadata and spec of a pod template; selectors and restart policies are the workload's matter."""
     meta = template.get("metadata") or {}
-    at = path.child("metadata")
-    errors = validate_labels(meta.get("labels") or {}, at.child("labels"))
-    errors += validate_annotations(meta.get("annotations") or {}, at.child("annotations"))
+    errors = validate_labels(meta.get("labels") or {}, path.child("labels"))
+    errors += validate_annotations(meta.get("annotations") or {}, path.child("annotations"))
     errors += validate_pod_spec(template.get("spec") or {}, path.child("spec"))
     if (template.get("spec") or {}).get("ephemeralContainers"):
         at = path.child("spec", "ephemeralContainers")

@@ -151,7 +151,7 @@ def _validate_mapping(
     errors: list[FieldError] = []
     name, resource = mapping.get("containerName") or "", mapping.get("resourceName") or ""
     if name not in containers:
-        text = "must match the name of an entry in `spec.initContainers.name` or `spec.containers.name`"
+        text = "must match the name of an entry in spec.initContainers.name or spec.containers.name"
         errors.append(invalid(path.child("containerName"), name, text))
     else:
         requests = (containers[name].get("resources") or {}).get("requests") or {}
