@@ -14,6 +14,7 @@ from dray.controllers.cluster_roles import ClusterRoleAggregation
 from dray.controllers.daemon_sets import DaemonSets
 from dray.controllers.deployments import Deployments
 from dray.controllers.device_taint_eviction import DeviceTaintEviction
+from dray.controllers.finished_jobs import FinishedJobs
 from dray.controllers.garbage import GarbageCollector
 from dray.controllers.jobs import Jobs
 from dray.controllers.namespaces import Namespaces
@@ -40,6 +41,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     ReplicaSets,
     Deployments,
     Jobs,
+    FinishedJobs,
     Namespaces,
     GarbageCollector,
     NodeLifecycle,

@@ -11,6 +11,7 @@ from dray.controllers.finished_jobs import FinishedJobs
 from dray.controllers.job_pods import TRACKING_FINALIZER, indexes_text
 from dray.controllers.jobs import Jobs
 from dray.controllers.replica_sets import ReplicaSets
+from dray.kits.clock import LoopClock
 from dray.testing.memory_client import MemoryClient
 from dray.testing.virtual import run
 from tests.unit.controllers.harness import controllers, obj, settle
@@ -334,5 +335,96 @@ def test_a_counted_pod_may_be_deleted_without_losing_its_count() -> None:
 def test_an_indexed_job_gives_each_pod_its_number() -> None:
     client = MemoryClient(job(completions=3, parallelism=3, completionMode="Indexed"))
     play(client, [Jobs])
-    indexes = sorted(pod["spec"]["containers"][0]["env"][0]["value"] for pod in client.all(PODS))
-    assert indexes == ["0", "1", "2"]
+    pods = sorted(client.all(PODS), key=lambda pod: str(pod["spec"]["hostname"]))
+    assert [pod["spec"]["hostname"] for pod in pods] == ["w-0", "w-1", "w-2"]
+    label = "batch.kubernetes.io/job-completion-index"
+    assert [pod["metadata"]["labels"][label] for pod in pods] == ["0", "1", "2"]
+    [variable] = pods[0]["spec"]["containers"][0]["env"]
+    assert variable == {
+        "name": "JOB_COMPLETION_INDEX",
+        "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{label}']"}},
+    }
+
+
+def stored_job(client: MemoryClient) -> Object:
+    stored = client.find(JOBS, "w", "ns")
+    assert stored is not None
+    return stored
+
+
+def test_an_indexed_job_tells_which_indexes_are_done_and_does_not_do_them_again() -> None:
+    client = MemoryClient(job(completions=4, parallelism=2, completionMode="Indexed"))
+    seen: list[str] = []
+
+    async def forget_pods() -> None:
+        seen.append(stored_job(client)["status"]["completedIndexes"])
+        for pod in client.all(PODS):
+            if pod.get("status"):
+                await client.delete(PODS, pod["metadata"]["name"], "ns", grace_period_seconds=0)
+
+    succeed = set_phase(client, "Succeeded")
+    play(client, [Jobs], succeed, forget_pods, succeed)
+    assert seen == ["0,1"]
+    assert stored_job(client)["status"]["completedIndexes"] == "0-3"
+    assert stored_job(client)["status"]["succeeded"] == 4
+
+
+def test_indexes_are_written_as_ranges() -> None:
+    assert indexes_text({7, 0, 2, 3, 4, 9, 10}) == "0,2-4,7,9,10"
+
+
+def test_a_suspended_job_tells_so_and_its_pods_neither_fail_nor_stay() -> None:
+    client = MemoryClient(job())
+
+    def suspending(suspend: bool) -> Step:
+        async def step() -> None:
+            await client.update(JOBS, replace_at(stored_job(client), ("spec", "suspend"), suspend))
+
+        return step
+
+    seen: list[tuple[str, bool, int]] = []
+
+    async def look() -> None:
+        [told] = stored_job(client)["status"]["conditions"]
+        is_started = "startTime" in stored_job(client)["status"]
+        seen.append((told["reason"], is_started, len(client.all(PODS))))
+
+    play(client, [Jobs], suspending(True), look, suspending(False), look)
+    assert seen == [("JobSuspended", False, 0), ("JobResumed", True, 1)]
+    assert "failed" not in stored_job(client)["status"]
+
+
+def test_a_pod_of_a_job_that_somebody_deletes_counts_as_failed_and_is_replaced_after_a_while() -> None:
+    client = MemoryClient(job(), clock=LoopClock())
+    seen: list[tuple[int, int]] = []
+
+    async def delete() -> None:
+        [pod] = client.all(PODS)
+        await client.delete(PODS, pod["metadata"]["name"], "ns", grace_period_seconds=0)
+
+    async def look() -> None:
+        seen.append((len(client.all(PODS)), stored_job(client)["status"]["failed"]))
+
+    play(client, [Jobs], delete, look, *[look] * 5)
+    assert (seen[0], seen[-1]) == ((0, 1), (1, 1))
+
+
+def test_pods_that_still_run_when_a_job_fails_count_as_failed_and_do_not_stay() -> None:
+    client = MemoryClient(job(activeDeadlineSeconds=3))
+
+    async def nothing() -> None: ...
+
+    play(client, [Jobs], *[nothing] * 3)
+    assert stored_job(client)["status"]["failed"] == 1
+    assert client.all(PODS) == []
+
+
+def test_a_finished_job_is_removed_after_its_time_to_live() -> None:
+    client = MemoryClient(job(ttlSecondsAfterFinished=5))
+    seen: list[bool] = []
+
+    async def look() -> None:
+        seen.append(client.find(JOBS, "w", "ns") is not None)
+
+    play(client, [Jobs, FinishedJobs], look, look, look, set_phase(client, "Succeeded"), look, *[look] * 4)
+    assert seen == [True] * 4 + [True, False, False, False]
