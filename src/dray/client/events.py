@@ -171,7 +171,9 @@ class EventRecorder:
         similar.messages.add(event["message"])
         if len(similar.messages) < SIMILAR_LIMIT:
             return event
-        return {**event, "message": f"(combined from similar events): {event['message']}"}
+        message = f"(combined from similar events): {event['message']}"
+        # As client-go's recorder does, whose combined events keep `source` alone.
+        return {**event, "message": message, "reportingComponent": "", "reportingInstance": ""}
 
 
 def object_reference(obj: Object) -> Object:

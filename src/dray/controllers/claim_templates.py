@@ -93,9 +93,10 @@ class ClaimTemplates(Controller):
             try:
                 made[entry.name] = await self._find_or_create(pod, entry)
             except (errors.StatusError, TemplateError) as error:
-                self.recorder.event(
-                    pod, "Warning", "FailedResourceClaimCreation", f"PodResourceClaim {entry.name}: {error}"
-                )
+                # The blank stands where Kubernetes would have a name that the server is still to make up.
+                what = "create ResourceClaim : " if isinstance(error, errors.StatusError) else ""
+                message = f"PodResourceClaim {entry.name}: {what}{error}"
+                self.recorder.event(pod, "Warning", "FailedResourceClaimCreation", message)
                 if isinstance(error, TemplateError):
                     raise errors.NotFound(str(error)) from error
                 raise

@@ -94,6 +94,7 @@ class DaemonSets(Controller):
         if not is_deleting(daemon_set):
             await self._record_revision(daemon_set, revision)
             plan = self._plan(daemon_set)
+            self._tell_ended(daemon_set, plan)
             await self._replace_outdated(daemon_set, plan, revision)
             await self.control.delete(daemon_set, plan.surplus)
             await self.control.create(
@@ -121,6 +122,18 @@ class DaemonSets(Controller):
                 plan.surplus += [pod for pod in pods if not is_deleting(pod)]
         return plan
 
+    def _tell_ended(self, daemon_set: Object, plan: _Plan) -> None:
+        for pod in plan.surplus:
+            if not is_terminal(pod):
+                continue
+            what, where = f"daemon pod {namespace_of(pod)}/{name_of(pod)}", f"on node {_node_of(pod)}"
+            if pod["status"]["phase"] == "Failed":
+                message = f"Found failed {what} {where}, will try to kill it"
+                self.recorder.event(daemon_set, "Warning", "FailedDaemonPod", message)
+            else:
+                message = f"Found succeeded {what} {where}, will try to delete it"
+                self.recorder.event(daemon_set, "Normal", "SucceededDaemonPod", message)
+
     async def _replace_outdated(self, daemon_set: Object, plan: _Plan, revision: str) -> None:
         strategy = daemon_set["spec"].get("updateStrategy") or {}
         if strategy.get("type", "RollingUpdate") != "RollingUpdate":
@@ -143,7 +156,13 @@ class DaemonSets(Controller):
     async def _record_revision(self, daemon_set: Object, revision: str) -> None:
         """History for `kubectl rollout history|undo`."""
         known = self.revisions.cache.by_index(OWNER_INDEX, uid_of(daemon_set))
-        if any(labels_of(each).get(HASH_LABEL) == revision for each in known):
+        latest = max((int(each.get("revision", 0)) for each in known), default=0)
+        present = next((each for each in known if labels_of(each).get(HASH_LABEL) == revision), None)
+        if present is not None:
+            if int(present.get("revision", 0)) < latest:
+                # Rolled back: the old template is the newest revision again.
+                newest = {**present, "revision": latest + 1}
+                await self.revisions.wait_seen(await self.client.update(CONTROLLER_REVISIONS, newest))
             return
         try:
             created = await self.client.create(

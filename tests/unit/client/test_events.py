@@ -50,6 +50,7 @@ def test_many_similar_events_become_one_combined_event() -> None:
     assert len(events) == 10
     assert len(combined) == 1
     assert combined[0]["count"] == 6
+    assert combined[0]["reportingComponent"] == ""
 
 
 def test_a_refused_event_is_dropped_and_the_next_one_sent() -> None:

@@ -112,6 +112,19 @@ def test_a_missing_template_is_told_as_an_event_and_made_up_for_when_it_appears(
     assert len(client.all(RESOURCE_CLAIMS)) == 1
 
 
+def test_a_claim_that_the_server_refuses_is_told_as_an_event() -> None:
+    client = MemoryClient(pod(from_template="t"), template())
+
+    def refuse(verb: str, resource: object, subresource: str, changed: Object) -> None:
+        if verb == "create" and resource is RESOURCE_CLAIMS:
+            raise errors.Forbidden("exceeded quota")
+
+    client.reactions.append(refuse)
+    run_with(client, ClaimTemplates)
+    told = {event["message"] for event in client.all(EVENTS)}
+    assert "PodResourceClaim gpu: create ResourceClaim : exceeded quota" in told
+
+
 def test_an_allocated_claim_is_reserved_for_a_pod_that_was_placed_by_hand() -> None:
     client = MemoryClient(claim(), pod(claim="c", spec={"nodeName": "n"}))
     run_with(client, ClaimTemplates)

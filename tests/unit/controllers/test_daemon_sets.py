@@ -1,5 +1,6 @@
 """One daemon pod on every node that may have one, replaced node by node when the template changes."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from dray.api import errors
@@ -127,6 +128,8 @@ def test_a_failed_pod_is_replaced() -> None:
     scenario(client, fail)
     (pod,) = client.all(PODS)
     assert pod.get("status", {}).get("phase") != "Failed"
+    (told,) = [event for event in client.all(EVENTS) if event["reason"] == "FailedDaemonPod"]
+    assert re.fullmatch(r"Found failed daemon pod ns/d-\w+ on node n1, will try to kill it", told["message"])
 
 
 def test_a_new_template_replaces_ready_pods_one_at_a_time() -> None:
@@ -150,6 +153,27 @@ def test_a_new_template_replaces_ready_pods_one_at_a_time() -> None:
     scenario(client, ready, change_image, look_half_way, ready, ready, ready)
     assert images() == ["v2", "v2", "v2"]
     assert sorted(each["revision"] for each in client.all(CONTROLLER_REVISIONS)) == [1, 2]
+
+
+def test_going_back_to_a_template_makes_its_revision_the_newest() -> None:
+    client = MemoryClient(node("n1"), daemon_set())
+
+    def changing(image: str) -> Callable[[], Awaitable[object]]:
+        async def step() -> None:
+            stored = client.find(DAEMON_SETS, "d", "ns")
+            assert stored is not None
+            containers = [{"name": "c", "image": image}]
+            path = ("spec", "template", "spec", "containers")
+            await client.update(DAEMON_SETS, replace_at(stored, path, containers))
+
+        return step
+
+    scenario(client, changing("v2"), changing("v1"))
+    numbers = {
+        each["data"]["spec"]["template"]["spec"]["containers"][0]["image"]: each["revision"]
+        for each in client.all(CONTROLLER_REVISIONS)
+    }
+    assert numbers == {"v1": 3, "v2": 2}
 
 
 def test_a_namespace_that_ends_refuses_new_pods_without_an_alarm() -> None:
