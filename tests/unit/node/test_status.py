@@ -71,6 +71,16 @@ def test_a_container_that_never_ran_is_given_an_end_with_its_pod() -> None:
     assert conditions(found)["Ready"] == ("False", "ContainersNotReady")
 
 
+def test_a_container_that_waits_to_run_again_is_given_an_end_with_its_pod() -> None:
+    failure = Failure("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+    crashed = view(exited(3), waiting=Waiting("CrashLoopBackOff", "back-off 10s"))
+    found = status(pod(), crashed, failure=failure, terminated=True, released=True)
+    (entry,) = found["containerStatuses"]
+    assert entry["state"]["terminated"]["reason"] == "ContainerStatusUnknown"
+    assert entry["lastState"]["terminated"]["exitCode"] == 3
+    assert conditions(found)["Ready"] == ("False", "PodFailed")
+
+
 def test_containers_whose_turn_never_came_keep_waiting_when_their_pod_ends() -> None:
     names = ("one", "two")
     views = [*(view(None, Role.INIT, name) for name in names), view()]

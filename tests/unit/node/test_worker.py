@@ -356,7 +356,18 @@ def test_a_hook_that_takes_too_long_leaves_two_seconds(play: Play) -> None:
         node.delete(grace=5)
         await asyncio.sleep(10)
         assert node.runtime.stopped == [("main", 2)]
+        assert ("FailedPreStopHook", "PreStopHook failed") in node.events()
         assert node.is_gone
+
+    play(story)
+
+
+def test_a_pod_has_its_address_while_a_hook_after_the_start_still_runs(play: Play) -> None:
+    async def story(node: Node) -> None:
+        node.put(container(lifecycle={"postStart": {"sleep": {"seconds": 60}}}))
+        await asyncio.sleep(5)
+        assert node.pod()["status"]["podIP"]
+        assert waiting(node.pod()) == "ContainerCreating"
 
     play(story)
 

@@ -22,15 +22,16 @@ UNLOCATED: Final[Mapping[str, Any]] = {
 
 
 def unlocated_containers(containers: Sequence[ContainerView]) -> frozenset[str]:
-    """Names of those whose turn had come although none of their attempts is there. Main ones once the initial ones
-    are through; of these the first, and all before the last that ever ended."""
+    """Names of those of a pod that ended whose turn had come and that wait all the same, for a start or for another
+    one. Main ones if one of them ever ran, or none has to wait for others; of the initial ones the first, and all
+    before the last that ever ended."""
     initial = [view for view in containers if view.role.is_initial]
     main = [view for view in containers if view.role is Role.MAIN]
     ended = [place for place, view in enumerate(initial) if view.exited or view.previous]
     begun = initial[: max(ended, default=0) + 1]
-    if not initial or initial[-1].succeeded or any(view.current is not None for view in main):
+    if not initial or any(view.current is not None for view in main):
         begun += main
-    return frozenset(view.name for view in begun if view.current is None)
+    return frozenset(view.name for view in begun if view.current is None or view.waiting is not None)
 
 
 def container_status(view: ContainerView, default_waiting: str) -> Object:

@@ -71,11 +71,13 @@ def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], fact
         verdict = {"reason": facts.failure.reason, "message": facts.failure.message}
         return {**status, "phase": phase, **verdict, "startTime": facts.start_time}
     status["phase"] = before.get("phase") or "Pending" if is_held else phase
-    unlocated = (
-        unlocated_containers(containers) if facts.terminated and facts.failure is None else frozenset()
-    )
+    unlocated = unlocated_containers(containers) if facts.terminated else frozenset()
     status["conditions"] = pod_conditions(
-        pod, containers, "Pending" if unlocated else phase, has_sandbox=facts.has_sandbox, now=facts.now
+        pod,
+        containers,
+        "Pending" if unlocated and not facts.failure else phase,
+        has_sandbox=facts.has_sandbox,
+        now=facts.now,
     )
     if is_held:
         status.update((key, before[key]) for key in ("reason", "message") if key in before)

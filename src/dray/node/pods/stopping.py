@@ -71,8 +71,7 @@ class ContainerStopper:
             async with asyncio.timeout(seconds):
                 outcome = await self._services.actions.run_hook(hook, target, seconds)
         except TimeoutError:
-            log.warning("The preStop hook of container %s took longer than %.0f s", view.name, seconds)
-            return
+            outcome = Outcome(False, f"it took longer than {seconds:.0f} s")
         except ProbeError as error:
             outcome = Outcome(False, str(error))
         if not outcome.success:

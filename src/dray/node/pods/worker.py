@@ -210,6 +210,9 @@ class PodWorker:
         assert sandbox is not None
         if any(self._starter.ended_by_itself(view) and view.waiting is None for view in plan.start):
             await self._show_ends(views)
+        if any((view.spec.get("lifecycle") or {}).get("postStart") for view in plan.start):
+            # It may take its time, and the pod has its address already.
+            self._report(views)
         await self._provisions.remember_claims(self.pod)
         await asyncio.gather(
             *(
