@@ -33,15 +33,24 @@ class PodStatusWriter:
         self._available = asyncio.Event()
 
     def not_scheduled(
-        self, pod: Object, reason: str, message: str, nominated_node: str | None = None
+        self,
+        pod: Object,
+        reason: str,
+        message: str,
+        nominated_node: str | None = None,
+        *,
+        is_promised: bool = False,
     ) -> None:
-        """Say that `pod` is not scheduled. `nominated_node`: promise it to this node; "" takes a promise back."""
+        """Say that `pod` is not scheduled. `nominated_node`: promise it to this node; "" takes a promise back.
+
+        `is_promised`: the scheduler promised a node that this version of `pod` may not show yet.
+        """
         status: Object = {}
         condition = self._condition(pod, reason, message)
         if condition is not None:
             status["conditions"] = [condition]
         promised = (pod.get("status") or {}).get("nominatedNodeName") or ""
-        if nominated_node is not None and nominated_node != promised:
+        if nominated_node is not None and (is_promised or nominated_node != promised):
             status["nominatedNodeName"] = nominated_node or None
         if status:
             self._waiting[uid_of(pod)] = (pod, status)

@@ -215,11 +215,11 @@ class Scheduler:
         self._events.record(item.pod, "Warning", "FailedScheduling", "Scheduling", note)
         self._statuses.not_scheduled(item.pod, UNSCHEDULABLE, failure.message, failure.nominated_node)
 
-    def _broke_off(self, item: QueuedPod, message: str) -> None:
+    def _broke_off(self, item: QueuedPod, message: str, *, is_promised: bool = False) -> None:
         log.warning("Scheduling pod %s broke off: %s", item.key, message)
         self.queue.failed(item)
         self._events.record(item.pod, "Warning", "FailedScheduling", "Scheduling", message)
-        self._statuses.not_scheduled(item.pod, SCHEDULER_ERROR, message)
+        self._statuses.not_scheduled(item.pod, SCHEDULER_ERROR, message, "", is_promised=is_promised)
 
     def _committed(self, binding: Binding) -> None:
         for claim in binding.reservation.written.values():
@@ -248,7 +248,7 @@ class Scheduler:
             self.view.pod_left(item.uid)
         self.metrics.attempt_ended("error", self._clock.monotonic() - item.since)
         if words and self.queue.find(item.uid) is item:
-            self._broke_off(item, words)
+            self._broke_off(item, words, is_promised=reservation.needs_writing)
 
     def _gate(self, pod: Object) -> Gate | None:
         """PreEnqueue: pods that cannot be scheduled yet whatever the nodes are."""

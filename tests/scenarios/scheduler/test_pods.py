@@ -96,7 +96,10 @@ def test_pod_is_bound_only_when_its_device_is_attached() -> None:
 def test_device_that_fails_to_be_attached_is_given_back() -> None:
     async def story(cluster: Story) -> None:
         cluster.client.put(reported(cluster.claim("c"), "Broken"))
+        await cluster.passes()
+        assert "nominatedNodeName" not in cluster.pod("p")["status"]
         await cluster.passes(10)
+        assert cluster.pod("p")["status"]["nominatedNodeName"] == "n1"
         notes = " ".join(message for _, _, message in cluster.events("p"))
         assert 'device binding failed: claim=c, reason=Cable, message="no light"' in notes
         assert cluster.node_of("p") is None
