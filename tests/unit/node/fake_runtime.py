@@ -31,6 +31,8 @@ class FakeRuntime:
         """Container name -> (seconds, exit code) of each attempt; attempts beyond it run for ever."""
         self.deaf: set[str] = set()
         """Containers that ignore TERM."""
+        self.stop_code = 143
+        """How containers end that are told to stop."""
         self.missing_images: set[str] = set()
         self.unstartable: set[str] = set()
         self.stopped: list[tuple[str, float]] = []
@@ -143,7 +145,7 @@ class FakeRuntime:
             except TimeoutError:
                 self.end(container_id, 137)
         else:
-            self.end(container_id, 143)
+            self.end(container_id, self.stop_code)
 
     async def remove_container(self, container_id: str) -> None:
         self.end(container_id, 137)

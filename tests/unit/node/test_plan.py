@@ -103,6 +103,14 @@ def test_a_failed_probe_kills_the_container_that_runs() -> None:
     assert (kill.message, kill.probe) == ("Container main failed liveness probe, will be restarted", probe)
 
 
+def test_a_sidecar_that_fails_a_probe_is_called_an_init_container_and_begins_again() -> None:
+    views = [view(running("side"), Role.SIDECAR, "side"), view(running())]
+    plan = plan_pod(
+        pod(restartPolicy="Never", init=(sidecar("side"),)), sandbox(), views, {"side": ("startup", {})}
+    )
+    assert [kill.message for kill in plan.kill] == ["Init container side failed startup probe"]
+
+
 def test_a_container_whose_image_was_changed_is_replaced_whatever_its_policy() -> None:
     changed = view(running(), spec=container(image="busybox:2"))
     plan = plan_pod(pod(restartPolicy="Never"), sandbox(), [changed], {"main": ("liveness", {})})

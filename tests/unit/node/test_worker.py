@@ -304,6 +304,20 @@ def test_a_container_that_a_probe_kills_after_a_good_while_begins_again_at_once(
     play(story)
 
 
+def test_a_container_that_a_probe_kills_begins_again_however_it_ends(play: Play) -> None:
+    async def story(node: Node) -> None:
+        node.actions.answers["alive"] = False
+        probe = {**hook("alive"), "periodSeconds": 1, "failureThreshold": 1, "initialDelaySeconds": 20}
+        node.runtime.stop_code = 0
+        node.put(container("main", livenessProbe=probe), restartPolicy="OnFailure")
+        await asyncio.sleep(30)
+        assert status_of(node.pod())["restartCount"] == 1
+        assert status_of(node.pod())["lastState"]["terminated"]["exitCode"] == 0
+        assert node.pod()["status"]["phase"] == "Running"
+
+    play(story)
+
+
 def test_a_changed_image_begins_the_container_again_at_once(play: Play) -> None:
     async def story(node: Node) -> None:
         made = node.put(restartPolicy="Never", terminationGracePeriodSeconds=2)

@@ -35,6 +35,8 @@ class Kill:
     message: str
     probe: Mapping[str, Any] | None = None
     """The probe that failed; it may have a grace period of its own."""
+    again: bool = False
+    """It is among those to start, whatever its end."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,11 +70,17 @@ def plan_pod(
     if cause is not None:
         return Plan(new_sandbox=True, cause=cause)
     ephemeral = [view for view in containers if view.role is Role.EPHEMERAL and view.current is None]
-    changed = [view for view in present if _is_changed(view)]
-    return Plan(
-        start=[*ephemeral, *_due(pod, present), *changed],
-        kill=[*map(_replacement, changed), *_kills(pod, containers, failed_probes, changed)],
-    )
+    kills = [*_replacements(present), *_failures(pod, present, failed_probes)]
+    again = [kill.container for kill in kills if kill.again]
+    return Plan(start=[*ephemeral, *_due(pod, present), *again], kill=kills)
+
+
+def _replacements(containers: Sequence[ContainerView]) -> list[Kill]:
+    return [
+        Kill(view, f"Container {view.name} definition changed, will be restarted", again=True)
+        for view in containers
+        if _is_changed(view)
+    ]
 
 
 def _is_changed(view: ContainerView) -> bool:
@@ -81,27 +89,25 @@ def _is_changed(view: ContainerView) -> bool:
     return full_name(view.current.image) != full_name(view.spec.get("image", ""))
 
 
-def _replacement(view: ContainerView) -> Kill:
-    return Kill(view, f"Container {view.name} definition changed, will be restarted")
-
-
-def _kills(
-    pod: Mapping[str, Any],
-    containers: Sequence[ContainerView],
-    failed: FailedProbes,
-    changed: Sequence[ContainerView],
+def _failures(
+    pod: Mapping[str, Any], containers: Sequence[ContainerView], failed: FailedProbes
 ) -> list[Kill]:
-    """For probes that failed; `changed` are killed in any case."""
-    doomed = [view for view in containers if view.is_running and view.name in failed and view not in changed]
+    """What its exit code will be does not matter: a container that failed is started again unless it never is."""
+    doomed = [
+        view for view in containers if view.is_running and view.name in failed and not _is_changed(view)
+    ]
     kills = []
     for view in doomed:
         kind, probe = failed[view.name]
+        again = restarts(pod, view.spec, view.role, KILLED)
         message = f"Container {view.name} failed {kind} probe"
-        if restarts(pod, view.spec, view.role, KILLED):
+        if view.role is Role.SIDECAR:
+            message = f"Init container {view.name} failed {kind} probe"
+        elif again:
             message += ", will be restarted"
         elif all(other in doomed for other in containers if other.is_running):
             message = f"Stopping container {view.name}"
-        kills.append(Kill(view, message, probe))
+        kills.append(Kill(view, message, probe, again))
     return kills
 
 

@@ -50,8 +50,6 @@ class ContainerStarter:
         self._stopper = stopper
         self._volumes = volumes
         self._crashes = CrashBackoff()
-        self._killed: set[str] = set()
-        """Ids of containers that were killed for a probe, and whose restart was not looked at yet."""
         self._pulls = Backoff(*IMAGE_BACKOFF_SECONDS)
         self._pull_at: dict[str, float] = {}
         self._shown_until: dict[str, float] = {}
@@ -98,7 +96,6 @@ class ContainerStarter:
             return 0
         left = self._crashes.remaining(view.name, end_of(ended), self._services.clock.now().timestamp())
         if left > 0:
-            self._killed.discard(view.current.id if view.current else "")
             delay = self._crashes.delay(view.name)
             shown = f"{int(delay // 60)}m{int(delay % 60)}s" if delay >= 60 else f"{int(delay)}s"
             text = f"back-off {shown} restarting failed container={view.name} pod={format_pod(pod)}"
@@ -113,20 +110,11 @@ class ContainerStarter:
             now = self._services.clock.now().timestamp()
             self._crashes.restarted(view.name, end_of(ended), now)
 
-    def killed(self, view: ContainerView) -> None:
-        """A probe had the container killed, for it to begin again."""
-        assert view.current is not None
-        self._killed.add(view.current.id)
-
-    def ended_by_itself(self, view: ContainerView) -> bool:
-        return view.exited is not None and view.exited.id not in self._killed
-
-    def _counted_end(self, view: ContainerView) -> Container | None:
-        """The end from which a restart is spaced. After a kill for a probe it is first the one before, so that a
-        container which ran well for long begins again at once."""
-        if view.exited is None or self.ended_by_itself(view):
-            return view.exited
-        return view.previous
+    @staticmethod
+    def _counted_end(view: ContainerView) -> Container | None:
+        """The end from which a restart is spaced. Of a container that ran until it was killed to begin again it is
+        the one before: having run well for long, it begins at once."""
+        return view.previous if view.is_running else view.exited
 
     def _pull_delay(self, pod: Object, view: ContainerView) -> float:
         """Seconds until an image that was not there is looked for again."""

@@ -208,7 +208,7 @@ class PodWorker:
             return await self._make_room()
         sandbox = self._sandbox()
         assert sandbox is not None
-        if any(self._starter.ended_by_itself(view) and view.waiting is None for view in plan.start):
+        if any(view.exited and view.waiting is None for view in plan.start):
             await self._show_ends(views)
         if any((view.spec.get("lifecycle") or {}).get("postStart") for view in plan.start):
             # It may take its time, and the pod has its address already.
@@ -222,8 +222,6 @@ class PodWorker:
                 for kill in plan.kill
             )
         )
-        for kill in plan.kill:
-            self._starter.killed(kill.container)
         delays = [await self._starter.start(self.pod, view, sandbox) for view in plan.start]
         await self._provisions.refresh_volumes(self.pod)
         self._report(await self._observe())

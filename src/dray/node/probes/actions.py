@@ -200,7 +200,7 @@ def _port(port: Any, target: Target) -> int:
         return target.ports[port]
     if str(port).isdigit():
         return int(port)
-    raise ProbeError(f"couldn't find port: {port}")
+    raise ProbeError(f'strconv.Atoi: parsing "{port}": invalid syntax')
 
 
 def _dial_text(host: str, port: int, error: BaseException) -> str:
