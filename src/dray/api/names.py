@@ -171,11 +171,6 @@ def dns_1035_label(text: str) -> list[str]:
     return errors
 
 
-def label_key(text: str) -> list[str]:
-    """As selectors name it."""
-    return [complaint.replace("a qualified name", "a valid label key") for complaint in qualified_name(text)]
-
-
 def qualified_name(text: str) -> list[str]:
     """Label and annotation keys, condition types, taint keys: `[subdomain/]name`."""
     prefix, slash, name = text.partition("/")
@@ -184,7 +179,7 @@ def qualified_name(text: str) -> list[str]:
         name = prefix
     elif "/" in name:
         return [
-            f"a qualified name {_QUALIFIED_TEXT} with an optional DNS subdomain prefix and '/' "
+            f"a valid label key {_QUALIFIED_TEXT} with an optional DNS subdomain prefix and '/' "
             "(e.g. 'example.com/MyName')"
         ]
     elif not prefix:

@@ -250,7 +250,7 @@ def _requirement(key: str, operator: Operator, values: set[str]) -> Requirement:
 
 
 def _key_errors(key: str) -> list[FieldError]:
-    return [invalid(KEY_PATH, key, text) for text in names.label_key(key)]
+    return [invalid(KEY_PATH, key, text) for text in names.qualified_name(key)]
 
 
 def _raise(errors: Sequence[FieldError]) -> None:

@@ -16,6 +16,39 @@ from dray.api.schema.scalars import READERS, BadScalar, WrongType
 __all__ = ["DecodeError", "Inspection", "Walk", "finished", "inspect", "syntax_error"]
 
 _MOST_MESSAGES = 100
+_EMBEDDED = {
+    (struct, field): embedded
+    for embedded, structs, fields in (
+        (
+            "DeviceConfiguration",
+            "DeviceClaimConfiguration DeviceClassConfiguration DeviceAllocationConfiguration",
+            "opaque",
+        ),
+        ("ProbeHandler", "Probe", "exec httpGet tcpSocket grpc"),
+        (
+            "LocalObjectReference",
+            "ConfigMapEnvSource ConfigMapKeySelector ConfigMapProjection ConfigMapVolumeSource "
+            "SecretEnvSource SecretKeySelector SecretProjection",
+            "name",
+        ),
+        (
+            "EphemeralContainerCommon",
+            "EphemeralContainer",
+            "args command env envFrom image imagePullPolicy lifecycle livenessProbe name ports readinessProbe "
+            "resizePolicy resources restartPolicy restartPolicyRules securityContext startupProbe stdin stdinOnce "
+            "terminationMessagePath terminationMessagePolicy tty volumeDevices volumeMounts workingDir",
+        ),
+        (
+            "VolumeSource",
+            "Volume",
+            "configMap csi downwardAPI emptyDir ephemeral hostPath image iscsi nfs persistentVolumeClaim "
+            "projected secret",
+        ),
+    )
+    for struct in structs.split()
+    for field in fields.split()
+}
+"""Fields that Go's type has from a type within: paths in errors name that, too. By type and field."""
 
 
 class DecodeError(ValueError):
@@ -104,7 +137,8 @@ class Walk:
                 continue
             if name in out:
                 self.say("duplicate", name)
-            self.fields.append(name)
+            embedded = _EMBEDDED.get((self.struct, name))
+            self.fields.append(f"{embedded}.{name}" if embedded else name)
             out[name] = self.inside(name, item, field.schema)
             self.fields.pop()
         self.struct = outer

@@ -58,15 +58,15 @@ def validate_meta_create(
 
 def validate_meta_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
     """Findings on replacing the metadata `old` by `new`, as the kind at hand looks at it."""
-    at = path.child("finalizers")
-    finalizers = new.get("finalizers") or ()
-    errors = validate_change(new, old, path) + _validate_contents(new, path)
-    return errors + _validate_finalizers(finalizers, at) + _validate_standard_finalizers(finalizers, at)
+    finalizers = _validate_standard_finalizers(new.get("finalizers") or (), path.child("finalizers"))
+    return validate_change(new, old, path) + _validate_contents(new, path) + finalizers
 
 
 def validate_any_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
-    """Findings that are told before any kind looks: finalizers are left to the kinds, other contents told twice."""
-    return validate_change(new, old, path) + 2 * _validate_contents(new, path)
+    """Findings that are told before any kind looks, most of them twice."""
+    contents = _validate_contents(new, path)
+    finalizers = _validate_finalizers(new.get("finalizers") or (), path.child("finalizers"))
+    return contents + finalizers + validate_change(new, old, path) + contents
 
 
 def validate_change(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:

@@ -98,7 +98,10 @@ def _name(obj: Mapping[str, Any]) -> str:
     given = obj.get("metadata")
     metadata = given if isinstance(given, Mapping) else {}
     group, _, version = obj.get("apiVersion", "").rpartition("/")
-    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {group}/{version}, Kind={obj.get('kind', '')}"
+    namespace, name = (
+        value if isinstance(value := metadata.get(key), str) else "" for key in ("namespace", "name")
+    )
+    return f"{namespace}/{name}; {group}/{version}, Kind={obj.get('kind', '')}"
 
 
 def _holdings(live: Mapping[str, Any], request: _Request) -> Holdings:

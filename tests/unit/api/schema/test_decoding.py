@@ -191,7 +191,7 @@ TYPE_ERRORS = {
     '{"spec":"x"}': "json: cannot unmarshal string into Go struct field Pod.spec of type v1.PodSpec",
     '{"spec":{"containers":[{"livenessProbe":{"httpGet":{"port":1.5}}}]}}': (
         "json: cannot unmarshal number 1.5 into Go struct field "
-        "HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32"
+        "HTTPGetAction.spec.containers.livenessProbe.ProbeHandler.httpGet.port of type int32"
     ),
     '{"metadata":{"creationTimestamp":5}}': (
         "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.creationTimestamp of type string"

@@ -56,7 +56,7 @@ def test_qualified_names(text, complaints):
 
 def test_qualified_name_has_one_slash_at_most():
     (complaint,) = names.qualified_name("a/b/c")
-    assert complaint.startswith("a qualified name must consist of")
+    assert complaint.startswith("a valid label key must consist of")
     assert complaint.endswith("with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')")
 
 

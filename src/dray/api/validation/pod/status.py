@@ -193,11 +193,10 @@ def _validate_health(status: Object, spec: Object) -> list[FieldError]:
         containers = {one.get("name"): one for one in items_of(spec.get(field))}
         for index, one in enumerate(items_of(status.get(statuses))):
             container = containers.get(one.get("name"))
-            if container is not None:
-                at = STATUS.child(statuses).index(index).child("allocatedResourcesStatus")
-                errors += _validate_resource_statuses(
-                    items_of(one.get("allocatedResourcesStatus")), container, at
-                )
+            at = STATUS.child(statuses).index(index).child("allocatedResourcesStatus")
+            errors += _validate_resource_statuses(
+                items_of(one.get("allocatedResourcesStatus")), container, at
+            )
     for index, one in enumerate(items_of(status.get("ephemeralContainerStatuses"))):
         if one.get("allocatedResourcesStatus"):
             at = STATUS.child("ephemeralContainerStatuses").index(index).child("allocatedResourcesStatus")
@@ -205,8 +204,11 @@ def _validate_health(status: Object, spec: Object) -> list[FieldError]:
     return errors
 
 
-def _validate_resource_statuses(statuses: list[Object], container: Object, path: Path) -> list[FieldError]:
-    resources = container.get("resources") or {}
+def _validate_resource_statuses(
+    statuses: list[Object], container: Object | None, path: Path
+) -> list[FieldError]:
+    """`container`: the one that the status is of; of one that does not exist only the devices are judged."""
+    resources = (container or {}).get("resources") or {}
     claims = {
         f"claim:{use.get('name', '')}" + (f"/{use['request']}" if use.get("request") else "")
         for use in items_of(resources.get("claims"))
@@ -218,7 +220,9 @@ def _validate_resource_statuses(statuses: list[Object], container: Object, path:
         if name in seen:
             errors.append(duplicate(at.child("name"), name))
         seen.add(name)
-        if name.startswith("claim:"):
+        if container is None:
+            pass
+        elif name.startswith("claim:"):
             if name not in claims:
                 errors.append(invalid(at.child("name"), name, _NOT_A_CLAIM))
         elif name not in (resources.get("requests") or {}):

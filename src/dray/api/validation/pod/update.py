@@ -5,13 +5,12 @@ import json
 
 from dray.api.fields import FieldError, Path, forbidden, invalid, required
 from dray.api.meta import Object
-from dray.api.qos import qos_class
 from dray.api.validation.lists import items_of
 from dray.api.validation.pod.containers import Surroundings, validate_ephemeral_containers
 from dray.api.validation.pod.gated import validate_narrowing, with_node_affinity_of
 from dray.api.validation.pod.internal import internal_pod_spec
 from dray.api.validation.pod.placement import validate_tolerations
-from dray.api.validation.pod.spec import METADATA, SPEC, validate_pod
+from dray.api.validation.pod.spec import SPEC, validate_pod
 from dray.api.validation.pod.volumes import validate_volumes
 from dray.api.validation.sameness import same
 
@@ -41,19 +40,9 @@ def validate_pod_update(new: Object, old: Object) -> list[FieldError]:
     errors += _validate_removed_gates(spec, before, SPEC.child("schedulingGates"))
     if same(spec, before):
         return errors
-    errors += _validate_quality(new, old)
     if before.get("schedulingGates"):
         errors += validate_narrowing(spec, before)
     return errors + _validate_rest(_without_changeable(spec, before), before)
-
-
-def _validate_quality(new: Object, old: Object) -> list[FieldError]:
-    was = (old.get("status") or {}).get("qosClass") or qos_class(old.get("spec") or {})
-    if was == qos_class(new.get("spec") or {}):
-        return []
-    shown = (new.get("status") or {}).get("qosClass") or ""
-    # Kubernetes names the metadata here.
-    return [invalid(METADATA, shown, "Pod QoS is immutable")]
 
 
 def _validate_images(containers: list[Object], path: Path) -> list[FieldError]:
