@@ -14,6 +14,7 @@ from dray.controllers.cluster_roles import ClusterRoleAggregation
 from dray.controllers.daemon_sets import DaemonSets
 from dray.controllers.deployments import Deployments
 from dray.controllers.device_taint_eviction import DeviceTaintEviction
+from dray.controllers.disruption_budgets import DisruptionBudgets
 from dray.controllers.finished_jobs import FinishedJobs
 from dray.controllers.garbage import GarbageCollector
 from dray.controllers.jobs import Jobs
@@ -42,6 +43,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     Deployments,
     Jobs,
     FinishedJobs,
+    DisruptionBudgets,
     Namespaces,
     GarbageCollector,
     NodeLifecycle,
