@@ -58,8 +58,8 @@ class NodeLifecycle(Controller):
         self.leases = self.context.informers.of(LEASES, Selection(NODE_LEASES))
         self._seen: dict[str, tuple[Any, float]] = {}
         """Node -> its latest sign of life, and when this loop first saw that sign, on its own clock."""
-        self._registered: set[str] = set()
-        """UIDs of the nodes that were told of; anew after each start, as upstream."""
+        self._registered: dict[str, str] = {}
+        """By name, the uid of each node that was told of; anew after each start, as upstream."""
 
     def background(self, tasks: TaskSet) -> None:
         tasks.start(self._check_for_ever(), "heartbeats")
@@ -74,6 +74,7 @@ class NodeLifecycle(Controller):
         node = self.nodes.cache.get(key)
         if node is None:
             self._seen.pop(key.name, None)
+            self._tell_removed(key.name)
             return
         self._register(node)
         if self._silent_seconds(node) > GRACE_SECONDS and condition_status(node, "Ready") != "Unknown":
@@ -81,10 +82,17 @@ class NodeLifecycle(Controller):
         await self._sync_taints(node)
 
     def _register(self, node: Object) -> None:
-        if uid_of(node) not in self._registered:
-            self._registered.add(uid_of(node))
+        if self._registered.get(name_of(node)) != uid_of(node):
+            self._registered[name_of(node)] = uid_of(node)
             text = f"Node {name_of(node)} event: Registered Node {name_of(node)} in Controller"
             self.recorder.event(node, "Normal", "RegisteredNode", text)
+
+    def _tell_removed(self, name: str) -> None:
+        uid = self._registered.pop(name, None)
+        if uid is not None:
+            reference = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": uid}
+            text = f"Node {name} event: Removing Node {name} from Controller"
+            self.recorder.event_about(reference, "Normal", "RemovingNode", text)
 
     def _silent_seconds(self, node: Object) -> float:
         lease = self.leases.cache.find(name_of(node), NODE_LEASES)
@@ -102,15 +110,17 @@ class NodeLifecycle(Controller):
         now = format_time(self.clock.now())
         conditions = {c["type"]: c for c in (node.get("status") or {}).get("conditions") or ()}
         for kind in UNKNOWN_CONDITIONS:
-            old = conditions.get(kind) or {
-                "type": kind,
-                "lastHeartbeatTime": node["metadata"].get("creationTimestamp"),
-            }
+            never = {"type": kind, "lastHeartbeatTime": node["metadata"].get("creationTimestamp")}
+            reason, message = (
+                ("NodeStatusUnknown", "Kubelet stopped posting node status.")
+                if kind in conditions
+                else ("NodeStatusNeverUpdated", "Kubelet never posted node status.")
+            )
             conditions[kind] = {
-                **old,
+                **conditions.get(kind, never),
                 "status": "Unknown",
-                "reason": "NodeStatusUnknown",
-                "message": "Kubelet stopped posting node status.",
+                "reason": reason,
+                "message": message,
                 "lastTransitionTime": now,
             }
         changed = replace_at(node, ("status", "conditions"), list(conditions.values()))

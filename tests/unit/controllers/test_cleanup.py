@@ -161,7 +161,9 @@ def test_a_node_without_heartbeat_becomes_unknown_and_is_tainted() -> None:
     play(client, [NodeLifecycle], seconds=70)
     stored = client.find(NODES, "n")
     assert stored is not None
-    assert {c["type"]: c["status"] for c in stored["status"]["conditions"]}["Ready"] == "Unknown"
+    conditions = {c["type"]: (c["status"], c["reason"]) for c in stored["status"]["conditions"]}
+    assert conditions["Ready"] == ("Unknown", "NodeStatusUnknown")
+    assert conditions["MemoryPressure"] == ("Unknown", "NodeStatusNeverUpdated")
     taints = {(taint["key"], taint["effect"]) for taint in stored["spec"]["taints"]}
     assert taints == {
         ("node.kubernetes.io/unreachable", "NoSchedule"),
@@ -176,6 +178,17 @@ def test_a_node_is_told_of_once_when_the_controller_first_sees_it() -> None:
     (event,) = [each for each in client.all(EVENTS) if each["reason"] == "RegisteredNode"]
     assert event["message"] == "Node n event: Registered Node n in Controller"
     assert event["source"] == {"component": "node-controller"}
+
+
+def test_a_node_that_is_removed_is_told_of() -> None:
+    client = MemoryClient(ready_node("n"))
+
+    async def remove() -> None:
+        await client.delete(NODES, "n")
+
+    play(client, [NodeLifecycle], remove, seconds=20)
+    (event,) = [each for each in client.all(EVENTS) if each["reason"] == "RemovingNode"]
+    assert event["message"] == "Node n event: Removing Node n from Controller"
 
 
 def test_taints_of_a_bad_time_are_taken_away_when_the_node_is_well() -> None:
