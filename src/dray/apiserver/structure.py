@@ -132,7 +132,7 @@ def structured(
     Raises BadRequest when it is another kind, does not fit the kind's structure or, under Strict, has unknown or
     duplicate fields; under Warn those go to `warnings`.
     """
-    _check_type(body, wanted)
+    _check_type(body, wanted, warnings if field_validation == "Warn" else None)
     found: list[str] | None = None if field_validation == "Ignore" else []
     try:
         obj = strict_decode(body, wanted, found)
@@ -200,7 +200,8 @@ def clone(value: Any) -> Any:
     return value
 
 
-def _check_type(body: Body, wanted: TypeName) -> None:
+def _check_type(body: Body, wanted: TypeName, warnings: list[str] | None = None) -> None:
+    """`warnings` takes what a strict reader finds in an object of another version."""
     tree = {} if body.tree is None else body.tree
     if not isinstance(tree, Mapping):
         data = body.text if body.text is not None else orjson.dumps(body.tree)
@@ -229,6 +230,8 @@ def _check_type(body: Body, wanted: TypeName) -> None:
         return
     given = TypeName(api_version, kind)
     if given.kind == wanted.kind and given.schema is not None and not _misfit(tree, given):
+        if warnings is not None:
+            strict_decode(body, given, warnings)
         raise errors.BadRequest(
             f"the API version in the data ({api_version}) does not match "
             f"the expected API version ({wanted.api_version})"

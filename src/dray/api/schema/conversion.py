@@ -19,8 +19,17 @@ def restore(data: Mapping[str, Any], schema: Schema, *, gates: frozenset[str] = 
         return Decoded(reader(schema)(data))
     except (Surprise, WrongType, BadScalar):
         pass
-    found = finished(_ConverterWalk(gates), data, schema)
+    found = finished(_ConverterWalk(gates), _with_whole_numbers(data), schema)
     return Decoded(reader(schema, full=True)(found.clean), found.messages)
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """The converter takes a float for an integer where nothing is lost."""
+    if isinstance(value, Mapping):
+        return {key: _with_whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class _ConverterWalk(Walk):

@@ -28,14 +28,20 @@ def content_type(request: web.BaseRequest) -> str:
     return header.partition(";")[0].strip().lower() or JSON
 
 
-async def read_object(request: web.BaseRequest, kind_name: str) -> Body:
-    """Raises UnsupportedMediaType, RequestEntityTooLarge, or BadRequest for a body that cannot be read."""
+def check_type(request: web.BaseRequest) -> str:
+    """The media type of an object. Raises UnsupportedMediaType."""
     kind_of_body = content_type(request)
     if kind_of_body not in (JSON, YAML, PROTOBUF):
         raise errors.UnsupportedMediaType(
             "the body of the request was in an unknown format - accepted media types include: "
             f"{JSON}, {YAML}, {PROTOBUF}"
         )
+    return kind_of_body
+
+
+async def read_object(request: web.BaseRequest, kind_name: str) -> Body:
+    """Raises UnsupportedMediaType, RequestEntityTooLarge, or BadRequest for a body that cannot be read."""
+    kind_of_body = check_type(request)
     data = await read(request)
     if kind_of_body == JSON:
         return read_json(data, kind_name)

@@ -224,6 +224,7 @@ def _subresource_handlers(kind: Kind, subresource: str) -> Mapping[str, Handler]
 
 async def _create(wanted: ResourceRequest) -> web.StreamResponse:
     shown_as = wanted.represented()
+    bodies.check_type(wanted.request)
     call = wanted.call
     wanted.written("CreateOptions")
     obj = await wanted.object(type_name(call.kind, call.version))
@@ -259,6 +260,7 @@ async def _watch(wanted: ResourceRequest) -> web.StreamResponse:
 
 async def _update(wanted: ResourceRequest) -> web.StreamResponse:
     shown_as = wanted.represented()
+    bodies.check_type(wanted.request)
     call = wanted.call
     wanted.written("UpdateOptions")
     obj = await wanted.object(type_name(call.kind, call.version))

@@ -145,6 +145,8 @@ class Kind:
 
     prepare_create: Callable[[WriteContext, Object], None] = _nothing
     prepare_update: Callable[[WriteContext, Object], None] = _nothing
+    authorize_create: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
+    """What the namespace does not allow: told before anything else."""
     validate_create: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
     validate_update: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
     """Kind's own rules only; the verbs validate ObjectMeta for every kind (`api.validation.meta`)."""

@@ -82,13 +82,15 @@ def _drop_deallocated(status: Object, old: Object) -> None:
         status.pop("devices")
 
 
-def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
+def _authorize_create(context: WriteContext, obj: Object) -> list[FieldError]:
     spec = obj.get("spec") or {}
-    errors: list[FieldError] = []
-    if asks_admin_access(spec):
-        namespace = context.find(NAMESPACES, namespace_of(obj))
-        errors += validate_admin_access_label(spec, namespace)
-    return errors + validate_claim_spec(spec, Path("spec"), claim_rules(context))
+    if not asks_admin_access(spec):
+        return []
+    return validate_admin_access_label(spec, context.find(NAMESPACES, namespace_of(obj)))
+
+
+def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_claim_spec(obj.get("spec") or {}, Path("spec"), claim_rules(context))
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -140,6 +142,7 @@ RESOURCE_CLAIM = Kind(
     from_hub=claim_from_hub,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
+    authorize_create=_authorize_create,
     validate_create=_validate_create,
     validate_update=_validate_update,
     metadata_checks=("whole", "change"),

@@ -31,12 +31,14 @@ def _prepare_update(context: WriteContext, obj: Object) -> None:
     drop_disabled_claim_fields(context.features, _claim_spec(obj), _claim_spec(old_of(context)))
 
 
+def _authorize_create(context: WriteContext, obj: Object) -> list[FieldError]:
+    if not asks_admin_access(_claim_spec(obj)):
+        return []
+    return validate_admin_access_label(_claim_spec(obj), context.find(NAMESPACES, namespace_of(obj)))
+
+
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if asks_admin_access(_claim_spec(obj)):
-        namespace = context.find(NAMESPACES, namespace_of(obj))
-        errors += validate_admin_access_label(_claim_spec(obj), namespace)
-    return errors + validate_template_spec(obj.get("spec") or {}, claim_rules(context))
+    return validate_template_spec(obj.get("spec") or {}, claim_rules(context))
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -56,6 +58,7 @@ RESOURCE_CLAIM_TEMPLATE = Kind(
     from_hub=template_from_hub,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
+    authorize_create=_authorize_create,
     validate_create=_validate_create,
     validate_update=_validate_update,
     metadata_checks=("whole", "change"),

@@ -12,7 +12,7 @@ TOKEN_SECONDS = 3600
 _REFERENCE: Final = re.compile(
     r"""(?x)
     (?P<path>
-        ((localhost | [a-zA-Z0-9-]*[A-Z][a-zA-Z0-9.-]* | [a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+ | [a-zA-Z0-9.-]+(?=:[0-9]+/))(:[0-9]+)?/)?
+        (?P<registry>(localhost | [a-zA-Z0-9-]*[A-Z][a-zA-Z0-9.-]* | [a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+ | [a-zA-Z0-9.-]+(?=:[0-9]+/))(:[0-9]+)?/)?
         [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*
     )
     (:(?P<tag>\w[\w.-]{0,127}))?
@@ -48,10 +48,17 @@ def default_volume(volume: Object) -> None:
         default_volume_claim_spec(template.setdefault("spec", {}))
 
 
+def _whole_path(found: re.Match[str]) -> str:
+    """With the registry and the folder that an image has which names none."""
+    if found["registry"]:
+        return found["path"]
+    return f"docker.io/{found['path']}" if "/" in found["path"] else f"docker.io/library/{found['path']}"
+
+
 def default_pull_policy(image: str) -> str:
     """Always for `latest`, said or implied; an image pinned by tag or digest is pulled once."""
     found = _REFERENCE.fullmatch(image)
-    if found is None or len(found["path"]) > _LONGEST_PATH or _IDENTIFIER.fullmatch(image):
+    if found is None or len(_whole_path(found)) > _LONGEST_PATH or _IDENTIFIER.fullmatch(image):
         return "IfNotPresent"
     tag = found["tag"] or ("" if found["digest"] else "latest")
     return "Always" if tag == "latest" else "IfNotPresent"

@@ -45,7 +45,8 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False, sent: Any =
     call.warnings += call.kind.warnings(call, obj)
     request.object = obj
     await call.core.admission.validate(request)
-    if obj["metadata"].get("resourceVersion"):
+    version = str(obj["metadata"].get("resourceVersion") or "")
+    if version.isdigit() and int(version):
         raise errors.StatusError("resourceVersion should not be set on objects to be created")
     if call.dry_run:
         obj["metadata"].pop("resourceVersion", None)
@@ -55,7 +56,9 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False, sent: Any =
 
 
 def _findings(call: Call, obj: Object) -> list[FieldError]:
-    return metadata.create_errors(call, obj["metadata"]) + call.kind.validate_create(call, obj)
+    kind = call.kind
+    found = kind.authorize_create(call, obj) + metadata.create_errors(call, obj["metadata"])
+    return found + kind.validate_create(call, obj)
 
 
 def _settle_name(obj: Object) -> None:

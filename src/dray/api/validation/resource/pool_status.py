@@ -74,7 +74,7 @@ def _validate_pool_name(pool: str, path: Path) -> list[FieldError]:
     errors = [too_long(path, POOL_MAX)] if names.byte_length(pool) > POOL_MAX else []
     for index, part in enumerate(pool.split("/")):
         texts = names.long_name(part) if part else ["must not be empty"]
-        errors += [invalid(path, pool, f"segment {index}: {text}") for text in texts]
+        errors += [invalid(path, part, f"segment {index}: {text}") for text in texts]
     return errors
 
 
