@@ -1,8 +1,8 @@
 """Runs one pod of each DaemonSet on every node it may be on, and replaces them when the template changes.
 
 A daemon pod is pinned to its node by affinity and placed by the scheduler, so that claims and quotas apply to it as to
-any pod. `updateStrategy: RollingUpdate` replaces up to maxUnavailable pods at a time (maxSurge is not used: the old pod
-goes first). Source: kubernetes pkg/controller/daemon, 1.36.
+any pod. `updateStrategy: RollingUpdate` replaces up to maxUnavailable pods at a time, or puts up to maxSurge new ones beside
+the old. Source: kubernetes pkg/controller/daemon, 1.36.
 """
 
 import dataclasses
@@ -23,16 +23,22 @@ from dray.api.meta import (
 from dray.api.placement import find_untolerated_taint, matches_pod_node_rules
 from dray.api.pods import is_ready, is_terminal
 from dray.api.resources import CONTROLLER_REVISIONS, DAEMON_SETS, NODES, PODS
-from dray.controllers.base import OWNER_INDEX, Context, Controller, index_by_owner
+from dray.controllers.base import OWNER_INDEX, Context, Controller, ignore_missing, index_by_owner
+from dray.controllers.daemon_rollout import (
+    HASH_LABEL,
+    is_current,
+    is_rolling,
+    one_by_one,
+    side_by_side,
+    surge_of,
+)
 from dray.controllers.pod_templates import (
     PodControl,
     pod_from,
-    scaled_value,
     seconds_until_available,
     template_hash,
 )
 
-HASH_LABEL = "controller-revision-hash"
 GENERATION_LABEL = "pod-template-generation"
 GENERATION_ANNOTATION = "deprecated.daemonset.template.generation"
 DAEMON_TOLERATIONS = (
@@ -93,7 +99,8 @@ class DaemonSets(Controller):
         revision = template_hash(daemon_set["spec"]["template"])
         if not is_deleting(daemon_set):
             await self._record_revision(daemon_set, revision)
-            plan = self._plan(daemon_set)
+            await self._prune(daemon_set, revision)
+            plan = self._plan(daemon_set, revision)
             self._tell_ended(daemon_set, plan)
             await self._replace_outdated(daemon_set, plan, revision)
             await self.control.delete(daemon_set, plan.surplus)
@@ -102,8 +109,10 @@ class DaemonSets(Controller):
             )
         await self._report(daemon_set, revision)
 
-    def _plan(self, daemon_set: Object) -> _Plan:
+    def _plan(self, daemon_set: Object, revision: str) -> _Plan:
         plan = _Plan()
+        # Any number will do: whether there may be two pods does not depend on how many nodes there are.
+        has_surge = surge_of(daemon_set, 1) > 0
         for pod in self.control.pods_of(daemon_set):
             plan.pods.setdefault(_node_of(pod), []).append(pod)
         spec = _daemon_spec(daemon_set)
@@ -112,7 +121,7 @@ class DaemonSets(Controller):
             pods = plan.pods.get(name, [])
             if should_run(spec, node):
                 plan.wanted_on.append(name)
-                _plan_node(plan, name, pods)
+                _plan_node(plan, name, pods, revision if has_surge else None)
             elif pods:
                 plan.misscheduled += 1
                 if not should_stay(spec, node):
@@ -135,23 +144,35 @@ class DaemonSets(Controller):
                 self.recorder.event(daemon_set, "Normal", "SucceededDaemonPod", message)
 
     async def _replace_outdated(self, daemon_set: Object, plan: _Plan, revision: str) -> None:
-        strategy = daemon_set["spec"].get("updateStrategy") or {}
-        if strategy.get("type", "RollingUpdate") != "RollingUpdate":
+        if not is_rolling(daemon_set):
             return
-        limit = (strategy.get("rollingUpdate") or {}).get("maxUnavailable")
-        budget = max(1, scaled_value(limit, len(plan.wanted_on), 1, round_up=True))
-        outdated: list[Object] = []
-        for node in plan.wanted_on:
-            pods = [
-                pod for pod in plan.pods.get(node, []) if not is_deleting(pod) and pod not in plan.surplus
-            ]
-            if not any(is_ready(pod) for pod in pods):
-                budget -= 1
-            outdated += [pod for pod in pods if labels_of(pod).get(HASH_LABEL) != revision]
-        # Replacing a pod that is not ready costs no availability.
-        broken = [pod for pod in outdated if not is_ready(pod)]
-        healthy = [pod for pod in outdated if is_ready(pod)][: max(0, budget)]
-        await self.control.delete(daemon_set, broken + healthy)
+        pods = {
+            node: [pod for pod in plan.pods.get(node, ()) if pod not in plan.surplus]
+            for node in plan.wanted_on
+        }
+        min_ready = int(daemon_set["spec"].get("minReadySeconds") or 0)
+
+        def is_available(pod: Object) -> bool:
+            return seconds_until_available(pod, min_ready, self.clock) == 0.0
+
+        surge = surge_of(daemon_set, len(pods))
+        if surge:
+            rollout = side_by_side(surge, pods, revision, is_available)
+        else:
+            rollout = one_by_one(daemon_set, pods, revision, is_available)
+        plan.missing_on += rollout.new_on
+        await self.control.delete(daemon_set, rollout.outdated)
+
+    async def _prune(self, daemon_set: Object, revision: str) -> None:
+        """Forget the oldest templates beyond revisionHistoryLimit, but for those that pods still have."""
+        alive = {revision, *(labels_of(pod).get(HASH_LABEL) for pod in self.control.pods_of(daemon_set))}
+        known = self.revisions.cache.by_index(OWNER_INDEX, uid_of(daemon_set))
+        dead = [each for each in known if labels_of(each).get(HASH_LABEL) not in alive]
+        dead.sort(key=lambda each: int(each.get("revision", 0)))
+        limit = int(daemon_set["spec"].get("revisionHistoryLimit", 10))
+        for each in dead[: max(0, len(dead) - limit)]:
+            deleting = self.client.delete(CONTROLLER_REVISIONS, name_of(each), namespace_of(each))
+            await ignore_missing(deleting)
 
     async def _record_revision(self, daemon_set: Object, revision: str) -> None:
         """History for `kubectl rollout history|undo`."""
@@ -176,7 +197,7 @@ class DaemonSets(Controller):
         current = self.daemon_sets.cache.get(ObjectKey(namespace_of(daemon_set), name_of(daemon_set)))
         if current is None or uid_of(current) != uid_of(daemon_set):
             return
-        status = self._status(current, self._plan(current), revision)
+        status = self._status(current, self._plan(current, revision), revision)
         old = dict(current.get("status") or {})
         if old != status:
             await self.client.update(DAEMON_SETS, {**current, "status": status}, subresource="status")
@@ -205,13 +226,18 @@ class DaemonSets(Controller):
         return status | {key: value for key, value in optional.items() if value}
 
 
-def _plan_node(plan: _Plan, node: str, pods: Sequence[Object]) -> None:
+def _plan_node(plan: _Plan, node: str, pods: Sequence[Object], surging: str | None) -> None:
+    """`surging`: the revision of which one pod may stand beside one of an older revision."""
     failed = [pod for pod in pods if is_terminal(pod)]
     plan.surplus += [pod for pod in failed if not is_deleting(pod)]
     running = sorted((pod for pod in pods if not is_terminal(pod)), key=_first_counts)
     if not running and not failed:
         plan.missing_on.append(node)
-    plan.surplus += [pod for pod in running[1:] if not is_deleting(pod)]
+    kept = running[:1]
+    if surging is not None:
+        current = [pod for pod in running if is_current(pod, surging)]
+        kept = current[:1] + [pod for pod in running if pod not in current][:1]
+    plan.surplus += [pod for pod in running if pod not in kept and not is_deleting(pod)]
 
 
 def _first_counts(pod: Mapping[str, Any]) -> tuple[bool, bool, str]:

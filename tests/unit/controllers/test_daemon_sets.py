@@ -155,20 +155,42 @@ def test_a_new_template_replaces_ready_pods_one_at_a_time() -> None:
     assert sorted(each["revision"] for each in client.all(CONTROLLER_REVISIONS)) == [1, 2]
 
 
+def changing_image(client: MemoryClient, image: str) -> Callable[[], Awaitable[object]]:
+    async def step() -> None:
+        stored = client.find(DAEMON_SETS, "d", "ns")
+        assert stored is not None
+        containers = [{"name": "c", "image": image}]
+        path = ("spec", "template", "spec", "containers")
+        await client.update(DAEMON_SETS, replace_at(stored, path, containers))
+
+    return step
+
+
+def test_with_surge_the_old_pod_stays_until_the_new_one_beside_it_is_available() -> None:
+    rolling = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    surging = replace_at(daemon_set(), ("spec", "updateStrategy"), rolling)
+    client = MemoryClient(node("n1"), node("n2"), surging)
+    seen: list[list[str]] = []
+
+    async def look() -> None:
+        seen.append(sorted(pod["spec"]["containers"][0]["image"] for pod in client.all(PODS)))
+
+    ready = make_ready(client)
+    scenario(client, ready, changing_image(client, "v2"), look, ready, look, ready, look)
+    assert seen == [["v1", "v1", "v2"], ["v1", "v2", "v2"], ["v2", "v2"]]
+
+
+def test_old_templates_are_forgotten_beyond_the_limit() -> None:
+    limited = replace_at(daemon_set(), ("spec", "revisionHistoryLimit"), 1)
+    client = MemoryClient(node("n1"), limited)
+    scenario(client, *(changing_image(client, f"v{number}") for number in range(2, 5)))
+    assert sorted(each["revision"] for each in client.all(CONTROLLER_REVISIONS)) == [3, 4]
+
+
 def test_going_back_to_a_template_makes_its_revision_the_newest() -> None:
     client = MemoryClient(node("n1"), daemon_set())
 
-    def changing(image: str) -> Callable[[], Awaitable[object]]:
-        async def step() -> None:
-            stored = client.find(DAEMON_SETS, "d", "ns")
-            assert stored is not None
-            containers = [{"name": "c", "image": image}]
-            path = ("spec", "template", "spec", "containers")
-            await client.update(DAEMON_SETS, replace_at(stored, path, containers))
-
-        return step
-
-    scenario(client, changing("v2"), changing("v1"))
+    scenario(client, changing_image(client, "v2"), changing_image(client, "v1"))
     numbers = {
         each["data"]["spec"]["template"]["spec"]["containers"][0]["image"]: each["revision"]
         for each in client.all(CONTROLLER_REVISIONS)
