@@ -98,7 +98,8 @@ def _decoded(obj: Object, kind: Kind, version: str, named: str) -> Object:
 
 
 def _validate(obj: Object, kind: Kind, now: dt.datetime, named: str) -> None:
-    errors = kind.validate_create(_Write(FeatureGates(), now), obj)
+    context = _Write(FeatureGates(), now)
+    errors = kind.authorize_create(context, obj) + kind.validate_create(context, obj)
     if not name_of(obj):
         raise NotThere(f"{named}: metadata.name: Required value")
     if errors:
