@@ -9,26 +9,37 @@ from dray.testing.corpus_api import replay
 CORPUS = pathlib.Path(__file__).parents[2] / "corpus" / "api"
 
 KNOWN = {
-    "discovery-70669738": "the answer names the server's own address",
-    "wrong-auth-jane-api": "the answer names the server's own address",
-    "wrong-slice-attr-two-values": "attributes are checked in the order of a Go map, which differs from run to run",
+    "main": {"discovery-70669738": "the answer names the server's own address"},
+    "watchlist": {},
+    "expired": {},
+    "wrong": {
+        "wrong-auth-jane-api": "the answer names the server's own address",
+        "wrong-slice-attr-two-values": "attributes are checked in the order of a Go map, which differs from run to run",
+    },
+    "own": {
+        "own-auth-38780b7b": "reviews have no partial form here",
+        "own-auth-96f06e36": "reviews record no managedFields here, which a YAML answer is compared with",
+        "own-machinery-0db36b6a": "of an apiVersion given twice only the last counts here",
+        "own-machinery-41227ff1": "a method that HTTP does not have is refused before anybody is asked for",
+        "own-machinery-80644de1": "a number beyond all floats is no JSON here",
+        "own-patch-0111c7bc": "a $retainKeys of null is taken for none",
+        "own-patch-739b98a3": "a $patch of null is taken for none",
+        "own-patch-cd989a53": "lists of mixed types are refused without showing them",
+        "own-pods-7f961a29": "the claims of a mirror pod are judged although it may have none",
+        "own-ssa-22ab169f": "an applied configuration does not tell empty labels from none",
+        "own-ssa-47349404": "creating by apply forgets a grace period",
+        "own-watch-c09570e8": "YAML is refused for a watch before its resourceVersion is read",
+    },
 }
-"""Scenarios that disagree, and why."""
+"""Scenarios that disagree, and why. By recording."""
 
 
 @pytest.mark.parametrize(
     ("file", "scenarios"),
-    [("main", 1278), ("watchlist", 66), ("expired", 5), ("wrong", 108)],
+    [("main", 1278), ("watchlist", 66), ("expired", 5), ("wrong", 108), ("own", 334)],
 )
-async def test_every_recorded_scenario_agrees(file: str, scenarios: int) -> None:
-    report = await replay(CORPUS / f"{file}.jsonl.gz", server=None, tokens=None)
-    unexpected = [str(failure) for failure in report.failed if failure.id not in KNOWN]
-    assert unexpected == []
-    assert report.passed + len(report.failed) == scenarios
-
-
-async def test_every_known_disagreement_still_disagrees() -> None:
-    reports = [
-        await replay(CORPUS / f"{file}.jsonl.gz", server=None, tokens=None) for file in ("main", "wrong")
-    ]
-    assert {failure.id for report in reports for failure in report.failed} == KNOWN.keys()
+async def test_every_recorded_scenario_agrees_but_for_the_known_ones(file: str, scenarios: int) -> None:
+    report = await replay(CORPUS / f"{file}.jsonl.gz", server=None, tokens=None, known=KNOWN[file])
+    assert [str(failure) for failure in report.failed] == []
+    assert set(report.excused) == KNOWN[file].keys()
+    assert report.passed + len(report.excused) == scenarios

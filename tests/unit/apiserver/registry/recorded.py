@@ -95,7 +95,7 @@ def _create(kind: Kind, version: str, context: Context, obj: dict[str, Any]) -> 
     kind.prepare_create(context, obj)
     rule = kind.name_rule or dns_subdomain
     found = validate_meta_create(meta, namespaced=kind.resource.namespaced, name_rule=rule)
-    found += kind.validate_create(context, obj)
+    found += [*kind.authorize_create(context, obj), *kind.validate_create(context, obj)]
     if found:
         raise errors.invalid(kind.resource.group, kind.resource.kind, meta.get("name") or "", found)
     return from_hub(kind, obj, version)
