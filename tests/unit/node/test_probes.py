@@ -167,7 +167,7 @@ async def test_grpc_asks_for_the_service_by_name() -> None:
 
 
 async def test_a_port_that_the_container_does_not_name_is_an_error_not_a_failure() -> None:
-    with pytest.raises(ProbeError, match='strconv.Atoi: parsing "other": invalid syntax'):
+    with pytest.raises(ProbeError, match=r'strconv\.Atoi: parsing "other": invalid syntax'):
         await attempt({"tcpSocket": {"port": "other"}}, 0)
 
 

@@ -89,6 +89,14 @@ def test_containers_whose_turn_never_came_keep_waiting_when_their_pod_ends() -> 
         next(iter(entry["state"])) for entry in (*found["initContainerStatuses"], *found["containerStatuses"])
     ]
     assert states == ["terminated", "waiting", "waiting"]
+    assert conditions(found)["Ready"] == ("False", "ContainersNotReady")
+
+
+def test_a_pod_deleted_while_it_initializes_did_not_fail_in_its_conditions() -> None:
+    views = [view(exited(0, "one"), Role.INIT, "one"), view()]
+    found = status(pod(init=(container("one"),)), *views, terminated=True, released=True)
+    assert found["phase"] == "Failed"
+    assert conditions(found)["Ready"] == ("False", "ContainersNotReady")
 
 
 def test_of_a_pod_that_the_node_never_took_it_says_why_and_no_more() -> None:

@@ -75,7 +75,7 @@ def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], fact
     status["conditions"] = pod_conditions(
         pod,
         containers,
-        "Pending" if unlocated and not facts.failure else phase,
+        _phase_for_conditions(pod, containers, phase, facts),
         has_sandbox=facts.has_sandbox,
         now=facts.now,
     )
@@ -90,6 +90,14 @@ def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], fact
     status.update(_container_statuses(containers, unlocated if facts.released else ()))
     status.update(pod_resources(containers))
     return status
+
+
+def _phase_for_conditions(
+    pod: Mapping[str, Any], containers: Sequence[ContainerView], phase: Phase, facts: Circumstances
+) -> Phase:
+    """A pod that was deleted before all of it ran is told to be unready, as before, and not to have failed."""
+    ran = all(view.current is not None for view in containers if view.role is Role.MAIN)
+    return phase if ran or facts.failure else pod_phase(pod, containers, terminated=False)
 
 
 def _container_statuses(containers: Sequence[ContainerView], unlocated: Collection[str]) -> Object:
