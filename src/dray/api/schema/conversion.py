@@ -39,7 +39,7 @@ class _ConverterWalk(Walk):
             return f"cannot restore struct from: {kind}"
         if shape in ("map", "list"):
             return f"cannot restore {'slice' if shape == 'list' else 'map'} from {kind}"
-        if kind in ("map", "slice", "bool") or (kind == "string" and scalar != "string"):
+        if kind in ("map", "slice", "bool") or scalar == "bool" or (kind == "string" and scalar != "string"):
             return f"unrecognized type: {_go_kind(scalar)}"
         return f"cannot convert {type_name(tree)} to {go_type}"
 

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Final
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -120,6 +121,9 @@ def _asks_watch(query: Mapping[str, Sequence[str]]) -> bool:
     return values is not None and values[0].lower() not in ("false", "0")
 
 
+_SELECTING: Final = ("list", "watch", "deletecollection")
+
+
 def _attributes(info: RequestInfo, user: User, query: Query) -> Attributes:
     if not info.is_resource:
         return Attributes(user, info.verb, path=info.path)
@@ -132,7 +136,7 @@ def _attributes(info: RequestInfo, user: User, query: Query) -> Attributes:
         info.resource,
         info.subresource,
         info.namespace,
-        info.name or selected_name(fields),
+        info.name or (selected_name(fields) if info.verb in _SELECTING else ""),
         labels=labels,
         fields=fields,
     )

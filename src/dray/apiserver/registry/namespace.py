@@ -4,7 +4,6 @@ from dray.api import names
 from dray.api.fields import FieldError, Path, invalid
 from dray.api.meta import Object
 from dray.api.resources import NAMESPACES
-from dray.api.validation.lists import each
 from dray.apiserver.registry.columns import AGE, NAME, at, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.selection import FIELD_LABEL_TEXT
@@ -36,12 +35,16 @@ def _prepare_update(context: WriteContext, obj: Object) -> None:
 
 
 def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    finalizers = find(obj, "spec", "finalizers", default=[])
-    return each(finalizers, Path("spec.finalizers"), _validate_finalizer)
+    errors: list[FieldError] = []
+    path = Path("spec.finalizers")
+    for index, name in enumerate(find(obj, "spec", "finalizers", default=[])):
+        errors += [invalid(path, name, text) for text in names.qualified_name(name)]
+        errors += _check_standard(name, path.index(index))
+    return errors
 
 
-def _validate_finalizer(name: str, path: Path) -> list[FieldError]:
-    errors = [invalid(path, name, text) for text in names.qualified_name(name)]
+def _check_standard(name: str, path: Path) -> list[FieldError]:
+    errors: list[FieldError] = []
     if "/" not in name and name not in ("kubernetes", "orphan", "foregroundDeletion"):
         text = "name is neither a standard finalizer name nor is it fully qualified"
         errors.append(invalid(path, name, text))

@@ -31,7 +31,7 @@ class AccessReviews:
         spec = review.get("spec") or {}
         if not spec.get("user") and not spec.get("groups"):
             problem = fields.invalid(Path("spec.user"), "", "at least one of user or group must be specified")
-            raise _invalid(review, [problem])
+            raise _invalid(review, [*_attribute_errors(spec), problem])
         resource = spec.get("resourceAttributes") or {}
         if namespace and resource.get("namespace", "") != namespace:
             text = f"must match metadata.namespace: {namespace}"
@@ -49,8 +49,8 @@ class AccessReviews:
 
     def _answer(self, review: Object, user: User) -> Object:
         spec = review.get("spec") or {}
-        if bool(spec.get("resourceAttributes")) == bool(spec.get("nonResourceAttributes")):
-            raise _invalid(review, _attribute_errors(spec))
+        if problems := _attribute_errors(spec):
+            raise _invalid(review, problems)
         decision = self._authorizer.authorize(_attributes(user, spec))
         status: Object = {"allowed": decision.allowed}
         if decision.reason:
@@ -92,7 +92,8 @@ def _shown(rule: Rule, *names: str) -> Object:
 
 
 def _attributes(user: User, spec: Mapping[str, Any]) -> Attributes:
-    if path := spec.get("nonResourceAttributes"):
+    path = spec.get("nonResourceAttributes")
+    if path is not None:
         return Attributes(user, path.get("verb", ""), path=path.get("path", ""))
     resource = spec["resourceAttributes"]
     return Attributes(
@@ -108,9 +109,16 @@ def _attributes(user: User, spec: Mapping[str, Any]) -> Attributes:
 
 
 def _attribute_errors(spec: Mapping[str, Any]) -> Sequence[FieldError]:
-    if spec.get("resourceAttributes"):
+    path = spec.get("nonResourceAttributes")
+    if spec.get("resourceAttributes") is not None:
+        if path is None:
+            return []
         text = "cannot be specified in combination with resourceAttributes"
-        return [fields.invalid(Path("spec.nonResourceAttributes"), spec["nonResourceAttributes"], text)]
+        # Shown with the names that Go has for the fields.
+        shown = {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
+        return [fields.invalid(Path("spec.nonResourceAttributes"), shown, text)]
+    if path is not None:
+        return []
     return [
         fields.invalid(
             Path("spec.resourceAttributes"),

@@ -125,11 +125,9 @@ def _validate_claims(uses: list[Object], claims: Collection[str], path: Path) ->
             continue
         if name in whole or (not request and name in parts):
             errors.append(duplicate(at, name))
-            continue
-        if request in parts.get(name, ()):
+        elif request in parts.get(name, ()):
             errors.append(duplicate(at, f"{name}/{request}"))
-            continue
-        if request:
+        elif request:
             errors += [invalid(at.child("request"), request, text) for text in names.dns_label(request)]
             parts.setdefault(name, set()).add(request)
         else:
