@@ -19,6 +19,7 @@ from dray.api.meta import (
     is_deleting,
     key_of,
     name_of,
+    namespace_of,
     parse_time,
     replace_at,
     uid_of,
@@ -26,7 +27,7 @@ from dray.api.meta import (
 from dray.api.placement import tolerates
 from dray.api.pods import condition_status
 from dray.api.resources import LEASES, NODES, PODS
-from dray.client.protocol import Selection
+from dray.client.protocol import PatchType, Selection
 from dray.controllers.base import Context, Controller, ignore_missing
 from dray.controllers.disruption import mark_disrupted
 from dray.kits.tasks import TaskSet
@@ -55,6 +56,7 @@ class NodeLifecycle(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.nodes = self.watch(NODES)
+        self.pods = self.informer(PODS)
         self.leases = self.context.informers.of(LEASES, Selection(NODE_LEASES))
         self._seen: dict[str, tuple[Any, float]] = {}
         """Node -> its latest sign of life, and when this loop first saw that sign, on its own clock."""
@@ -78,7 +80,10 @@ class NodeLifecycle(Controller):
             return
         self._register(node)
         if self._silent_seconds(node) > GRACE_SECONDS and condition_status(node, "Ready") != "Unknown":
+            was_ready = condition_status(node, "Ready") == "True"
             node = await self._mark_unknown(node)
+            if was_ready:
+                await self._mark_pods(name_of(node))
         await self._sync_taints(node)
 
     def _register(self, node: Object) -> None:
@@ -128,6 +133,28 @@ class NodeLifecycle(Controller):
             node, "Normal", "NodeNotReady", f"Node {name_of(node)} status is now: NodeNotReady"
         )
         return await self.client.update(NODES, changed, subresource="status")
+
+    async def _mark_pods(self, node: str) -> None:
+        """No pod of a node that fell silent counts as ready: nobody can tell."""
+        for pod in self.pods.cache.list():
+            if pod["spec"].get("nodeName") != node or condition_status(pod, "Ready") != "True":
+                continue
+            condition = {
+                "type": "Ready",
+                "status": "False",
+                "lastTransitionTime": format_time(self.clock.now()),
+            }
+            patch = {"metadata": {"uid": uid_of(pod)}, "status": {"conditions": [condition]}}
+            with contextlib.suppress(errors.NotFound, errors.Conflict):
+                await self.client.patch(
+                    PODS,
+                    name_of(pod),
+                    patch,
+                    namespace_of(pod),
+                    patch_type=PatchType.STRATEGIC,
+                    subresource="status",
+                )
+                self.recorder.event(pod, "Warning", "NodeNotReady", "Node is not ready")
 
     async def _sync_taints(self, node: Object) -> None:
         present = list((node.get("spec") or {}).get("taints") or ())

@@ -180,6 +180,18 @@ def test_a_node_is_told_of_once_when_the_controller_first_sees_it() -> None:
     assert event["source"] == {"component": "node-controller"}
 
 
+def test_pods_of_a_node_that_falls_silent_are_not_ready_any_more() -> None:
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    pod = obj("Pod", "p", "ns", spec={"nodeName": "n"}, status=status)
+    client = MemoryClient(ready_node("n"), pod)
+    play(client, [NodeLifecycle], seconds=70)
+    stored = client.find(PODS, "p", "ns")
+    assert stored is not None
+    assert [each["status"] for each in stored["status"]["conditions"]] == ["False"]
+    (event,) = [each for each in client.all(EVENTS) if each["involvedObject"]["kind"] == "Pod"]
+    assert (event["reason"], event["message"]) == ("NodeNotReady", "Node is not ready")
+
+
 def test_a_node_that_is_removed_is_told_of() -> None:
     client = MemoryClient(ready_node("n"))
 
