@@ -188,8 +188,8 @@ def test_objects_inside_a_list_are_decoded_whatever_their_form() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "does not begin"),
-        (b'{"kind":"Pod"}', "does not begin"),
+        (b"", "expected prefix"),
+        (b'{"kind":"Pod"}', "expected prefix"),
         (protobuf.MAGIC, "does not say which"),
         (body("v1", "Namespace", b"", encoding="gzip"), "content encoding 'gzip'"),
         (body("example.com/v1", "Foo", b""), "Foo of example.com/v1 has no protobuf form"),
