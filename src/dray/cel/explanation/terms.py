@@ -1,5 +1,6 @@
 """Takes the text of a conjunction apart at its `&&`, through any parentheses around parts of it."""
 
+import functools
 from collections.abc import Iterator, Sequence
 
 from dray.cel.syntax.lexer import END, Token, tokenize
@@ -9,6 +10,7 @@ _WEAKER = ("||", "?")
 """Operators that bind less tightly than `&&`: the text around them is no conjunction."""
 
 
+@functools.lru_cache(maxsize=256)
 def terms(text: str) -> tuple[str, ...]:
     """The terms as written, in order; the whole text where it is no conjunction. `text` has no syntax errors."""
     tokens = tokenize(text)
