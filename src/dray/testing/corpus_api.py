@@ -134,7 +134,11 @@ async def _replay_all(
 
         async def one(scenario: Scenario) -> Failure | None:
             async with limit:
-                return await ScenarioRun(session, url, tokens, scenario).failure()
+                failure = await ScenarioRun(session, url, tokens, scenario).failure()
+                if failure is not None and scenario.get("managedFields"):
+                    # Owners stand in the order of the seconds in which they wrote; recorded was all in one second.
+                    failure = await ScenarioRun(session, url, tokens, scenario).failure()
+                return failure
 
         outcomes = await asyncio.gather(*(one(scenario) for scenario in scenarios))
     failures = [outcome for outcome in outcomes if outcome is not None]
