@@ -3,14 +3,16 @@
 Amounts are whole numbers: cpu in thousandths, everything else in its unit (bytes, pieces), rounded up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from dray.api.quantity import InvalidQuantity, parse_quantity
+from dray.api.quantity import InvalidQuantity, Quantity, parse_quantity
 
 CPU = "cpu"
 
 Amounts = dict[str, int]
+
+Amount = TypeVar("Amount", int, Quantity)
 
 
 def parse_amounts(quantities: Mapping[str, Any] | None) -> Amounts:
@@ -29,22 +31,17 @@ def amount_of(name: str, value: Any) -> int:
 def pod_requests(pod: Mapping[str, Any]) -> Amounts:
     """What the node must have left for the pod, by resource.
 
-    The larger of what all long-lived containers need together and what any init container needs beside the sidecars
-    started before it; plus what the devices of a pod that has its node take there; plus overhead. Pod-level requests
-    replace the sum for the resources they name.
+    What its containers need; plus what the devices of a pod that has its node take there; plus overhead. Pod-level
+    requests replace the sum for the resources they name.
     """
     spec: Mapping[str, Any] = pod["spec"]
     statuses = _resized_amounts(pod)
-    total: Amounts = {}
-    for container in spec.get("containers") or ():
-        _add(total, _container_requests(container, statuses))
-    if spec.get("initContainers"):
-        total = _with_init_containers(total, spec["initContainers"], statuses)
+    total = sum_of_containers(spec, lambda container: _container_requests(container, statuses))
     for claim in _claims_on_node(pod):
-        _add(total, parse_amounts(claim.get("resources")))
+        add_amounts(total, parse_amounts(claim.get("resources")))
     total.update(parse_amounts((spec.get("resources") or {}).get("requests")))
     if spec.get("overhead"):
-        _add(total, parse_amounts(spec["overhead"]))
+        add_amounts(total, parse_amounts(spec["overhead"]))
     return total
 
 
@@ -55,21 +52,28 @@ def _claims_on_node(pod: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return (pod.get("status") or {}).get("nodeAllocatableResourceClaimStatuses") or ()
 
 
-def _with_init_containers(
-    total: Amounts, containers: Iterable[Mapping[str, Any]], statuses: Mapping[str, Amounts]
-) -> Amounts:
-    sidecars: Amounts = {}
-    peak: Amounts = {}
-    for container in containers:
-        requests = _container_requests(container, statuses)
+def sum_of_containers(
+    spec: Mapping[str, Any], amounts_of: Callable[[Mapping[str, Any]], dict[str, Amount]]
+) -> dict[str, Amount]:
+    """What the containers of a pod spec need, by resource; `amounts_of` says it of one.
+
+    The larger of what all long-lived containers need together and what any init container needs beside the sidecars
+    started before it.
+    """
+    total: dict[str, Amount] = {}
+    for container in spec.get("containers") or ():
+        add_amounts(total, amounts_of(container))
+    sidecars: dict[str, Amount] = {}
+    peak: dict[str, Amount] = {}
+    for container in spec.get("initContainers") or ():
         if container.get("restartPolicy") == "Always":
-            _add(sidecars, requests)
+            add_amounts(sidecars, amounts_of(container))
             _raise_to(peak, sidecars)
         else:
             needed = dict(sidecars)
-            _add(needed, requests)
+            add_amounts(needed, amounts_of(container))
             _raise_to(peak, needed)
-    _add(total, sidecars)
+    add_amounts(total, sidecars)
     _raise_to(total, peak)
     return total
 
@@ -92,12 +96,12 @@ def _resized_amounts(pod: Mapping[str, Any]) -> dict[str, Amounts]:
     return held
 
 
-def _add(total: Amounts, more: Mapping[str, int]) -> None:
+def add_amounts(total: dict[str, Amount], more: Mapping[str, Amount]) -> None:
     for name, amount in more.items():
-        total[name] = total.get(name, 0) + amount
+        total[name] = total[name] + amount if name in total else amount
 
 
-def _raise_to(total: Amounts, floor: Mapping[str, int]) -> None:
-    for name, amount in floor.items():
-        if amount > total.get(name, 0):
+def _raise_to(total: dict[str, Amount], least: Mapping[str, Amount]) -> None:
+    for name, amount in least.items():
+        if name not in total or total[name] < amount:
             total[name] = amount

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from dray.api.meta import Object, annotations_of
+from dray.api.pod_requests import add_amounts, sum_of_containers
 from dray.api.quantity import Quantity, parse_quantity
 from dray.api.resources import PODS, RESOURCE_CLAIMS, Resource
 
@@ -78,23 +79,18 @@ def undeclared(pod: Object, names: Iterable[str]) -> dict[str, list[str]]:
     return missing
 
 
-def add_to(total: Usage, more: Mapping[str, Quantity]) -> None:
-    for name, amount in more.items():
-        total[name] = total[name] + amount if name in total else amount
-
-
 def _charge_devices(usage: Usage, claim: Object, extended_name: Callable[[str], str]) -> None:
     """The scheduler's claims for a pod's extended resources were charged with the pod."""
     is_charged = annotations_of(claim).get(EXTENDED_CLAIM) == "true"
     for request in ((claim.get("spec") or {}).get("devices") or {}).get("requests") or ():
         for class_name, devices in _devices_by_class(request).items():
             amount = Quantity.of(devices)
-            add_to(usage, {f"{class_name}.deviceclass.resource.k8s.io/devices": amount})
+            add_amounts(usage, {f"{class_name}.deviceclass.resource.k8s.io/devices": amount})
             if is_charged:
                 continue
-            add_to(usage, {f"requests.deviceclass.resource.kubernetes.io/{class_name}": amount})
+            add_amounts(usage, {f"requests.deviceclass.resource.kubernetes.io/{class_name}": amount})
             if extended := extended_name(class_name):
-                add_to(usage, {f"requests.{extended}": amount})
+                add_amounts(usage, {f"requests.{extended}": amount})
 
 
 def _devices_by_class(request: Object) -> dict[str, int]:
@@ -109,33 +105,14 @@ def _devices_by_class(request: Object) -> dict[str, int]:
 
 def _total(spec: Mapping[str, Any], field: str) -> Usage:
     """What containers need together, or an init container before them; overhead and pod-level amounts included."""
-    total: Usage = {}
-    for container in spec.get("containers") or ():
-        add_to(total, _amounts(container.get("resources"), field))
-    sidecars: Usage = {}
-    peak: Usage = {}
-    for container in spec.get("initContainers") or ():
-        amounts = _amounts(container.get("resources"), field)
-        if container.get("restartPolicy") == "Always":
-            add_to(sidecars, amounts)
-            _raise_to(peak, sidecars)
-        else:
-            needed = dict(sidecars)
-            add_to(needed, amounts)
-            _raise_to(peak, needed)
-    add_to(total, sidecars)
-    _raise_to(total, peak)
+    total = sum_of_containers(spec, lambda container: _amounts(container.get("resources"), field))
     total.update(_amounts(spec.get("resources"), field))
     if field == "requests" or total:
-        add_to(total, {name: parse_quantity(text) for name, text in (spec.get("overhead") or {}).items()})
+        add_amounts(
+            total, {name: parse_quantity(text) for name, text in (spec.get("overhead") or {}).items()}
+        )
     return total
 
 
 def _amounts(resources: Mapping[str, Any] | None, field: str) -> Usage:
     return {name: parse_quantity(text) for name, text in ((resources or {}).get(field) or {}).items()}
-
-
-def _raise_to(total: Usage, least: Usage) -> None:
-    for name, amount in least.items():
-        if name not in total or total[name] < amount:
-            total[name] = amount

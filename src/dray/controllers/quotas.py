@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from dray.api import resources
 from dray.api.meta import Object, ObjectKey, is_deleting, key_of, namespace_of
+from dray.api.pod_requests import add_amounts
 from dray.api.quantity import Quantity
-from dray.api.quota import Usage, add_to, count_name, usage_of
+from dray.api.quota import Usage, count_name, usage_of
 from dray.api.resources import DEVICE_CLASSES, PODS, RESOURCE_CLAIMS, RESOURCE_QUOTAS, Resource
 from dray.client.informer import Informer
 from dray.client.protocol import Selection
@@ -72,7 +73,7 @@ class Quotas(Controller):
         total: Usage = {}
         for resource in _concerned(names):
             for obj in await self._objects(resource, namespace):
-                add_to(total, usage_of(resource, obj, self._extended_name))
+                add_amounts(total, usage_of(resource, obj, self._extended_name))
         return total
 
     async def _objects(self, resource: Resource, namespace: str) -> Iterable[Object]:

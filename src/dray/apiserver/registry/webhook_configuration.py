@@ -2,7 +2,7 @@
 
 from dray.api.fields import FieldError
 from dray.api.meta import Object
-from dray.api.resources import MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS
+from dray.api.resources import MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS, Resource
 from dray.api.validation.admission.webhook import validate_configuration
 from dray.api.validation.lists import items_of
 from dray.apiserver.registry.admission_expressions import AdmissionExpressions
@@ -46,28 +46,21 @@ _COLUMNS = (
     AGE,
 )
 
-VALIDATING_WEBHOOK_CONFIGURATION = Kind(
-    VALIDATING_WEBHOOK_CONFIGURATIONS,
-    singular="validatingwebhookconfiguration",
-    categories=("api-extensions",),
-    columns=_COLUMNS,
-    default=_default,
-    validate_create=_validate,
-    validate_update=_validate,
-    has_generation=True,
-    generation_of=lambda obj: obj.get("webhooks"),
-    unconditional_update=False,
-)
 
-MUTATING_WEBHOOK_CONFIGURATION = Kind(
-    MUTATING_WEBHOOK_CONFIGURATIONS,
-    singular="mutatingwebhookconfiguration",
-    categories=("api-extensions",),
-    columns=_COLUMNS,
-    default=_default,
-    validate_create=_validate,
-    validate_update=_validate,
-    has_generation=True,
-    generation_of=lambda obj: obj.get("webhooks"),
-    unconditional_update=False,
-)
+def _configuration(resource: Resource) -> Kind:
+    return Kind(
+        resource,
+        singular=resource.kind.lower(),
+        categories=("api-extensions",),
+        columns=_COLUMNS,
+        default=_default,
+        validate_create=_validate,
+        validate_update=_validate,
+        has_generation=True,
+        generation_of=lambda obj: obj.get("webhooks"),
+        unconditional_update=False,
+    )
+
+
+VALIDATING_WEBHOOK_CONFIGURATION = _configuration(VALIDATING_WEBHOOK_CONFIGURATIONS)
+MUTATING_WEBHOOK_CONFIGURATION = _configuration(MUTATING_WEBHOOK_CONFIGURATIONS)

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import click
 
 from dray.api import errors
-from dray.api.meta import Object, name_of
-from dray.cli.kubectl.session import NOTHING_NAMED, Failure, Session, server_error, split_arguments
-from dray.cli.kubectl.targets import Target, named_in_files
+from dray.api.meta import Object
+from dray.cli.kubectl.session import NOTHING_NAMED, Failure, Session, server_error
+from dray.cli.kubectl.targets import Target, named_in_files, named_or_selected
 from dray.cli.kubectl.write import dry_words
-from dray.client.protocol import Selection
 
 POLL_SECONDS = 0.05
 _AT_ONCE = (
@@ -49,7 +48,12 @@ async def delete(session: Session, words: Sequence[str], files: Sequence[str], o
     """What is not there is told, and the rest deleted. Raises Failure then."""
     if not words and not files:
         raise Failure(NOTHING_NAMED)
-    targets = await named_in_files(session, files) if files else await _targets(session, words, options)
+    if files:
+        targets = await named_in_files(session, files)
+    else:
+        targets = await named_or_selected(
+            session, words, "delete", selector=options.selector, every=options.every
+        )
     if not targets:
         click.echo("No resources found")
     if options.force:
@@ -69,21 +73,6 @@ async def delete(session: Session, words: Sequence[str], files: Sequence[str], o
         click.echo(failure, err=True)
     if failures:
         raise Failure("")
-
-
-async def _targets(session: Session, words: Sequence[str], options: Options) -> list[Target]:
-    targets: list[Target] = []
-    for kind, name in split_arguments(words, "delete"):
-        served = await session.find(kind)
-        namespace = session.namespace if served.resource.namespaced else ""
-        if name:
-            targets.append(Target(served, namespace, name))
-        elif options.every or options.selector:
-            selected = await session.client.list(served.resource, Selection(namespace, options.selector))
-            targets += [Target(served, namespace, name_of(obj)) for obj in selected.items]
-        else:
-            raise Failure("error: resource(s) were provided, but no name was specified")
-    return targets
 
 
 async def _delete_one(session: Session, target: Target, options: Options) -> str:

@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Sequence
 
-from dray.api.meta import Object
+from dray.api.meta import Object, name_of
 from dray.cli.kubectl.manifests import Manifest, read_sources
 from dray.cli.kubectl.naming import Served, UnknownResource
-from dray.cli.kubectl.session import Failure, Session
+from dray.cli.kubectl.session import Failure, Session, split_arguments
+from dray.client.protocol import Selection
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +32,24 @@ async def named_in_files(session: Session, files: Sequence[str]) -> list[Target]
         served, obj = await served_manifest(session, manifest), manifest.object
         namespace = namespace_of_manifest(session, served, obj)
         targets.append(Target(served, namespace, obj["metadata"]["name"], manifest.source))
+    return targets
+
+
+async def named_or_selected(
+    session: Session, words: Sequence[str], verb: str, *, selector: str, every: bool
+) -> list[Target]:
+    """The objects that the arguments of `verb` name; of a type without names all, or those that `selector` takes."""
+    targets: list[Target] = []
+    for kind, name in split_arguments(words, verb):
+        served = await session.find(kind)
+        namespace = session.namespace if served.resource.namespaced else ""
+        if name:
+            targets.append(Target(served, namespace, name))
+        elif every or selector:
+            selected = await session.client.list(served.resource, Selection(namespace, selector))
+            targets += [Target(served, namespace, name_of(obj)) for obj in selected.items]
+        else:
+            raise Failure("error: resource(s) were provided, but no name was specified")
     return targets
 
 

@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 import click
 
 from dray.api import errors
-from dray.api.meta import Object, name_of
+from dray.api.meta import Object
 from dray.cli.kubectl import jsonpath
-from dray.cli.kubectl.session import NOTHING_NAMED, Failure, Session, split_arguments
-from dray.cli.kubectl.targets import Target, named_in_files
-from dray.client.protocol import Selection
+from dray.cli.kubectl.session import NOTHING_NAMED, Failure, Session
+from dray.cli.kubectl.targets import Target, named_in_files, named_or_selected
 
 POLL_SECONDS = 0.1
 Holds = Callable[[Object | None], bool]
@@ -36,7 +35,12 @@ async def wait(session: Session, words: Sequence[str], files: Sequence[str], opt
     holds = _condition(options.condition)
     seconds = options.timeout_seconds if options.timeout_seconds >= 0 else math.inf
     end = time.monotonic() + seconds
-    targets = await named_in_files(session, files) if files else await _targets(session, words, options)
+    if files:
+        targets = await named_in_files(session, files)
+    else:
+        targets = await named_or_selected(
+            session, words, "wait", selector=options.selector, every=options.every
+        )
     if not targets:
         raise Failure("error: no matching resources found")
     late = [
@@ -51,21 +55,6 @@ async def wait(session: Session, words: Sequence[str], files: Sequence[str], opt
         )
     if late:
         raise Failure("")
-
-
-async def _targets(session: Session, words: Sequence[str], options: Options) -> list[Target]:
-    targets: list[Target] = []
-    for kind, name in split_arguments(words, "wait"):
-        served = await session.find(kind)
-        namespace = session.namespace if served.resource.namespaced else ""
-        if name:
-            targets.append(Target(served, namespace, name))
-        elif options.every or options.selector:
-            found = await session.client.list(served.resource, Selection(namespace, options.selector))
-            targets += [Target(served, namespace, name_of(obj)) for obj in found.items]
-        else:
-            raise Failure("error: resource(s) were provided, but no name was specified")
-    return targets
 
 
 def _condition(text: str) -> Holds:
