@@ -75,7 +75,7 @@ class Features:
 
     @classmethod
     def from_gates(cls, gates: FeatureGates) -> "Features":
-        """The features that kube-scheduler 1.36 derives from feature gates."""
+        """The features that kube-scheduler derives from feature gates."""
         return cls(
             admin_access=gates.enabled("DRAAdminAccess"),
             consumable_capacity=gates.enabled("DRAConsumableCapacity"),
@@ -87,6 +87,7 @@ class Features:
             list_type_attributes=gates.enabled("DRAListTypeAttributes"),
             partitionable_devices=gates.enabled("DRAPartitionableDevices"),
             prioritized_list=gates.enabled("DRAPrioritizedList"),
+            release_137=gates.reaches("1.37"),
             compatibility_groups=gates.enabled("DRADeviceCompatibilityGroups"),
             fractional_capacity_range=gates.enabled("DRAFractionalCapacityRange"),
             optional_node_operations=gates.enabled("DRAOptionalNodeOperations"),

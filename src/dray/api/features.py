@@ -1,126 +1,61 @@
-"""Feature gates as a value: name -> on or off, with the defaults of the release dray reproduces.
+"""Feature gates as a value: name -> on or off, with the defaults of the release that is stood for.
 
-Source: kubernetes 1.36 pkg/features/kube_features.go and component-base/featuregate.
+The gates themselves are in `dray.api.releases`. Source of the flags' texts: kubernetes 1.36 component-base/featuregate.
 """
 
 import dataclasses
-import enum
-import functools
-import importlib.resources
 import re
 from collections.abc import Mapping
 from typing import Final
 
+from dray.api.releases import BASELINE, LATER, RELEASES, Stage, heeded_gates, known_gates, reaches
 
-class Stage(enum.Enum):
-    ALPHA = "ALPHA"
-    BETA = "BETA"
-    GA = "GA"
-    DEPRECATED = "DEPRECATED"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Gate:
-    stage: Stage
-    default: bool
-    needs: tuple[str, ...] = ()
-    """Gates that must be on where this one is."""
-    locked: bool = False
-    """Nobody may turn it off any more."""
-
-
-def _alpha(*needs: str) -> Gate:
-    return Gate(Stage.ALPHA, default=False, needs=needs)
-
-
-def _beta(*needs: str, default: bool = True) -> Gate:
-    return Gate(Stage.BETA, default, needs)
-
-
-_DRA: Final = "DynamicResourceAllocation"
-_LOCKED: Final = Gate(Stage.GA, default=True, locked=True)
-
-_HEEDED: Final[Mapping[str, Gate]] = {
-    _DRA: _LOCKED,
-    "DRAAdminAccess": Gate(Stage.GA, default=True, needs=(_DRA,), locked=True),
-    "DRAPrioritizedList": Gate(Stage.GA, default=True, needs=(_DRA,)),
-    "DRAConsumableCapacity": _beta(_DRA),
-    "DRADeviceBindingConditions": _beta(_DRA, "DRAResourceClaimDeviceStatus"),
-    "DRADeviceTaints": _beta(_DRA),
-    "DRADeviceTaintRules": _beta(_DRA, "DRADeviceTaints", default=False),
-    "DRAExtendedResource": _beta(_DRA),
-    "DRAPartitionableDevices": _beta(_DRA),
-    "DRAResourceClaimDeviceStatus": _beta(),
-    "DRAResourceClaimGranularStatusAuthorization": _beta(_DRA, "DRAResourceClaimDeviceStatus"),
-    "DRASchedulerFilterTimeout": _beta(_DRA),
-    "DRAListTypeAttributes": _alpha(_DRA),
-    "DRANodeAllocatableResources": _alpha(_DRA),
-    "DRAResourcePoolStatus": _alpha(_DRA),
-    "DRAWorkloadResourceClaims": _alpha(_DRA, "GenericWorkload"),
-    "GenericWorkload": _alpha(),
-    "GangScheduling": _alpha("GenericWorkload"),
-    "WorkloadAwarePreemption": _alpha("GenericWorkload"),
-    "KubeletPodResourcesDynamicResources": _LOCKED,
-    "KubeletPodResourcesGet": _LOCKED,
-    "DeclarativeValidation": _LOCKED,
-    "DeclarativeValidationBeta": _beta(),
-    "DeclarativeValidationTakeover": Gate(Stage.BETA, default=False),
-    "ResourceHealthStatus": _beta(),
-    "ResourceHealthStatusMessage": _beta("ResourceHealthStatus"),
-}
-"""Gates that something here asks about, or that those need."""
-
-LATER: Final[Mapping[str, Gate]] = {
-    "DRADeviceCompatibilityGroups": _alpha(_DRA, "DRAPartitionableDevices"),
-    "DRAFractionalCapacityRange": _beta("DRAConsumableCapacity", default=False),
-    "DRAOptionalNodeOperations": _alpha(_DRA),
-    "DRAPartitionableDevicesType": _alpha(_DRA, "DRAPartitionableDevices"),
-}
-"""Gates of 1.37: no part of 1.36, so neither AllAlpha nor metrics know them, but a flag may turn them on."""
-
-EFFECTIVE: Final = frozenset(_HEEDED)
-DEFAULTS: Final[Mapping[str, bool]] = {name: gate.default for name, gate in _HEEDED.items()}
 _WHOLE_STAGE: Final = {"AllAlpha": Stage.ALPHA, "AllBeta": Stage.BETA}
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
+_COMPONENT: Final = "kube"
+"""The one component of those that such flags may name here."""
 
 
 class FeatureGateError(ValueError):
     """A gate that does not exist, that is locked, or that needs another; the text is upstream's."""
 
 
-@functools.cache
-def known_gates() -> Mapping[str, Gate]:
-    """Every gate of the release: what a flag may name, whether anything here heeds it or not."""
-    listed = importlib.resources.files("dray.api").joinpath("data/feature_gates.txt").read_text()
-    rows = (line.split() for line in listed.splitlines() if line)
-    return {**{name: Gate(Stage(stage), state == "on") for name, stage, state in rows}, **_HEEDED}
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class FeatureGates:
     overrides: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    release: str = BASELINE
+    """The release of Kubernetes that is stood for, one of RELEASES."""
 
     def enabled(self, name: str) -> bool:
         """Raises KeyError for a gate that does not exist."""
         if name in self.overrides:
             return self.overrides[name]
-        if name in DEFAULTS:
-            return DEFAULTS[name]
-        return LATER[name].default if name in LATER else known_gates()[name].default
+        gate = heeded_gates(self.release).get(name) or LATER.get(name) or known_gates(self.release)[name]
+        return gate.default
+
+    def reaches(self, release: str) -> bool:
+        """Whether what `release` brought is there, as far as it has no gate of its own."""
+        return reaches(self.release, release)
 
     def later(self) -> frozenset[str]:
-        """The gates of later releases that are on."""
-        return frozenset(name for name in LATER if self.overrides.get(name))
+        """What brings fields that the baseline has not: gates of later releases that are on, and later releases.
+
+        A release brings the fields of all its gates: where a gate is off they are read, and left out.
+        """
+        if self.release == BASELINE:
+            return frozenset(name for name in LATER if self.overrides.get(name))
+        return frozenset(LATER) | {each for each in RELEASES if each != BASELINE and self.reaches(each)}
 
 
-def parse_feature_gates(text: str) -> FeatureGates:
+def parse_feature_gates(text: str, release: str = BASELINE) -> FeatureGates:
     """From `NAME=BOOL,...`, as the flag `--feature-gates` of every Kubernetes component takes it.
 
-    AllAlpha and AllBeta stand for the gates of that stage that are not named themselves. Raises FeatureGateError.
+    AllAlpha and AllBeta stand for the gates of that stage that are not named themselves. Gates of later releases
+    may be named too. Raises FeatureGateError.
     """
-    named, known = parse_switches(text), {**known_gates(), **LATER}
+    named, known = parse_switches(_of_component(text)), {**LATER, **known_gates(release)}
     for name, value in named.items():
         gate = known.get(name)
         if gate is None:
@@ -129,9 +64,29 @@ def parse_feature_gates(text: str) -> FeatureGates:
             raise FeatureGateError(
                 f"cannot set feature gate {name} to {_go(value)}, feature is locked to {_go(gate.default)}"
             )
-    gates = FeatureGates({**_of_stages(named), **named})
+    gates = FeatureGates({**_of_stages(named, release), **named}, release)
     _check_needs(gates)
     return gates
+
+
+def parse_release(text: str) -> str:
+    """From `MAJOR.MINOR` or `kube=MAJOR.MINOR`, as `--emulated-version` takes it; "" is the baseline.
+
+    Raises FeatureGateError.
+    """
+    component, _, version = text.strip().rpartition("=")
+    if component not in ("", _COMPONENT):
+        raise FeatureGateError(f"component not registered: {component}")
+    if not version:
+        return BASELINE
+    release = version.removeprefix("v")
+    if re.fullmatch(r"\d+\.\d+\.\d+", release):
+        raise FeatureGateError(f"patch version not allowed, got: {_COMPONENT}={version}")
+    if not re.fullmatch(r"\d+\.\d+", release):
+        raise FeatureGateError(f'could not parse "{version}" as version')
+    if release not in RELEASES:
+        raise FeatureGateError(f"emulation version {release} is not between [{RELEASES[0]}, {RELEASES[-1]}]")
+    return release
 
 
 def parse_switches(text: str) -> dict[str, bool]:
@@ -155,15 +110,32 @@ def parse_bool(text: str) -> bool:
     return text in _TRUE
 
 
-def _of_stages(named: Mapping[str, bool]) -> dict[str, bool]:
+def _of_component(text: str) -> str:
+    """The same switches without the component before each, which all of them have or none."""
+    entries = [entry for entry in _SEPARATOR.split(text.strip()) if entry]
+    named = [entry.partition(":") for entry in entries if ":" in entry.partition("=")[0]]
+    for component, _, _ in named:
+        if component != _COMPONENT:
+            raise FeatureGateError(f"component not registered: {component}")
+    if named and len(named) < len(entries):
+        raise FeatureGateError(
+            f"set {_COMPONENT} feature gates with default empty prefix or {_COMPONENT}: prefix consistently, "
+            "do not mix use"
+        )
+    return ",".join(switch for _, _, switch in named) if named else text
+
+
+def _of_stages(named: Mapping[str, bool], release: str) -> dict[str, bool]:
     stages = {_WHOLE_STAGE[name]: on for name, on in named.items() if name in _WHOLE_STAGE}
     return {
-        name: stages[gate.stage] for name, gate in _HEEDED.items() if gate.stage in stages and not gate.locked
+        name: stages[gate.stage]
+        for name, gate in heeded_gates(release).items()
+        if gate.stage in stages and not gate.locked
     }
 
 
 def _check_needs(gates: FeatureGates) -> None:
-    for name, gate in {**_HEEDED, **LATER}.items():
+    for name, gate in {**LATER, **heeded_gates(gates.release)}.items():
         off = [need for need in gate.needs if not gates.enabled(need)]
         if gates.enabled(name) and off:
             raise FeatureGateError(

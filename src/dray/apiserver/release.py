@@ -4,15 +4,15 @@ import platform
 import sys
 from typing import Final
 
-from dray import KUBERNETES_VERSION
 from dray.api.meta import Object
+from dray.api.releases import git_version
 
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def version_document() -> Object:
+def version_document(release: str) -> Object:
     """metav1 version.Info; `gitVersion` must be a semantic version, since clients compare it with theirs."""
-    major, minor, _ = KUBERNETES_VERSION.removeprefix("v").split(".")
+    major, minor, _ = git_version(release).removeprefix("v").split(".")
     machine = platform.machine()
     return {
         "major": major,
@@ -21,7 +21,7 @@ def version_document() -> Object:
         "emulationMinor": minor,
         "minCompatibilityMajor": major,
         "minCompatibilityMinor": str(int(minor) - 1),
-        "gitVersion": KUBERNETES_VERSION,
+        "gitVersion": git_version(release),
         "gitCommit": "",
         "gitTreeState": "",
         "buildDate": "1970-01-01T00:00:00Z",

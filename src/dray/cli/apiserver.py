@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dray.cli.logs import set_up_logging
-from dray.cli.roles import logging_options, run_until_signal
+from dray.cli.roles import emulated_version_option, logging_options, run_until_signal
 from dray.cluster.flags import feature_gates as parsed_gates
 from dray.kits.serving import serve
 
@@ -46,7 +46,8 @@ def _with_logging(function: Any) -> Any:
     help="Static tokens, as kube-apiserver reads them.",
 )
 @click.option("--anonymous-auth/--no-anonymous-auth", default=True, show_default=True)
-@click.option("--feature-gates", default="", metavar="NAME=BOOL,...", help="As kube-apiserver 1.36 has them.")
+@click.option("--feature-gates", default="", metavar="NAME=BOOL,...", help="As kube-apiserver has them.")
+@emulated_version_option()
 @click.option(
     "--runtime-config",
     default="",
@@ -73,6 +74,7 @@ def command(
     token_auth_file: pathlib.Path | None,
     anonymous_auth: bool,
     feature_gates: str,
+    emulated_version: str,
     runtime_config: str,
     audit_log_path: pathlib.Path | None,
     verify_kubelets: bool,
@@ -89,7 +91,7 @@ def command(
         names=names,
         token_file=token_auth_file,
         allow_anonymous=anonymous_auth,
-        features=parsed_gates(feature_gates),
+        features=parsed_gates(feature_gates, emulated_version),
         runtime_config=runtime_config,
         audit_log=audit_log_path,
         verify_kubelets=verify_kubelets,

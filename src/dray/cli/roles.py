@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import click
 
 from dray.api.features import FeatureGates
+from dray.api.releases import BASELINE, RELEASES
 from dray.cli.logs import set_up_logging
 from dray.client.protocol import Client
 from dray.cluster.flags import feature_gates
@@ -43,7 +44,8 @@ def role_flags(default_port: int) -> Callable[[Callable[..., None]], Callable[..
                 for field in dataclasses.fields(RoleFlags)
                 if field.name != "features"
             }
-            flags = RoleFlags(features=feature_gates(values.pop("feature_gates")), **fields)
+            features = feature_gates(values.pop("feature_gates"), values.pop("emulated_version"))
+            flags = RoleFlags(features=features, **fields)
             set_up_logging(flags.logging_format, flags.verbosity)
             function(flags, **values)
 
@@ -78,8 +80,18 @@ def _options(default_port: int) -> list[Callable[[Callable[..., None]], Callable
             metavar="NAME=BOOL,...",
             help="Kubernetes feature gates, e.g. DRAListTypeAttributes=true.",
         ),
+        emulated_version_option(),
         *logging_options(),
     ]
+
+
+def emulated_version_option() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--emulated-version",
+        default="",
+        metavar="MAJOR.MINOR",
+        help=f"The release of Kubernetes to stand for: {' or '.join(RELEASES)}, by default {BASELINE}.",
+    )
 
 
 def logging_options() -> list[Callable[[Callable[..., None]], Callable[..., None]]]:

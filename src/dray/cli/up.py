@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from dray.api.releases import BASELINE, RELEASES
 from dray.cluster.flags import feature_gates as parsed_gates
 from dray.cluster.layout import (
     AlreadyRunning,
@@ -61,6 +62,11 @@ FIRST_COMMAND = "get nodes"
     help="Kubernetes feature gates of all roles, e.g. DRAListTypeAttributes=true; then kept, '' for the defaults.",
 )
 @click.option(
+    "--emulated-version",
+    metavar="MAJOR.MINOR",
+    help=f"The release of Kubernetes that all roles stand for: {' or '.join(RELEASES)}; then kept, '' for {BASELINE}.",
+)
+@click.option(
     "--runtime-config",
     metavar="GROUP/VERSION=BOOL,...",
     help="API versions to serve or not; all are, api/beta=false,api/alpha=false is as in Kubernetes. Then kept.",
@@ -78,6 +84,7 @@ def command(
     kubeconfig: pathlib.Path | None,
     switch: bool,
     feature_gates: str | None,
+    emulated_version: str | None,
     runtime_config: str | None,
     logging_format: str,
     verbosity: int,
@@ -90,9 +97,15 @@ def command(
     if (pid := layout.running_pid()) is not None:
         raise AlreadyRunning(name, pid)
     layout.create()
-    asked = {"nodes": nodes, "port": port, "feature_gates": feature_gates, "runtime_config": runtime_config}
+    asked = {
+        "nodes": nodes,
+        "port": port,
+        "feature_gates": feature_gates,
+        "runtime_config": runtime_config,
+        "emulated_version": emulated_version,
+    }
     spec = _spec(layout, name, {field: value for field, value in asked.items() if value is not None})
-    parsed_gates(spec.feature_gates)
+    parsed_gates(spec.feature_gates, spec.emulated_version)
     if detach:
         _start_detached(layout, name, data_dir)
         return

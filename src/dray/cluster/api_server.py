@@ -143,7 +143,7 @@ class ApiServerRole:
         )
 
     def _kinds(self) -> tuple[Kind, ...]:
-        kinds = catalog()
+        kinds = catalog(self.settings.features.release)
         try:
             return served(kinds, parse_runtime_config(self.settings.runtime_config, kinds))
         except RuntimeConfigError as error:

@@ -51,7 +51,7 @@ class EmbeddedCluster:
     def __init__(self, spec: ClusterSpec, layout: Layout, *, features: FeatureGates | None = None) -> None:
         self.spec = spec
         self.layout = layout
-        self.features = features or feature_gates(spec.feature_gates)
+        self.features = features or feature_gates(spec.feature_gates, spec.emulated_version)
         self._clock = SystemClock()
         self._exit = contextlib.AsyncExitStack()
         self._failure: asyncio.Future[BaseException] | None = None

@@ -50,6 +50,8 @@ class ClusterSpec:
     """As the flag says it, for every role."""
     runtime_config: str = ""
     """As the API server's flag says it: API versions to serve or not."""
+    emulated_version: str = ""
+    """The release of Kubernetes that every role stands for; "" for the one reproduced."""
 
     def __post_init__(self) -> None:
         if not NAME_PATTERN.fullmatch(self.name):
@@ -123,6 +125,7 @@ class Layout:
                 int(content["port"]),
                 str(content.get("feature_gates", "")),
                 str(content.get("runtime_config", "")),
+                str(content.get("emulated_version", "")),
             )
         except FileNotFoundError:
             return None

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from dray.allocation import Features
-from dray.api.features import Stage, known_gates
+from dray.api.releases import Stage, known_gates
 from dray.insight.snapshot import Snapshot
 
 _FEATURES = {

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from dray.api.features import FeatureGates
 from dray.api.meta import Object
+from dray.api.releases import git_version
 from dray.api.resources import NODES, PODS
 from dray.cdi.cache import CdiCache
 from dray.client.events import EventRecorder
@@ -72,8 +73,10 @@ class NodeAgent:
         self._services = self._make_services(client, clock, capacity)
         self.pods = PodTable(self._services, self.drivers)
         self.metrics.running_pods_now = self.pods.running_count
-        described = f"{self.runtime.name}://{self.runtime.version}"
-        self._record = NodeRecord(config, client, clock, capacity, described, self._services.recorder)
+        info = machine.node_info(
+            f"{self.runtime.name}://{self.runtime.version}", git_version(features.release)
+        )
+        self._record = NodeRecord(config, client, clock, capacity, info, self._services.recorder)
         self._plugins = PluginWatcher(paths.plugins_registry, self.drivers, self.metrics)
         self._wiper = SliceWiper(client, config.name, self.drivers, self._plugins.settled)
         self._own_node = Informer(client, NODES, Selection(fields=f"metadata.name={config.name}"))

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-import dray
 from dray.api.meta import Object
 from dray.node.config import NodeConfig
 
@@ -50,7 +49,8 @@ def node_labels(config: NodeConfig) -> dict[str, str]:
     }
 
 
-def node_info(runtime: str) -> Object:
+def node_info(runtime: str, version: str) -> Object:
+    """`runtime`: name and version of what runs containers; `version`: the one that the kubelet tells of itself."""
     return {
         "machineID": _machine_id(),
         "systemUUID": _read("/sys/class/dmi/id/product_uuid") or _machine_id(),
@@ -58,7 +58,7 @@ def node_info(runtime: str) -> Object:
         "kernelVersion": platform.release(),
         "osImage": _os_image(),
         "containerRuntimeVersion": runtime,
-        "kubeletVersion": dray.KUBERNETES_VERSION,
+        "kubeletVersion": version,
         "kubeProxyVersion": "",
         "operatingSystem": platform.system().lower(),
         "architecture": architecture(),

@@ -29,15 +29,15 @@ class NodeRecord:
         client: Client,
         clock: Clock,
         capacity: Mapping[str, str],
-        runtime: str,
+        info: Object,
         recorder: EventRecorder,
     ) -> None:
-        """`runtime`: `<name>://<version>`."""
+        """`info`: the node's NodeSystemInfo."""
         self._config = config
         self._client = client
         self._clock = clock
         self._capacity = capacity
-        self._runtime = runtime
+        self._info = info
         self._recorder = recorder
         self._port = 0
         self._is_announced = False
@@ -105,7 +105,7 @@ class NodeRecord:
                 {"type": "Hostname", "address": self._config.name},
             ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self._port}},
-            "nodeInfo": machine.node_info(self._runtime),
+            "nodeInfo": self._info,
             "declaredFeatures": ["ExtendWebSocketsToKubelet", "RestartAllContainersOnContainerExits"],
         }
         await self._client.patch(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dray.api.features import EFFECTIVE, FeatureGateError, FeatureGates, known_gates, parse_feature_gates
+from dray.api.features import FeatureGateError, FeatureGates, parse_feature_gates, parse_release
+from dray.api.releases import BASELINE, LATER, RELEASES, heeded_gates, known_gates
 
 
 @pytest.mark.parametrize(
@@ -73,5 +74,58 @@ def test_gates_of_kubernetes_that_dray_does_not_heed_are_known() -> None:
     assert parse_feature_gates("GangScheduling=true,GenericWorkload=true").enabled("GangScheduling")
 
 
-def test_every_gate_that_is_heeded_exists_in_the_release() -> None:
-    assert EFFECTIVE - known_gates().keys() == set()
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_gate_that_is_heeded_exists_in_its_release(release: str) -> None:
+    assert heeded_gates(release).keys() <= known_gates(release).keys()
+    assert release != BASELINE or not LATER.keys() & known_gates(release).keys()
+
+
+def test_component_may_stand_before_every_gate_or_before_none() -> None:
+    gates = parse_feature_gates("kube:DRAListTypeAttributes=true,kube:DRAPrioritizedList=false")
+    assert gates.enabled("DRAListTypeAttributes")
+    assert not gates.enabled("DRAPrioritizedList")
+    with pytest.raises(FeatureGateError, match=r"^component not registered: foo$"):
+        parse_feature_gates("foo:DRAAdminAccess=true")
+    mixed = "set kube feature gates with default empty prefix or kube: prefix consistently, do not mix use"
+    with pytest.raises(FeatureGateError, match=f"^{mixed}$"):
+        parse_feature_gates("kube:DRAPrioritizedList=true,DRAPrioritizedList=false")
+
+
+def test_each_release_has_its_own_defaults_locks_and_stages() -> None:
+    older, newer = parse_feature_gates(""), parse_feature_gates("", "1.37")
+    assert not older.enabled("DRADeviceTaintRules")
+    assert newer.enabled("DRADeviceTaintRules")
+    assert not newer.enabled("GenericWorkload")
+    assert not parse_feature_gates("AllAlpha=true").enabled("DRAOptionalNodeOperations")
+    everything = parse_feature_gates("AllAlpha=true,AllBeta=true", "1.37")
+    assert everything.enabled("DRAOptionalNodeOperations")
+    assert parse_feature_gates("DRAPrioritizedList=false").overrides
+    with pytest.raises(FeatureGateError, match="feature is locked to true"):
+        parse_feature_gates("DRAPrioritizedList=false", "1.37")
+
+
+def test_release_that_is_stood_for_brings_its_fields_with_gates_on_or_off() -> None:
+    assert FeatureGates().later() == frozenset()
+    assert FeatureGates(release="1.37").later() == {"1.37", *LATER}
+
+
+@pytest.mark.parametrize(
+    ("text", "release"), [("", "1.36"), ("1.36", "1.36"), ("kube=1.37", "1.37"), ("v1.37", "1.37")]
+)
+def test_release_is_named_as_kubernetes_components_take_it(text: str, release: str) -> None:
+    assert parse_release(text) == release
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("foo=1.36", "component not registered: foo"),
+        ("1.36.2", "patch version not allowed, got: kube=1.36.2"),
+        ("abc", 'could not parse "abc" as version'),
+        ("1.38", "emulation version 1.38 is not between [1.36, 1.37]"),
+    ],
+)
+def test_release_that_cannot_be_stood_for_is_refused(text: str, message: str) -> None:
+    with pytest.raises(FeatureGateError) as refused:
+        parse_release(text)
+    assert str(refused.value) == message

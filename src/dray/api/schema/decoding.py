@@ -103,7 +103,7 @@ def _compile_struct(schema: Schema, full: bool) -> Reader:
     def compile_fields() -> None:
         # Only at the first value, so that an unused part of a kind costs nothing.
         for rank, (name, field) in enumerate(schema.fields.items()):
-            if field.gate and not full:
+            if (field.gate or field.until) and not full:
                 continue
             rules[name] = (reader(field.schema, full=full), _drops_empty(field), rank)
             if field.zero() is not ABSENT:

@@ -132,7 +132,7 @@ class Walk:
         out: dict[str, Any] = {}
         for name, item in pairs:
             field = schema.fields.get(name)
-            if field is None or (field.gate and field.gate not in self.gates):
+            if field is None or not field.exists(self.gates):
                 self.say("unknown", name)
                 continue
             if name in out:

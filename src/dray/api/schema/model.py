@@ -129,6 +129,7 @@ class Field:
         "required",
         "schema",
         "strategies",
+        "until",
     )
 
     def __init__(
@@ -144,6 +145,7 @@ class Field:
         strategies: frozenset[str] = frozenset(),
         default: Any = ABSENT,
         gate: str = "",
+        until: str = "",
     ) -> None:
         self.name = name
         self.schema = schema
@@ -160,7 +162,13 @@ class Field:
         self.default = default
         """What the key of an associative list counts as when it is absent (`protocol: TCP`); ABSENT for none."""
         self.gate = gate
-        """The feature gate without which the field does not exist; "" for none."""
+        """The feature gate, or the later release, without which the field does not exist; "" for none."""
+        self.until = until
+        """The later release that has the field no more; "" for none."""
+
+    def exists(self, later: frozenset[str]) -> bool:
+        """`later`: the gates that are on and the later releases that are stood for."""
+        return (not self.gate or self.gate in later) and self.until not in later
 
     def zero(self) -> Any:
         """What is written when the field is unset: a new value each time, or ABSENT."""

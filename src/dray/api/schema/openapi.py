@@ -99,6 +99,8 @@ class Served:
     )
     subresources: tuple[str, ...] = ()
     """Any; the document shows those through which the object itself is written."""
+    later: frozenset[str] = frozenset()
+    """What brings fields of later releases to it."""
 
 
 def openapi_v3(
@@ -128,14 +130,15 @@ def _schemas(group_version: str, served: list[Served]) -> Iterator[tuple[str, di
     yield from _LEAVES.items()
     roots = [schema_for(group_version, item.resource.kind) for item in served]
     metas = [type_schema("meta/v1", name) for name in (*sorted(META_KINDS), "ListMeta")]
-    for schema in _reached([root for root in roots if root] + metas):
-        yield definition_name(schema.definition), _struct(schema, group_version)
+    later = frozenset[str]().union(*(item.later for item in served))
+    for schema in _reached([root for root in roots if root] + metas, later):
+        yield definition_name(schema.definition), _struct(schema, group_version, later)
     for item, root in zip(served, roots, strict=True):
         if root and "list" in item.verbs:
             yield definition_name(f"{root.definition}List"), _list_kind(item.resource, root)
 
 
-def _reached(roots: list[Schema]) -> Iterator[Schema]:
+def _reached(roots: list[Schema], later: frozenset[str]) -> Iterator[Schema]:
     """Every struct below `roots`, once."""
     seen: set[str] = set()
     waiting = list(roots)
@@ -147,10 +150,10 @@ def _reached(roots: list[Schema]) -> Iterator[Schema]:
         elif schema.shape == "struct" and schema.definition not in seen:
             seen.add(schema.definition)
             yield schema
-            waiting += [field.schema for field in schema.fields.values() if not field.gate]
+            waiting += [field.schema for field in schema.fields.values() if field.exists(later)]
 
 
-def _struct(schema: Schema, group_version: str) -> dict[str, Any]:
+def _struct(schema: Schema, group_version: str, later: frozenset[str]) -> dict[str, Any]:
     out: dict[str, Any] = {"type": "object"}
     if text := describe(schema.definition):
         out["description"] = text
@@ -161,7 +164,7 @@ def _struct(schema: Schema, group_version: str) -> dict[str, Any]:
         out["properties"] = {
             name: _property(field, describe(schema.definition, name))
             for name, field in sorted(schema.fields.items())
-            if not field.gate
+            if field.exists(later)
         }
     package, _, name = schema.definition.rpartition(".")
     kinds = kinds_of(package, name)

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from dray.api.schema.later import later_fields
+from dray.api.schema.later import dropped_field, later_fields
 from dray.api.schema.model import ABSENT, Field, Scalar, Schema
 
 PACKAGES: Mapping[str, str] = {
@@ -23,6 +23,7 @@ PACKAGES: Mapping[str, str] = {
     "batch/v1": "batch/v1",
     "rbac.authorization.k8s.io/v1": "rbac/v1",
     "scheduling.k8s.io/v1": "scheduling/v1",
+    "scheduling.k8s.io/v1alpha2": "scheduling/v1alpha2",
     "coordination.k8s.io/v1": "coordination/v1",
     "events.k8s.io/v1": "events/v1",
     "authentication.k8s.io/v1": "authentication/v1",
@@ -102,14 +103,21 @@ def type_schema(package: str, name: str) -> Schema:
 
 
 def _fields(package: str, name: str, rows: list[list[Any]]) -> dict[str, Field]:
-    fields = {row[0]: _field(package, *row) for row in rows}
+    fields = {row[0]: _field(package, *row, until=dropped_field(package, name, row[0])) for row in rows}
     for field, (gate, code, flags, extras) in later_fields(package, name).items():
-        fields[field] = _field(package, field, code, flags, extras, gate)
+        fields[field] = _field(package, field, code, flags, extras, gate=gate)
     return fields
 
 
 def _field(
-    package: str, name: str, code: str, flags: str, extras: Mapping[str, Any] = {}, gate: str = ""
+    package: str,
+    name: str,
+    code: str,
+    flags: str,
+    extras: Mapping[str, Any] = {},
+    *,
+    gate: str = "",
+    until: str = "",
 ) -> Field:
     return Field(
         name,
@@ -122,6 +130,7 @@ def _field(
         strategies=frozenset(extras.get("ms", "").split(",")) - {""},
         default=extras.get("d", ABSENT),
         gate=gate,
+        until=until,
     )
 
 

@@ -142,7 +142,7 @@ class Documents:
 
     @functools.cache  # noqa: B019  as above
     def _openapi_bytes(self, group: str, version: str) -> bytes:
-        return orjson.dumps(openapi.document(self._core.kinds, group, version))
+        return orjson.dumps(openapi.document(self._core.kinds, group, version, self._core.features.release))
 
     async def _older_openapi(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         """kubectl looks here for what the newer documents lack, such as Lists, and asks for protobuf."""
@@ -152,8 +152,10 @@ class Documents:
 
     @functools.cache  # noqa: B019  as above
     def _older_bytes(self, protobuf: bool) -> bytes:
-        kinds = self._core.kinds
-        return openapi.older_protobuf(kinds) if protobuf else orjson.dumps(openapi.older_document(kinds))
+        kinds, release = self._core.kinds, self._core.features.release
+        if protobuf:
+            return openapi.older_protobuf(kinds, release)
+        return orjson.dumps(openapi.older_document(kinds, release))
 
     # --- the rest
 
@@ -168,7 +170,7 @@ class Documents:
         return json_answer({"paths": sorted(set(paths))})
 
     async def _version(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
-        return json_answer(version_document())
+        return json_answer(version_document(self._core.features.release))
 
     async def _metrics_text(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         return text_answer(self._metrics.render(), content_type=METRICS_TYPE)

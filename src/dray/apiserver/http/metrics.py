@@ -4,7 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from dray.api.features import FeatureGates, Stage, known_gates
+from dray.api.features import FeatureGates
+from dray.api.releases import Stage, known_gates
 from dray.apiserver.core import Core
 from dray.apiserver.http.request_info import RequestInfo
 from dray.kits.metrics import Registry
@@ -66,7 +67,7 @@ class RequestMetrics:
 def _features(features: FeatureGates) -> dict[tuple[str, ...], float]:
     return {
         (name, "" if gate.stage is Stage.GA else gate.stage.value): float(features.enabled(name))
-        for name, gate in known_gates().items()
+        for name, gate in known_gates(features.release).items()
     }
 
 

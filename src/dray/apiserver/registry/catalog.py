@@ -1,5 +1,6 @@
 """Every kind the API server serves, by group, in the order discovery lists them."""
 
+from dray.api.releases import BASELINE
 from dray.apiserver.registry.admission_policy import (
     VALIDATING_ADMISSION_POLICY,
     VALIDATING_ADMISSION_POLICY_BINDING,
@@ -17,12 +18,13 @@ from dray.apiserver.registry.endpoints import ENDPOINT_SLICE, ENDPOINTS_KIND
 from dray.apiserver.registry.event import EVENT, EVENT_V1
 from dray.apiserver.registry.ingress import INGRESS, INGRESS_CLASS
 from dray.apiserver.registry.job import CRON_JOB, JOB
-from dray.apiserver.registry.kind import Kind
+from dray.apiserver.registry.kind import Kind, in_release
 from dray.apiserver.registry.lease import LEASE
 from dray.apiserver.registry.namespace import NAMESPACE
 from dray.apiserver.registry.network_policy import NETWORK_POLICY
 from dray.apiserver.registry.node import NODE
 from dray.apiserver.registry.pod import POD
+from dray.apiserver.registry.pod_group import POD_GROUP, WORKLOAD
 from dray.apiserver.registry.pod_template import POD_TEMPLATE
 from dray.apiserver.registry.priority_class import PRIORITY_CLASS
 from dray.apiserver.registry.quota import LIMIT_RANGE, RESOURCE_QUOTA
@@ -58,7 +60,8 @@ _WORKLOADS = (
     CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, HORIZONTAL_POD_AUTOSCALER, CRON_JOB, JOB,
 )  # fmt: skip
 _POLICIES = (
-    CLUSTER_ROLE_BINDING, CLUSTER_ROLE, ROLE_BINDING, ROLE, PRIORITY_CLASS, POD_DISRUPTION_BUDGET,
+    CLUSTER_ROLE_BINDING, CLUSTER_ROLE, ROLE_BINDING, ROLE, PRIORITY_CLASS, POD_GROUP, WORKLOAD,
+    POD_DISRUPTION_BUDGET,
     VALIDATING_ADMISSION_POLICY, VALIDATING_ADMISSION_POLICY_BINDING, MUTATING_WEBHOOK_CONFIGURATION,
     VALIDATING_WEBHOOK_CONFIGURATION,
 )  # fmt: skip
@@ -73,5 +76,7 @@ _DEVICES = (
 )  # fmt: skip
 
 
-def catalog() -> tuple[Kind, ...]:
-    return (*_CORE, *_WORKLOADS, *_POLICIES, *_CLUSTER, *_DEVICES, *REVIEWS)
+def catalog(release: str = BASELINE) -> tuple[Kind, ...]:
+    """The kinds of a release of Kubernetes, each in the versions that it has there."""
+    kinds = (*_CORE, *_WORKLOADS, *_POLICIES, *_CLUSTER, *_DEVICES, *REVIEWS)
+    return tuple(kind for kind in (in_release(kind, release) for kind in kinds) if kind.versions)

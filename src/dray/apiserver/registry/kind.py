@@ -20,6 +20,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from dray.api.features import FeatureGates
 from dray.api.fields import FieldError
 from dray.api.meta import Object
+from dray.api.releases import BASELINE, reaches
 from dray.api.resources import Resource
 
 GENERIC_UNKNOWN_FIELD = '"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
@@ -122,6 +123,12 @@ class Kind:
     singular: str
     versions: tuple[str, ...] = ("v1",)
     """Served versions, the preferred first."""
+    brought_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """By version: the release of Kubernetes that brought it, where that is later than the one reproduced."""
+    dropped_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """By version: the release that has it no more."""
+    served_with: str = ""
+    """The gate without which the kind is not served; "" for none."""
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = (
@@ -188,9 +195,22 @@ class Kind:
     reads_generate_name: bool = True
     """metadata.generateName is held to the rule of names too."""
     gates: frozenset[str] = frozenset()
-    """Gates that are on and bring fields of later releases; set by the server."""
+    """What brings fields of later releases (`FeatureGates.later`); set by the server."""
     virtual: bool = False
     """Never stored: reviews such as TokenReview. `verbs/virtual.py` answers them."""
     stored_as: Resource | None = None
     """The resource whose objects these are (events.k8s.io shows the core events); None: `resource` itself.
     `to_hub` and `from_hub` convert to and from that resource's form."""
+
+
+def in_release(kind: Kind, release: str) -> Kind:
+    """The kind with the versions that a release of Kubernetes has of it, which may be none."""
+    if not kind.brought_by and not kind.dropped_by:
+        return kind
+    versions = tuple(
+        each
+        for each in kind.versions
+        if reaches(release, kind.brought_by.get(each, BASELINE))
+        and not (each in kind.dropped_by and reaches(release, kind.dropped_by[each]))
+    )
+    return dataclasses.replace(kind, versions=versions)

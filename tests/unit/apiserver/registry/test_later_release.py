@@ -17,7 +17,7 @@ from .recorded import Context
 
 ALL = parse_feature_gates(
     "DRADeviceCompatibilityGroups=true,DRAFractionalCapacityRange=true,DRAOptionalNodeOperations=true,"
-    "DRAPartitionableDevicesType=true"
+    "DRAPartitionableDevicesType=true,DRAResourcePoolStatus=true"
 )
 COUNTERS = {"counterSet": "s", "counters": {"c": {"value": "1"}}, "compatibilityGroups": ["g"]}
 SLICE = {
