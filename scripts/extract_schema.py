@@ -38,7 +38,7 @@ DEFINITIONS = f"kubernetes_validate/kubernetes-json-schema/v{RELEASE}-local/_def
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 
 PACKAGES = (
-    "core/v1", "apps/v1", "batch/v1", "rbac/v1", "scheduling/v1", "coordination/v1", "events/v1",
+    "core/v1", "apps/v1", "batch/v1", "rbac/v1", "scheduling/v1", "scheduling/v1alpha2", "coordination/v1", "events/v1",
     "authentication/v1", "authorization/v1", "policy/v1", "admissionregistration/v1", "discovery/v1", "storage/v1",
     "autoscaling/v1", "autoscaling/v2", "certificates/v1", "networking/v1", "node/v1", "resource/v1",
     "resource/v1beta2", "resource/v1beta1", "resource/v1alpha3", "meta/v1",

@@ -43,6 +43,7 @@ class Core:
     ) -> None:
         self.store = store
         self.features = features or FeatureGates()
+        kinds = (kind for kind in kinds if not kind.served_with or self.features.enabled(kind.served_with))
         if later := self.features.later():
             kinds = (dataclasses.replace(kind, gates=later) for kind in kinds)
         self.kinds = KindIndex(kinds)

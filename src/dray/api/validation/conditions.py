@@ -39,7 +39,7 @@ def validate_condition(condition: Object, path: Path) -> list[FieldError]:
         text = "must be greater than or equal to zero"
         errors.append(invalid(at, condition["observedGeneration"], text))
     if not condition.get("lastTransitionTime"):
-        errors.append(required(path.child("lastTransitionTime"), "must be set"))
+        errors.append(required(path.child("lastTransitionTime")))
     errors += _validate_reason(condition.get("reason") or "", path.child("reason"))
     if names.byte_length(condition.get("message") or "") > MAX_MESSAGE_BYTES:
         errors.append(too_long(path.child("message"), MAX_MESSAGE_BYTES))
@@ -48,7 +48,7 @@ def validate_condition(condition: Object, path: Path) -> list[FieldError]:
 
 def _validate_reason(reason: str, path: Path) -> list[FieldError]:
     if not reason:
-        return [required(path, "must be set")]
+        return [required(path)]
     errors = [invalid(path, reason, text) for text in names.condition_reason(reason)]
     if names.byte_length(reason) > MAX_REASON_BYTES:
         errors.append(too_long(path, MAX_REASON_BYTES))

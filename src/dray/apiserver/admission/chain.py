@@ -6,6 +6,7 @@ from dray.apiserver.access import Admission, AdmissionRequest
 from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
+from dray.apiserver.admission.pod_groups import PodGroupRules
 from dray.apiserver.admission.pods import PodDefaults, ServiceAccounts
 from dray.apiserver.admission.policies.plugin import PolicyAdmission
 from dray.apiserver.admission.priority_classes import OneDefaultPriority
@@ -63,6 +64,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
                 _OnlyMain(PodDefaults()),
                 _OnlyMain(RuntimeClassRules()),
             ),
+            "podgroups": (_OnlyMain(PodGroupRules()),),
             "priorityclasses": (OneDefaultPriority(),),
             "nodes": (NodeTaint(), restriction),
             "resourceslices": (restriction,),

@@ -7,9 +7,10 @@ import random
 
 from dray.api import errors
 from dray.api.meta import Object, annotations_of, name_of
-from dray.api.resources import PRIORITY_CLASSES, SERVICE_ACCOUNTS
+from dray.api.resources import SERVICE_ACCOUNTS
 from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.admission.priority_classes import default_priority_class
+from dray.apiserver.admission.priority_classes import priority_of
+from dray.apiserver.admission.refusals import display_name
 from dray.apiserver.pod_references import MIRROR_ANNOTATION, secret_names
 
 TOKEN_VOLUME = "kube-api-access-"
@@ -18,7 +19,6 @@ TOKEN_SECONDS = 3607
 """An hour and some: that odd number lets servers tell a default token from one asked for."""
 TOLERATION_SECONDS = 300
 _SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_SYSTEM_PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 
 
 class ServiceAccounts:
@@ -149,14 +149,9 @@ def _token_sources() -> Object:
 
 def _default_priority(request: AdmissionRequest, pod: Object) -> None:
     spec = pod["spec"]
-    name = spec.get("priorityClassName") or ""
-    chosen = request.call.find(PRIORITY_CLASSES, name) if name else default_priority_class(request)
-    if name and chosen is None and name not in _SYSTEM_PRIORITIES:
-        raise errors.forbidden("", "pods", display_name(pod), f"no PriorityClass with name {name} was found")
-    if chosen is not None:
-        spec["priorityClassName"] = name_of(chosen)
-    value = int(chosen["value"]) if chosen else _SYSTEM_PRIORITIES.get(name, 0)
-    policy = (chosen or {}).get("preemptionPolicy") or "PreemptLowerPriority"
+    name, value, policy = priority_of(request, spec.get("priorityClassName") or "", pod)
+    if name:
+        spec["priorityClassName"] = name
     if spec.get("priority") is not None and spec["priority"] != value:
         why = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
         raise errors.forbidden("", "pods", display_name(pod), why)
@@ -182,8 +177,3 @@ def _default_tolerations(pod: Object) -> None:
 
 def _covers(toleration: Object, key: str) -> bool:
     return toleration.get("key") in (key, None, "") and toleration.get("effect") in ("NoExecute", None, "")
-
-
-def display_name(pod: Object) -> str:
-    meta = pod["metadata"]
-    return str(meta.get("name") or meta.get("generateName") or "Unknown")

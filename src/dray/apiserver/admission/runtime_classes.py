@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dray.api import errors
 from dray.api.meta import Object
 from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.admission.pods import display_name
+from dray.apiserver.admission.refusals import display_name
 from dray.apiserver.registry.runtime_class import RUNTIME_CLASSES
 
 _MISMATCH = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"

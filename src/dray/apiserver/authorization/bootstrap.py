@@ -10,8 +10,10 @@ from dray.api.meta import Object
 from dray.apiserver.authorization.component_rules import (
     CONTROLLER_MANAGER,
     EVENTS,
+    GROUP_CLAIMS,
     NODE,
     OTHERS,
+    POD_GROUPS,
     READ,
     SCHEDULER,
     TAINT_RULES,
@@ -69,6 +71,13 @@ _ADMIN = (
 )
 
 
+_OF_FEATURES = (
+    ("DRADeviceTaintRules", TAINT_RULES),
+    ("GenericWorkload", POD_GROUPS),
+    ("DRAWorkloadResourceClaims", GROUP_CLAIMS),
+)
+
+
 def bootstrap_policy(features: FeatureGates | None = None) -> list[Object]:
     """Every ClusterRole, Role and binding a new cluster holds, roles first; some features bring rules with them."""
     features = features or FeatureGates()
@@ -123,10 +132,10 @@ def _aggregated(name: str, into: str) -> Object:
 
 
 def _cluster_roles(features: FeatureGates) -> list[Object]:
-    more = TAINT_RULES if features.enabled("DRADeviceTaintRules") else {}
+    more = [rules for gate, rules in _OF_FEATURES if features.enabled(gate)]
 
-    def component(name: str, rules: tuple[str, ...]) -> Object:
-        return _role(name, (*rules, *more.get(name, ())))
+    def component(name: str, rules: tuple[str, ...], labels: dict[str, str] | None = None) -> Object:
+        return _role(name, (*rules, *(rule for each in more for rule in each.get(name, ()))), labels)
 
     everything = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, _url_rule("*", "*")]
     discovery = (
@@ -155,8 +164,8 @@ def _cluster_roles(features: FeatureGates) -> list[Object]:
         _aggregated("edit", "admin"),
         _aggregated("view", "edit"),
         _role("system:aggregate-to-admin", _ADMIN, {f"{aggregate}admin": "true"}),
-        _role("system:aggregate-to-edit", _EDIT, {f"{aggregate}edit": "true"}),
-        _role("system:aggregate-to-view", _VIEW, {f"{aggregate}view": "true"}),
+        component("system:aggregate-to-edit", _EDIT, {f"{aggregate}edit": "true"}),
+        component("system:aggregate-to-view", _VIEW, {f"{aggregate}view": "true"}),
         _role("system:discovery", [_url_rule("get", *discovery)]),
         _role("system:basic-user", basic),
         _role(

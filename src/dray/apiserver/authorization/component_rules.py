@@ -44,6 +44,22 @@ TAINT_RULES: dict[str, tuple[str, ...]] = {
     ),
 }
 """What roles may do besides where taint rules are on."""
+_GROUPS = "scheduling.k8s.io | podgroups"
+POD_GROUPS: dict[str, tuple[str, ...]] = {
+    "system:aggregate-to-view": (f"scheduling.k8s.io | workloads podgroups podgroups/status | {READ}",),
+    "system:aggregate-to-edit": (
+        "scheduling.k8s.io | workloads podgroups | create delete deletecollection patch update",
+    ),
+    "system:kube-scheduler": (f"{_GROUPS} | {READ}", f"{_GROUPS}/status | patch update"),
+}
+"""What roles may do besides where pods belong to groups."""
+GROUP_CLAIMS: dict[str, tuple[str, ...]] = {
+    "system:controller:resource-claim-controller": (
+        f"{_GROUPS} | {READ}",
+        f"{_GROUPS}/status | patch update",
+    ),
+}
+"""What roles may do besides where groups have claims."""
 NODE = (
     "authentication.k8s.io | tokenreviews | create",
     "authorization.k8s.io | localsubjectaccessreviews subjectaccessreviews | create",

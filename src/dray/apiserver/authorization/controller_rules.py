@@ -256,6 +256,13 @@ _POOL_STATUS = {
     ),
 }
 
+_GROUP_PROTECTION = {
+    "podgroup-protection-controller": (
+        "scheduling.k8s.io | podgroups | get list update watch",
+        f"core | pods | {READ}",
+    ),
+}
+
 
 def controllers(features: FeatureGates) -> dict[str, tuple[str, ...]]:
     """The rules of each; some features bring a controller with them."""
@@ -265,4 +272,5 @@ def controllers(features: FeatureGates) -> dict[str, tuple[str, ...]]:
         **_SERVICE_CONTROLLERS,
         **_OTHER_CONTROLLERS,
         **(_POOL_STATUS if features.enabled("DRAResourcePoolStatus") else {}),
+        **(_GROUP_PROTECTION if features.enabled("GenericWorkload") else {}),
     }

@@ -124,8 +124,8 @@ def condition(**change):
             {"status": "yes"},
             'x[0].status: Unsupported value: "yes": supported values: "False", "True", "Unknown"',
         ),
-        ({"lastTransitionTime": None}, "x[0].lastTransitionTime: Required value: must be set"),
-        ({"reason": ""}, "x[0].reason: Required value: must be set"),
+        ({"lastTransitionTime": None}, "x[0].lastTransitionTime: Required value"),
+        ({"reason": ""}, "x[0].reason: Required value"),
         ({"message": "m" * 32769}, "x[0].message: Too long: may not be more than 32768 bytes"),
         (
             {"observedGeneration": -1},
