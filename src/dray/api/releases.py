@@ -77,6 +77,7 @@ _HEEDED: Final[Mapping[str, Gate]] = {
 """Gates that something here asks about, or that those need."""
 
 LATER: Final[Mapping[str, Gate]] = {
+    "DRADerivedAttributes": _alpha(_DRA),
     "DRADeviceCompatibilityGroups": _alpha(_DRA, "DRAPartitionableDevices"),
     "DRAFractionalCapacityRange": _beta("DRAConsumableCapacity", default=False),
     "DRAOptionalNodeOperations": _alpha(_DRA),

@@ -20,6 +20,7 @@ _EXACTLY_FIELDS = (
     "adminAccess",
     "tolerations",
     "capacity",
+    "derivedAttributes",
 )
 
 

@@ -1,23 +1,77 @@
-"""Fields that came after the reproduced release, each behind the gate that brought it: unknown while that is off."""
+"""Types and fields that came after the reproduced release: unknown until the gate or the release that brought them is there.
+
+Written in the form of the package data, which `dray.api.schema.registry` explains.
+"""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+Row: TypeAlias = tuple[str, str, str, str, Mapping[str, Any]]
+"""Gate, name, type code, flags, extras."""
 
 _SET: Final = {"lt": "set"}
-_SKIPPED: Final = ("DRAOptionalNodeOperations", "skipNodeOperations", "[]s", "", _SET)
+_ATOMIC: Final = {"lt": "atomic"}
+_SKIPPED: Final[Row] = ("DRAOptionalNodeOperations", "skipNodeOperations", "[]s", "", _SET)
+_DERIVED: Final[Row] = (
+    "DRADerivedAttributes",
+    "derivedAttributes",
+    "[].DeviceDerivedAttribute",
+    "",
+    _ATOMIC,
+)
 
-_RESOURCE: Final[Mapping[str, tuple[tuple[str, str, str, str, Mapping[str, Any]], ...]]] = {
+_RESOURCE: Final[Mapping[str, tuple[Row, ...]]] = {
     "ResourceSliceSpec": (
         ("DRAPartitionableDevicesType", "partitionTypeAttribute", "s", "p", {}),
         _SKIPPED,
     ),
     "DeviceRequestAllocationResult": (_SKIPPED,),
     "DeviceCounterConsumption": (
-        ("DRADeviceCompatibilityGroups", "compatibilityGroups", "[]s", "", {"lt": "atomic"}),
+        ("DRADeviceCompatibilityGroups", "compatibilityGroups", "[]s", "", _ATOMIC),
+    ),
+    "ExactDeviceRequest": (_DERIVED,),
+    "DeviceSubRequest": (_DERIVED,),
+    # Flat: an empty list makes an `exactly`, so that it is told from none.
+    "resource/v1beta1.DeviceRequest": ((*_DERIVED[:3], "e", _ATOMIC),),
+}
+"""By type of resource.k8s.io: in every version, or in the one that is named with it."""
+
+_CONDITIONS: Final = {"lt": "map", "lk": ["type"], "mk": "type", "ms": "merge"}
+
+_TYPES: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]] = {
+    "DeviceTaintRule": (
+        ("v1",),
+        {
+            "kinds": [["resource.k8s.io", "v1", "DeviceTaintRule"]],
+            "fields": [
+                ["kind", "s", ""],
+                ["apiVersion", "s", ""],
+                ["metadata", "meta/v1.ObjectMeta", ""],
+                ["spec", ".DeviceTaintRuleSpec", "rk"],
+                ["status", ".DeviceTaintRuleStatus", ""],
+            ],
+        },
+    ),
+    "DeviceTaintRuleSpec": (
+        ("v1",),
+        {"fields": [["deviceSelector", ".DeviceTaintSelector", "p"], ["taint", ".DeviceTaint", "r"]]},
+    ),
+    "DeviceTaintRuleStatus": (
+        ("v1",),
+        {"fields": [["conditions", "[]meta/v1.Condition", "", _CONDITIONS]]},
+    ),
+    "DeviceTaintSelector": (
+        ("v1",),
+        {"fields": [["driver", "s", "p"], ["pool", "s", "p"], ["device", "s", "p"]]},
+    ),
+    "DeviceDerivedAttribute": (
+        ("v1", "v1beta2", "v1beta1"),
+        {"fields": [["name", "s", "rk"], ["expression", "s", "rk"]]},
     ),
 }
-"""By type of resource.k8s.io, in every version: gate, name, type code, flags and extras (as in the package data)."""
+"""Types of resource.k8s.io, each with the versions of the group that have it, by name."""
 
+_KINDS: Final[Mapping[tuple[str, str], str]] = {("resource.k8s.io/v1", "DeviceTaintRule"): "1.37"}
 
 _DROPPED: Final[Mapping[tuple[str, str], str]] = {("Device", "nodeAllocatableResourceMappings"): "1.37"}
 """Fields of types of resource.k8s.io that a later release has no more."""
@@ -28,7 +82,22 @@ def dropped_field(package: str, name: str, field: str) -> str:
     return _DROPPED.get((name, field), "") if package.startswith("resource/") else ""
 
 
+def later_types(package: str) -> dict[str, dict[str, Any]]:
+    """The types that later releases added to a package such as `resource/v1`."""
+    group, _, version = package.partition("/")
+    if group != "resource":
+        return {}
+    return {name: dict(stored) for name, (versions, stored) in _TYPES.items() if version in versions}
+
+
+def kind_brought_by(api_version: str, kind: str) -> str:
+    """The release that brought a kind in a version, or "" for what the reproduced one has."""
+    return _KINDS.get((api_version, kind), "")
+
+
 def later_fields(package: str, name: str) -> Mapping[str, tuple[str, str, str, Mapping[str, Any]]]:
     """Field -> gate, type code, flags, extras."""
-    rows = _RESOURCE.get(name, ()) if package.startswith("resource/") else ()
+    if not package.startswith("resource/"):
+        return {}
+    rows = (*_RESOURCE.get(name, ()), *_RESOURCE.get(f"{package}.{name}", ()))
     return {field: (gate, code, flags, extras) for gate, field, code, flags, extras in rows}

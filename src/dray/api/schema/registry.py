@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from dray.api.schema.later import dropped_field, later_fields
+from dray.api.schema.later import dropped_field, later_fields, later_types
 from dray.api.schema.model import ABSENT, Field, Scalar, Schema
 
 PACKAGES: Mapping[str, str] = {
@@ -80,7 +80,7 @@ def types_of(package: str) -> dict[str, dict[str, Any]]:
 
     data = importlib.resources.files("dray.api.schema") / "data" / f"{package.replace('/', '.')}.json.gz"
     types: dict[str, dict[str, Any]] = orjson.loads(gzip.decompress(data.read_bytes()))
-    return types
+    return {**types, **later_types(package)}
 
 
 def kinds_of(package: str, name: str) -> list[tuple[str, str, str]]:

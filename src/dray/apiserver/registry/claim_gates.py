@@ -101,6 +101,7 @@ _SPEC_RULES: tuple[tuple[str, Uses, Drop], ...] = (
     _rule("DRAAdminAccess", _selections, "adminAccess"),
     _rule("DRADeviceTaints", _selections, "tolerations"),
     ("DRAConsumableCapacity", _uses_capacity, _drop_capacity),
+    _rule("DRADerivedAttributes", _selections, "derivedAttributes"),
 )
 _STATUS_RULES: tuple[tuple[str, Uses, Drop], ...] = (
     _rule("DRAAdminAccess", _results, "adminAccess"),
