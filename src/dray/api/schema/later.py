@@ -29,6 +29,13 @@ _RESOURCE: Final[Mapping[str, tuple[Row, ...]]] = {
     "DeviceCounterConsumption": (
         ("DRADeviceCompatibilityGroups", "compatibilityGroups", "[]s", "", _ATOMIC),
     ),
+    "ResourcePoolStatusRequestSpec": (
+        ("DRAPartitionableDevicesType", "defaultPartitionTypeAttribute", "s", "p", {}),
+    ),
+    "PoolStatus": (
+        ("DRAPartitionableDevicesType", "partitionSummary", "[].PartitionTypeStatus", "", _ATOMIC),
+        ("DRAPartitionableDevicesType", "shareableSummary", ".ShareableSummaryStatus", "p", {}),
+    ),
     "ExactDeviceRequest": (_DERIVED,),
     "DeviceSubRequest": (_DERIVED,),
     # Flat: an empty list makes an `exactly`, so that it is told from none.
@@ -67,6 +74,38 @@ _TYPES: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]] = {
     "DeviceDerivedAttribute": (
         ("v1", "v1beta2", "v1beta1"),
         {"fields": [["name", "s", "rk"], ["expression", "s", "rk"]]},
+    ),
+    "PartitionTypeStatus": (
+        ("v1alpha3",),
+        {
+            "fields": [
+                ["attribute", "s", "r"],
+                ["type", "s", "r"],
+                ["total", "i", "rp"],
+                ["allocatable", "i", "rp"],
+            ]
+        },
+    ),
+    "ShareableSummaryStatus": (
+        ("v1alpha3",),
+        {
+            "fields": [
+                ["fullyAvailableDevices", "i", "rp"],
+                ["partiallyAvailableDevices", "i", "rp"],
+                ["capacity", "[].ShareableCapacityStatus", "", _ATOMIC],
+            ]
+        },
+    ),
+    "ShareableCapacityStatus": (
+        ("v1alpha3",),
+        {
+            "fields": [
+                ["name", "s", "r"],
+                ["total", "q", "rp"],
+                ["consumed", "q", "rp"],
+                ["available", "q", "rp"],
+            ]
+        },
     ),
 }
 """Types of resource.k8s.io, each with the versions of the group that have it, by name."""
