@@ -16,6 +16,7 @@ from dray.api.meta import Object
 from dray.api.schema import Schema, decode, schema_for
 from dray.api.schema.conversion import restore
 from dray.api.schema.inspection import DecodeError, syntax_error
+from dray.api.schema.later import kind_brought_by
 from dray.api.schema.raw_values import with_sent_sizes
 from dray.api.validation.resource.opaque import PARAMETERS_MAX_BYTES
 from dray.apiserver.call import Call, FieldValidation
@@ -36,7 +37,7 @@ class TypeName:
     api_version: str
     kind: str
     gates: frozenset[str] = frozenset()
-    """Those that are on and bring fields of later releases."""
+    """What brings types and fields of later releases (`FeatureGates.later`)."""
 
     @property
     def version(self) -> str:
@@ -44,7 +45,8 @@ class TypeName:
 
     @property
     def schema(self) -> Schema | None:
-        return schema_for(self.api_version, self.kind)
+        release = kind_brought_by(self.api_version, self.kind)
+        return schema_for(self.api_version, self.kind) if not release or release in self.gates else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -228,7 +230,7 @@ def _check_type(body: Body, wanted: TypeName, warnings: list[str] | None = None)
     kind = tree.get("kind") or wanted.kind
     if (api_version, kind) == (wanted.api_version, wanted.kind):
         return
-    given = TypeName(api_version, kind)
+    given = TypeName(api_version, kind, wanted.gates)
     if given.kind == wanted.kind and given.schema is not None and not _misfit(tree, given):
         if warnings is not None:
             strict_decode(body, given, warnings)

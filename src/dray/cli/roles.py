@@ -118,10 +118,12 @@ def run_role(flags: RoleFlags, user_agent: str, make: Callable[[Client, Registry
 async def _run(flags: RoleFlags, user_agent: str, make: Callable[[Client, Registry], Role]) -> None:
     from dray.client.config import load_config
     from dray.client.http import HttpClient
+    from dray.client.versions import VersionedClient
     from dray.cluster.health import HealthServer
 
     config = load_config(flags.kubeconfig, context=flags.context, in_cluster_first=flags.kubeconfig is None)
-    async with HttpClient(config, user_agent=user_agent, field_manager=user_agent) as client:
+    http = HttpClient(config, user_agent=user_agent, field_manager=user_agent)
+    async with VersionedClient(http) as client:
         metrics = Registry()
         role = make(client, metrics)
         async with HealthServer(

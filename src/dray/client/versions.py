@@ -1,7 +1,7 @@
-"""DRA objects as v1, whatever version of `resource.k8s.io` the API server speaks.
+"""DRA objects in one version, mostly v1, whatever version of `resource.k8s.io` the API server speaks.
 
-Kubernetes 1.32 and 1.33 serve v1beta1 and v1beta2, later ones v1. The newest version that both sides know is found by
-discovery and asked for again every few minutes and whenever the server no longer knows it, so that a server that is
+Kubernetes 1.32 and 1.33 serve v1beta1 and v1beta2, later ones v1; taint rules came to v1 only with 1.37, and are left
+out by many servers. The newest version that both sides know is found by discovery and asked for again every few minutes and whenever the server no longer knows it, so that a server that is
 upgraded under a running driver is followed up, and one that is rolled back is followed down.
 """
 
@@ -16,6 +16,7 @@ from dray.api.conversion import resource as conversion
 from dray.api.meta import Object
 from dray.api.resources import (
     DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
     RESOURCE_CLAIM_TEMPLATES,
     RESOURCE_CLAIMS,
     RESOURCE_SLICES,
@@ -25,7 +26,9 @@ from dray.client.http import HttpClient
 from dray.client.protocol import EVERYTHING, ObjectList, PatchType, Selection, WatchEvent
 
 VERSIONS: Final = ("v1", "v1beta2", "v1beta1")
-"""Newest first; the first is the hub."""
+"""Newest first."""
+RULE_VERSIONS: Final = ("v1", "v1beta2", "v1alpha3")
+"""Those of DeviceTaintRules."""
 TRUST_SECONDS: Final = 300.0
 """How long the server's list of versions is believed."""
 
@@ -37,8 +40,12 @@ _CONVERSIONS: Final[dict[str, tuple[Convert, Convert]]] = {
     RESOURCE_CLAIMS.plural: (conversion.claim_to_hub, conversion.claim_from_hub),
     RESOURCE_CLAIM_TEMPLATES.plural: (conversion.template_to_hub, conversion.template_from_hub),
     RESOURCE_SLICES.plural: (conversion.slice_to_hub, conversion.slice_from_hub),
+    DEVICE_TAINT_RULES.plural: (
+        conversion.same_to_hub(DEVICE_TAINT_RULES.version),
+        conversion.same_from_hub,
+    ),
 }
-"""Plural -> to the hub, from the hub."""
+"""Plural -> to the version that callers see, from it."""
 
 
 class VersionedClient:
@@ -46,7 +53,8 @@ class VersionedClient:
 
     def __init__(self, inner: HttpClient) -> None:
         self.inner = inner
-        self._served = ""
+        self._served: dict[str, str] = {}
+        """Group or kind -> the version that is spoken of it."""
         self._believed_until = 0.0
 
     async def __aenter__(self) -> "VersionedClient":
@@ -204,8 +212,8 @@ class VersionedClient:
 
     async def served_version(self) -> str:
         """The version of `resource.k8s.io` in use. Raises NotFound when the server has none that is known."""
-        loop = asyncio.get_running_loop()
-        if not self._served or loop.time() > self._believed_until:
+        self._forget_old()
+        if conversion.GROUP not in self._served:
             offered = await self._offered_versions()
             known = [version for version in VERSIONS if version in offered]
             if not known:
@@ -213,27 +221,55 @@ class VersionedClient:
                     f"the API server serves resource.k8s.io in {', '.join(sorted(offered)) or 'no version'}; "
                     f"dray needs one of {', '.join(VERSIONS)} (Kubernetes 1.32 or newer with DRA enabled)"
                 )
-            self._served = known[0]
-            self._believed_until = loop.time() + TRUST_SECONDS
-        return self._served
+            self._served[conversion.GROUP] = known[0]
+        return self._served[conversion.GROUP]
+
+    async def _rule_version(self) -> str:
+        """The version of DeviceTaintRules in use. Raises NotFound when the server has none."""
+        self._forget_old()
+        plural = DEVICE_TAINT_RULES.plural
+        if plural not in self._served:
+            offered = await self._offered_versions()
+            for version in RULE_VERSIONS:
+                if version in offered and await self._offers(version, plural):
+                    self._served[plural] = version
+                    break
+            else:
+                raise errors.NotFound("the API server does not serve DeviceTaintRules", details={})
+        return self._served[plural]
+
+    def _forget_old(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if not self._served or now > self._believed_until:
+            self._served.clear()
+            self._believed_until = now + TRUST_SECONDS
 
     async def _offered_versions(self) -> set[str]:
         try:
-            group = await self.inner.request("GET", "/apis/resource.k8s.io")
+            group = await self.inner.request("GET", f"/apis/{conversion.GROUP}")
         except errors.NotFound:
             return set()
         return {entry["version"] for entry in group.get("versions") or ()}
+
+    async def _offers(self, version: str, plural: str) -> bool:
+        found = await self.inner.request("GET", f"/apis/{conversion.GROUP}/{version}")
+        return any(entry["name"] == plural for entry in found.get("resources") or ())
 
     async def _ask(self, resource: Resource, ask: Callable[[Resource], Awaitable[Answer]]) -> Answer:
         if not _is_versioned(resource):
             return await ask(resource)
         try:
-            return await ask(resource.at(await self.served_version()))
+            return await ask(await self._at(resource))
         except errors.NotFound as error:
             if not _is_unknown_path(error):
                 raise
-        self._served = ""
-        return await ask(resource.at(await self.served_version()))
+        self._served.clear()
+        return await ask(await self._at(resource))
+
+    async def _at(self, resource: Resource) -> Resource:
+        """The resource in the version that is served."""
+        is_rule = resource.plural == DEVICE_TAINT_RULES.plural
+        return resource.at(await self._rule_version() if is_rule else await self.served_version())
 
 
 def _is_versioned(resource: Resource) -> bool:
@@ -253,7 +289,9 @@ def _to_hub(resource: Resource, obj: Object) -> Object:
 
 
 def _from_hub(served: Resource, obj: Object) -> Object:
-    if not _is_versioned(served) or served.version == VERSIONS[0] or obj.get("kind") != served.kind:
+    if not _is_versioned(served) or obj.get("kind") != served.kind:
+        return obj
+    if obj.get("apiVersion") == served.api_version:
         return obj
     return _CONVERSIONS[served.plural][1](obj, served.version)
 

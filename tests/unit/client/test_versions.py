@@ -8,7 +8,14 @@ import pytest
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.api.resources import DEVICE_CLASSES, NODES, RESOURCE_CLAIMS, RESOURCE_SLICES, Resource
+from dray.api.resources import (
+    DEVICE_CLASSES,
+    DEVICE_TAINT_RULES,
+    NODES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+    Resource,
+)
 from dray.client.protocol import PatchType
 from dray.client.versions import VersionedClient
 from dray.testing import virtual
@@ -18,14 +25,20 @@ from dray.testing.memory_client import MemoryClient
 class OldServer(MemoryClient):
     """Serves resource.k8s.io in `versions` only, and stores what it is sent."""
 
-    def __init__(self, *versions: str) -> None:
+    def __init__(self, *versions: str, rules: tuple[str, ...] = ()) -> None:
+        """`rules`: the versions that have DeviceTaintRules."""
         super().__init__()
         self.versions = versions
+        self.rules = rules
         self.discoveries = 0
         self.paths: list[str] = []
 
     async def request(self, method: str, path: str) -> Object:
-        assert (method, path) == ("GET", "/apis/resource.k8s.io")
+        group, _, version = path.removeprefix("/apis/").partition("/")
+        assert (method, group) == ("GET", "resource.k8s.io")
+        if version:
+            names = ["devicetaintrules"] if version in self.rules else []
+            return {"resources": [{"name": name} for name in names]}
         self.discoveries += 1
         if not self.versions:
             raise errors.NotFound("404 page not found")
@@ -194,5 +207,41 @@ def test_other_groups_are_passed_through() -> None:
         await over(server).list(NODES)
         assert server.paths == ["v1"]
         assert server.discoveries == 0
+
+    run(scenario)
+
+
+RULE: Object = {
+    "apiVersion": "resource.k8s.io/v1beta2",
+    "kind": "DeviceTaintRule",
+    "metadata": {"name": "r"},
+    "spec": {"taint": {"key": "k", "effect": "NoExecute"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("offered", "rules", "used"),
+    [
+        (("v1", "v1beta2", "v1alpha3"), ("v1", "v1beta2", "v1alpha3"), "v1"),
+        (("v1", "v1beta2", "v1alpha3"), ("v1beta2", "v1alpha3"), "v1beta2"),
+        (("v1", "v1alpha3"), ("v1alpha3",), "v1alpha3"),
+    ],
+)
+def test_taint_rules_are_spoken_of_in_the_newest_version_that_has_them(
+    offered: tuple[str, ...], rules: tuple[str, ...], used: str
+) -> None:
+    async def scenario() -> None:
+        server = OldServer(*offered, rules=rules)
+        created = await over(server).create(DEVICE_TAINT_RULES, dict(RULE))
+        assert server.paths == [f"resource.k8s.io/{used}"]
+        assert created["apiVersion"] == DEVICE_TAINT_RULES.api_version
+
+    run(scenario)
+
+
+def test_a_server_without_taint_rules_is_told_from_one_without_the_object() -> None:
+    async def scenario() -> None:
+        with pytest.raises(errors.NotFound, match="does not serve DeviceTaintRules"):
+            await over(OldServer("v1", "v1beta2")).list(DEVICE_TAINT_RULES)
 
     run(scenario)

@@ -124,7 +124,8 @@ class Kind:
     versions: tuple[str, ...] = ("v1",)
     """Served versions, the preferred first."""
     brought_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """By version: the release of Kubernetes that brought it, where that is later than the one reproduced."""
+    """By version or selectable field: the release of Kubernetes that brought it, where that is later than the one
+    reproduced."""
     dropped_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """By version: the release that has it no more."""
     served_with: str = ""
@@ -204,13 +205,16 @@ class Kind:
 
 
 def in_release(kind: Kind, release: str) -> Kind:
-    """The kind with the versions that a release of Kubernetes has of it, which may be none."""
+    """The kind as a release of Kubernetes has it: with the versions, which may be none, and selectable fields of then."""
     if not kind.brought_by and not kind.dropped_by:
         return kind
-    versions = tuple(
-        each
-        for each in kind.versions
-        if reaches(release, kind.brought_by.get(each, BASELINE))
-        and not (each in kind.dropped_by and reaches(release, kind.dropped_by[each]))
+
+    def has(name: str) -> bool:
+        is_gone = name in kind.dropped_by and reaches(release, kind.dropped_by[name])
+        return reaches(release, kind.brought_by.get(name, BASELINE)) and not is_gone
+
+    return dataclasses.replace(
+        kind,
+        versions=tuple(filter(has, kind.versions)),
+        field_labels={name: value for name, value in kind.field_labels.items() if has(name)},
     )
-    return dataclasses.replace(kind, versions=versions)

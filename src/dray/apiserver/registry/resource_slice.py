@@ -104,5 +104,7 @@ RESOURCE_SLICE = Kind(
     field_labels={
         "spec.nodeName": lambda obj: find(obj, "spec", "nodeName", default=""),
         "spec.driver": lambda obj: find(obj, "spec", "driver", default=""),
+        "spec.pool.name": lambda obj: find(obj, "spec", "pool", "name", default=""),
     },
+    brought_by={"spec.pool.name": "1.37"},
 )

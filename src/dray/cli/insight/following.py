@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from dray.api import errors
 from dray.api.resources import DEVICE_TAINT_RULES, Resource
-from dray.cli.insight.gather import RULE_VERSIONS
 from dray.client.informer import SharedInformers
 from dray.client.protocol import Client, Selection
 from dray.insight.snapshot import Snapshot
@@ -27,10 +26,13 @@ async def follow(
 
     `first`: what was gathered before; kinds that it does not know are not followed.
     """
-    served = {resource: await _served(client, resource) for resource in resources if first.knows(resource)}
     informers = SharedInformers(client)
     changed = asyncio.Event()
-    followed = {resource: informers.of(at) for resource, at in served.items() if at is not None}
+    followed = {
+        resource: informers.of(resource)
+        for resource in resources
+        if first.knows(resource) and await _is_served(client, resource)
+    }
     for informer in followed.values():
         informer.add_handler(
             on_add=lambda obj: changed.set(),
@@ -50,15 +52,12 @@ async def follow(
         await informers.stop()
 
 
-async def _served(client: Client, resource: Resource) -> Resource | None:
-    """The resource as it is served; None where it is not, which for taint rules is no failure."""
+async def _is_served(client: Client, resource: Resource) -> bool:
+    """Taint rules may be missing, which is no failure."""
     if resource is not DEVICE_TAINT_RULES:
-        return resource
-    for version in RULE_VERSIONS:
-        at = resource.at(version)
-        try:
-            await client.list(at, Selection(), limit=1)
-        except errors.NotFound:
-            continue
-        return at
-    return None
+        return True
+    try:
+        await client.list(resource, Selection(), limit=1)
+    except errors.NotFound:
+        return False
+    return True

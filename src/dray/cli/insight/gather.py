@@ -24,7 +24,6 @@ from dray.client.versions import VersionedClient
 from dray.insight import NoSnapshot, Snapshot, from_document, to_document
 
 PAGE = 2000
-RULE_VERSIONS = ("v1beta2", "v1alpha3")
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -61,8 +60,6 @@ async def _list(client: VersionedClient, resource: Resource, namespace: str) -> 
     """All objects of a kind, or why they cannot be read."""
     selection = Selection(namespace)
     try:
-        if resource is DEVICE_TAINT_RULES:
-            return await _list_rules(client), ""
         return await _pages(client, resource, selection), ""
     except errors.Forbidden:
         verb = f"list {resource.qualified}"
@@ -70,7 +67,8 @@ async def _list(client: VersionedClient, resource: Resource, namespace: str) -> 
     except errors.NotFound as error:
         if resource is RESOURCE_SLICES:
             return [], error.message
-        return [], "the API server does not serve them"
+        # Most servers leave taint rules out: then there are none.
+        return [], "" if resource is DEVICE_TAINT_RULES else "the API server does not serve them"
 
 
 async def _pages(client: VersionedClient, resource: Resource, selection: Selection) -> list[Object]:
@@ -82,16 +80,6 @@ async def _pages(client: VersionedClient, resource: Resource, selection: Selecti
         token = page.continue_token
         if not token:
             return found
-
-
-async def _list_rules(client: VersionedClient) -> list[Object]:
-    """Taint rules are alpha or beta and mostly not served: then there are none."""
-    for version in RULE_VERSIONS:
-        try:
-            return await _pages(client, DEVICE_TAINT_RULES.at(version), Selection())
-        except errors.NotFound:
-            continue
-    return []
 
 
 async def _server(client: VersionedClient) -> dict[str, Any]:

@@ -6,12 +6,17 @@ import pytest
 
 from dray.api import errors
 from dray.api.features import FeatureGateError, FeatureGates, parse_feature_gates
+from dray.api.resources import DEVICE_TAINT_RULES
 from dray.api.schema import decode, schema_for
 from dray.apiserver.core import Core
+from dray.apiserver.local import LocalClient
+from dray.apiserver.registry.catalog import catalog
+from dray.apiserver.registry.kind import in_release
 from dray.apiserver.registry.resource_claim import RESOURCE_CLAIM
 from dray.apiserver.registry.resource_slice import RESOURCE_SLICE
 from dray.apiserver.structure import Body, structured, type_name
 from dray.store.memory import MemoryStore
+from dray.testing import virtual
 
 from .recorded import Context
 
@@ -191,3 +196,58 @@ def test_gates_of_a_later_release_are_only_turned_on_by_name() -> None:
     assert parse_feature_gates("DRAOptionalNodeOperations=true").later() == {"DRAOptionalNodeOperations"}
     with pytest.raises(FeatureGateError, match="depends on features that are disabled"):
         parse_feature_gates("DRADeviceCompatibilityGroups=true,DRAPartitionableDevices=false")
+
+
+@pytest.mark.parametrize(
+    ("release", "rules"), [("1.36", ("v1beta2", "v1alpha3")), ("1.37", ("v1", "v1beta2", "v1alpha3"))]
+)
+def test_each_release_has_its_versions_of_taint_rules_the_newest_preferred(
+    release: str, rules: tuple[str, ...]
+) -> None:
+    (kind,) = (kind for kind in catalog(release) if kind.resource.plural == "devicetaintrules")
+    assert kind.versions == rules
+
+
+def test_slices_are_selected_by_their_pool_where_the_release_does() -> None:
+    assert "spec.pool.name" not in in_release(RESOURCE_SLICE, "1.36").field_labels
+    assert in_release(RESOURCE_SLICE, "1.37").field_labels["spec.pool.name"](slice_()) == "p"
+
+
+def test_taint_rule_in_v1_is_no_kind_to_the_release_before_it() -> None:
+    rule = {"apiVersion": "resource.k8s.io/v1", "kind": "DeviceTaintRule", "metadata": {"name": "r"}}
+
+    def refusal(features: FeatureGates) -> str:
+        core = Core(MemoryStore(), catalog(features.release), features=features)
+        (kind,) = (kind for kind in core.kinds.kinds if kind.resource.plural == "devicetaintrules")
+        with pytest.raises(errors.BadRequest) as refused:
+            structured(Body(rule), type_name(kind, "v1beta2"), "Strict")
+        return str(refused.value)
+
+    assert 'no kind "DeviceTaintRule" is registered for version "resource.k8s.io/v1"' in refusal(
+        FeatureGates()
+    )
+    assert refusal(FeatureGates(release="1.37")) == (
+        "the API version in the data (resource.k8s.io/v1) does not match "
+        "the expected API version (resource.k8s.io/v1beta2)"
+    )
+
+
+def test_taint_rule_written_in_v1_is_the_same_object_in_every_version() -> None:
+    async def scenario() -> None:
+        features = FeatureGates(release="1.37")
+        client = LocalClient(Core(MemoryStore(), catalog("1.37"), features=features))
+        spec = {"deviceSelector": {"driver": "d"}, "taint": {"key": "k", "effect": "NoSchedule"}}
+        at = DEVICE_TAINT_RULES.at
+        rule = {
+            "apiVersion": "resource.k8s.io/v1",
+            "kind": "DeviceTaintRule",
+            "metadata": {"name": "r"},
+            "spec": spec,
+        }
+        await client.create(at("v1"), rule)
+        for version in ("v1", "v1beta2", "v1alpha3"):
+            found = await client.get(at(version), "r")
+            assert found["apiVersion"] == f"resource.k8s.io/{version}"
+            assert found["spec"]["deviceSelector"] == {"driver": "d"}
+
+    virtual.run(scenario())
