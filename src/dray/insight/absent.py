@@ -1,6 +1,8 @@
 """Pods and claims that somebody expects and that do not exist: who failed to create them, and why."""
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from dray.api.meta import Object, ObjectKey, name_of, namespace_of
 from dray.api.resources import EVENTS
@@ -11,6 +13,8 @@ from dray.insight.snapshot import Snapshot
 
 _COMBINED = "(combined from similar events): "
 _CREATORS = ("ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController")
+_DEMAND: Final = re.compile(r"failed quota: (\S+): (must specify .*)")
+"""A quota counts something that the pod says nothing of."""
 
 
 def why_no_pod(snapshot: Snapshot, key: ObjectKey) -> Answer | None:
@@ -52,6 +56,9 @@ def _tried(event: Object, key: ObjectKey) -> bool:
 
 def _refusal(snapshot: Snapshot, namespace: str, message: str) -> tuple[str, str, Sequence[str]]:
     """The cause, what to do, and the facts behind it."""
+    if demand := _DEMAND.search(message):
+        advice = "say it in the pod's template, or give the namespace a LimitRange with defaults"
+        return f"quota {demand[1]} counts what pods of this sort must say: {demand[2]}", advice, (message,)
     quota = named_in(snapshot, namespace, message)
     if quota is None:
         return message, "correct what the API server refuses", ()

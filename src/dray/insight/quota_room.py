@@ -1,8 +1,8 @@
 """Whether a namespace's ResourceQuotas have room for one more object, and which has none.
 
-Claims count as objects and, by class, for the devices they ask for; pods for their number and what their containers
-request. What is used is what the quota's status says, or, where nobody keeps it, what the claims ask for. Quotas with
-scopes are left alone: whether they concern an object is not decided here.
+Claims count as objects and, by class, for the devices they ask for. What is used is what the quota's status says, or,
+where nobody keeps it, what the claims ask for. Scopes speak of properties that claims do not have: a quota with scopes
+never limits them.
 """
 
 import dataclasses
@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 from dray.api.meta import Object, key_of, name_of, namespace_of
-from dray.api.pod_requests import CPU, pod_requests
 from dray.api.quantity import Format, InvalidQuantity, Quantity, parse_quantity
+from dray.api.quota_scopes import has_scopes
 from dray.insight.quotas import CLAIM_COUNT, DEVICES_SUFFIX, asked_of, device_quotas
 from dray.insight.snapshot import Snapshot
 
@@ -50,22 +50,12 @@ def claim_needs(claim: Object) -> Needs:
     return {CLAIM_COUNT: Fraction(1), **devices}
 
 
-def pod_needs(pod: Object) -> Needs:
-    needs = {"pods": Fraction(1), "count/pods": Fraction(1)}
-    for name, amount in pod_requests(pod).items():
-        value = Fraction(amount, 1000) if name == CPU else Fraction(amount)
-        needs[f"requests.{name}"] = value
-        if name in (CPU, "memory", "ephemeral-storage"):
-            needs[name] = value
-    return needs
-
-
 def shortages(snapshot: Snapshot, namespace: str, needs: Needs) -> list[Shortage]:
     """In the order of the quotas."""
     return [
         shortage
         for quota in snapshot.quotas
-        if namespace_of(quota) == namespace and not _is_scoped(quota)
+        if namespace_of(quota) == namespace and not has_scopes(quota)
         for shortage in _of_quota(quota, needs, used_of(snapshot, quota))
     ]
 
@@ -121,11 +111,6 @@ def refused_still(snapshot: Snapshot, quota: Object, text: str) -> bool:
         name, _, amount = pair.partition("=")
         needs[name] = _amount(amount)
     return bool(_of_quota(quota, needs, used_of(snapshot, quota))) or not needs
-
-
-def _is_scoped(quota: Object) -> bool:
-    spec: Mapping[str, Any] = quota.get("spec") or {}
-    return bool(spec.get("scopes") or spec.get("scopeSelector"))
 
 
 def _amount(text: object) -> Fraction:

@@ -1,7 +1,7 @@
 """Quotas on devices: how many of a class a namespace may ask for, and how many its claims ask for now.
 
 A claim counts with what it asks for, allocated or not; "all devices" counts as the most that one claim can get, and of
-alternatives the largest for each class.
+alternatives the largest for each class. A quota with scopes is never about claims.
 """
 
 import dataclasses
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dray.api.meta import Object, name_of, namespace_of
 from dray.api.quantity import InvalidQuantity, parse_quantity
+from dray.api.quota_scopes import has_scopes
 from dray.insight.snapshot import Snapshot
 
 DEVICES_SUFFIX = ".deviceclass.resource.k8s.io/devices"
@@ -36,7 +37,7 @@ class QuotaLine:
 
 def device_quotas(snapshot: Snapshot) -> list[QuotaLine]:
     """By namespace, quota and class."""
-    limits = list(_limits(snapshot.quotas))
+    limits = list(_limits([quota for quota in snapshot.quotas if not has_scopes(quota)]))
     if not limits:
         return []
     asked: dict[tuple[str, str], int] = {}

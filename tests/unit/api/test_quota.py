@@ -1,9 +1,19 @@
 """What pods and claims take of a quota."""
 
+import datetime as dt
+
 import pytest
 
-from dray.api.quota import pod_usage, undeclared, usage_of
-from dray.api.resources import CONFIG_MAPS, DEPLOYMENTS, RESOURCE_CLAIMS
+from dray.api.meta import parse_time
+from dray.api.quota import pod_usage, tracked, undeclared, usage_of
+from dray.api.resources import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    PERSISTENT_VOLUME_CLAIMS,
+    PODS,
+    RESOURCE_CLAIMS,
+    SERVICES,
+)
 
 
 def shown(usage):
@@ -108,3 +118,69 @@ def test_containers_that_say_nothing_of_a_compute_resource_are_found():
 def test_any_object_counts_as_one_under_the_name_of_its_resource():
     assert shown(usage_of(CONFIG_MAPS, {})) == {"configmaps": "1", "count/configmaps": "1"}
     assert shown(usage_of(DEPLOYMENTS, {})) == {"count/deployments.apps": "1"}
+
+
+def test_pod_level_resources_stand_for_those_of_containers() -> None:
+    whole = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
+    pod = {"spec": {"containers": [{"name": "c"}], "resources": whole}}
+    assert undeclared(pod, ["requests.cpu", "limits.cpu"]) == {}
+    assert shown(pod_usage(pod))["limits.memory"] == "2Gi"
+
+
+def test_overhead_adds_to_limits_only_where_there_are_some() -> None:
+    container = {"name": "c", "resources": {"limits": {"cpu": "1"}}}
+    usage = shown(pod_usage({"spec": {"containers": [container], "overhead": {"cpu": "1", "memory": "1Gi"}}}))
+    assert usage["limits.cpu"] == "2"
+    assert "limits.memory" not in usage
+    assert usage["requests.memory"] == "1Gi"
+
+
+def test_pod_that_outlived_its_grace_twice_is_charged_its_place_only() -> None:
+    meta = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 30}
+    pod = {"metadata": meta, "spec": {"containers": []}}
+    at = parse_time("2026-01-01T00:00:30Z")
+    assert shown(pod_usage(pod, at)) == {"count/pods": "1", "pods": "1"}
+    assert shown(pod_usage(pod, at + dt.timedelta(seconds=1))) == {"count/pods": "1"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "ports", "balancers"),
+    [
+        ({"type": "ClusterIP", "ports": [{"port": 1}]}, "0", "0"),
+        ({"type": "NodePort", "ports": [{"port": 1}, {"port": 2}]}, "2", "0"),
+        ({"type": "LoadBalancer", "ports": [{"port": 1}, {"port": 2}]}, "2", "1"),
+        (
+            {
+                "type": "LoadBalancer",
+                "allocateLoadBalancerNodePorts": False,
+                "ports": [{"port": 1}, {"port": 2, "nodePort": 30000}],
+            },
+            "1",
+            "1",
+        ),
+    ],
+)
+def test_services_are_charged_the_node_ports_they_mean_to_have(spec, ports, balancers) -> None:
+    usage = shown(usage_of(SERVICES, {"spec": spec}))
+    assert (usage["services.nodeports"], usage["services.loadbalancers"]) == (ports, balancers)
+
+
+def test_storage_counts_in_whole_bytes_and_for_its_class() -> None:
+    claim = {
+        "metadata": {},
+        "spec": {"storageClassName": "fast", "resources": {"requests": {"storage": "1500m"}}},
+    }
+    assert shown(usage_of(PERSISTENT_VOLUME_CLAIMS, claim)) == {
+        "count/persistentvolumeclaims": "1",
+        "persistentvolumeclaims": "1",
+        "requests.storage": "2",
+        "fast.storageclass.storage.k8s.io/persistentvolumeclaims": "1",
+        "fast.storageclass.storage.k8s.io/requests.storage": "2",
+    }
+
+
+def test_names_that_nothing_can_be_counted_for_are_nobodys() -> None:
+    names = ["unknown.example.com/x", "requests.example.com/gpu", "pods", "count/pods", "services"]
+    assert tracked(PODS, names) == ["requests.example.com/gpu", "pods", "count/pods"]
+    assert tracked(RESOURCE_CLAIMS, names) == []
+    assert tracked(RESOURCE_CLAIMS, names, {"example.com/gpu"}) == ["requests.example.com/gpu"]

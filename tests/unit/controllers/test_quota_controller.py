@@ -3,7 +3,7 @@
 import asyncio
 
 from dray.api.meta import Object
-from dray.api.resources import PODS, RESOURCE_QUOTAS
+from dray.api.resources import PODS, RESOURCE_QUOTAS, SERVICES
 from dray.controllers.quotas import RESYNC_SECONDS, Quotas
 from dray.testing.memory_client import MemoryClient
 from dray.testing.virtual import run
@@ -55,7 +55,6 @@ def test_everything_that_a_quota_names_is_counted_in_its_namespace() -> None:
                 "pods": "1",
                 "count/pods": "2",
                 "configmaps": "1",
-                "unknown.example.com/x": "0",
             }
 
     run(scenario())
@@ -88,5 +87,38 @@ def test_quota_that_is_changed_is_worked_out_anew() -> None:
             client.put({**quota(count_pods="3")})
             await settle()
             assert used(client) == {"count/pods": "1"}
+
+    run(scenario())
+
+
+def test_only_pods_within_the_scopes_are_counted() -> None:
+    ending = pod("x")
+    ending["spec"]["activeDeadlineSeconds"] = 9
+    spec = {"hard": {"pods": "9", "count/pods": "9"}, "scopes": ["Terminating"]}
+    client = MemoryClient(obj("ResourceQuota", "q", "ns", spec=spec), ending, pod("y"))
+
+    async def scenario() -> None:
+        async with controllers(client, Quotas):
+            await settle()
+            assert used(client) == {"pods": "1", "count/pods": "1"}
+            found = client.find(PODS, "y", "ns")
+            assert found is not None
+            await client.update(PODS, {**found, "spec": {**found["spec"], "activeDeadlineSeconds": 1}})
+            await settle()
+            assert used(client) == {"pods": "2", "count/pods": "2"}
+
+    run(scenario())
+
+
+def test_what_a_quota_names_is_missed_at_once_when_it_goes() -> None:
+    client = MemoryClient(quota(services="9"), obj("Service", "s", "ns", spec={"type": "ClusterIP"}))
+
+    async def scenario() -> None:
+        async with controllers(client, Quotas):
+            await settle()
+            assert used(client) == {"services": "1"}
+            await client.delete(SERVICES, "s", "ns")
+            await settle()
+            assert used(client) == {"services": "0"}
 
     run(scenario())

@@ -2,50 +2,30 @@
 
 import datetime as dt
 
-from dray.api import names
-from dray.api.fields import FieldError, Path, invalid
+from dray.api.fields import FieldError, Path
 from dray.api.meta import Object
-from dray.api.quantity import parse_quantity
 from dray.api.resources import LIMIT_RANGES, RESOURCE_QUOTAS
+from dray.api.validation.core.quota import (
+    quota_warnings,
+    validate_quota,
+    validate_quota_amounts,
+    validate_quota_update,
+)
 from dray.apiserver.registry.columns import AGE, CREATED_AT, NAME, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
+from dray.apiserver.registry.templates import checks, checks_update
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
-
-_STANDARD = {
-    "cpu", "memory", "ephemeral-storage", "storage", "pods", "services", "replicationcontrollers", "resourcequotas",
-    "secrets", "configmaps", "persistentvolumeclaims", "services.nodeports", "services.loadbalancers",
-    "requests.cpu", "requests.memory", "requests.storage", "requests.ephemeral-storage", "limits.cpu",
-    "limits.memory", "limits.ephemeral-storage",
-}  # fmt: skip
-
-
-def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    return _validate_amounts(find(obj, "spec", "hard", default={}), Path("spec.hard"))
 
 
 def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
     errors: list[FieldError] = []
     for field in ("hard", "used"):
-        errors += _validate_amounts(find(obj, "status", field, default={}), Path("status").child(field))
+        errors += validate_quota_amounts(find(obj, "status", field, default={}), Path("status").child(field))
     return errors
 
 
-def _validate_amounts(amounts: Object, path: Path) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for name, amount in amounts.items():
-        place = path.key(name)
-        complaints = names.qualified_name(name)
-        errors += [invalid(place, name, text) for text in complaints]
-        if not complaints and "/" not in name and not _is_standard(name):
-            errors.append(invalid(place, name, "must be a standard resource for quota"))
-        if parse_quantity(amount).sign() < 0:
-            errors.append(invalid(place, amount, "must be greater than or equal to 0"))
-    return errors
-
-
-def _is_standard(name: str) -> bool:
-    """Plain names that a quota knows; those with a domain, such as a class's devices, have a slash."""
-    return name in _STANDARD or name.startswith(("hugepages-", "requests.hugepages-", "limits.hugepages-"))
+def _warnings(context: WriteContext, obj: Object) -> list[str]:
+    return quota_warnings(obj) if context.old is None else []
 
 
 def _usage(quota: Object, *, limits: bool) -> str:
@@ -77,8 +57,9 @@ RESOURCE_QUOTA = Kind(
     ),
     prepare_create=clear_status,
     prepare_update=keep_status,
-    validate_create=_validate,
-    validate_update=_validate,
+    validate_create=checks(validate_quota),
+    validate_update=checks_update(validate_quota_update),
+    warnings=_warnings,
     status=StatusStrategy(keep_spec, _validate_status),
     returns_deleted=True,
 )

@@ -30,6 +30,7 @@ OWN: Final = {
     ("", "Node"): "describe_node:node",
     ("", "Namespace"): "describe_small:namespace",
     ("", "ConfigMap"): "describe_small:config_map",
+    ("", "ResourceQuota"): "describe_quota:resource_quota",
     ("", "ServiceAccount"): "describe_access:service_account",
     ("apps", "DaemonSet"): "describe_daemon_set:daemon_set",
     ("scheduling.k8s.io", "PriorityClass"): "describe_small:priority_class",

@@ -1,8 +1,11 @@
 """The descriptions of namespaces, config maps and priority classes."""
 
 from dray.api.meta import Object, name_of
+from dray.api.resources import RESOURCE_QUOTAS
 from dray.cli.kubectl.describe import annotation_lines, event_lines, events_of, header_lines
+from dray.cli.kubectl.describe_quota import of_namespace
 from dray.cli.kubectl.session import Session
+from dray.client.protocol import Selection
 
 
 async def namespace(session: Session, obj: Object) -> list[str]:
@@ -15,7 +18,9 @@ async def namespace(session: Session, obj: Object) -> list[str]:
             f"{each.get('message', '')}"
             for each in conditions
         ]
-    return [*lines, "", "No resource quota.", "", "No LimitRange resource."]
+    held = await session.client.list(RESOURCE_QUOTAS, Selection(namespace=name_of(obj)))
+    quotas = sorted(held.items, key=name_of)
+    return [*lines, "", *of_namespace(quotas), "", "No LimitRange resource."]
 
 
 async def config_map(session: Session, obj: Object) -> list[str]:

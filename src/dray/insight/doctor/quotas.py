@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from dray.api.meta import Object, key_of, name_of, namespace_of
+from dray.api.quota_scopes import has_scopes
 from dray.api.resources import EVENTS
 from dray.insight.doctor.finding import ERROR, WARNING, Finding
 from dray.insight.quota_room import exhausted, hard_of, named_in, refused_still, used_of
@@ -25,7 +26,8 @@ def quota_findings(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _of_quota(snapshot: Snapshot, quota: Object, event: Object | None) -> Iterator[Finding]:
-    full = [r for r in exhausted(snapshot, quota) if r == CLAIM_COUNT or r.endswith(DEVICES_SUFFIX)]
+    counted = () if has_scopes(quota) else exhausted(snapshot, quota)
+    full = [r for r in counted if r == CLAIM_COUNT or r.endswith(DEVICES_SUFFIX)]
     used, hard = used_of(snapshot, quota), hard_of(quota)
     state = "; ".join(f"{resource}: {used[resource]} of {hard[resource]} used" for resource in full)
     show = f"kubectl -n {namespace_of(quota)} describe resourcequota {name_of(quota)}"

@@ -13,6 +13,7 @@ from dray.apiserver.registry.pod import POD
 from dray.apiserver.registry.quota import RESOURCE_QUOTA
 from dray.apiserver.registry.resource_claim import RESOURCE_CLAIM
 from dray.apiserver.verbs.create import create
+from dray.apiserver.verbs.update import update
 
 from ..serving import add, call, hub, new_core
 
@@ -87,7 +88,7 @@ async def test_dry_run_is_judged_but_not_charged() -> None:
     "quota",
     [
         {"spec": {"hard": {COUNT: "0"}}},
-        {**status({COUNT: "0"}), "spec": {"hard": {COUNT: "0"}, "scopes": ["BestEffort"]}},
+        {**status({COUNT: "0"}), "spec": {"hard": {COUNT: "0"}, "scopes": ["PriorityClass"]}},
         status({"pods": "0"}),
     ],
     ids=["not worked out yet", "with a scope", "of other things"],
@@ -114,3 +115,32 @@ async def test_pod_must_say_what_a_quota_counts() -> None:
     assert str(refused.value) == (
         'pods "p" is forbidden: failed quota: q0: must specify limits.memory for: a,b; requests.cpu for: b'
     )
+
+
+def bare(name: str, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "i"}], **spec}}
+
+
+async def test_scopes_choose_the_pods_that_a_quota_is_about() -> None:
+    core = await core_with(
+        {**status({"pods": "1"}), "spec": {"hard": {"pods": "1"}, "scopes": ["Terminating"]}},
+        {**status({"pods": "1"}), "spec": {"hard": {"pods": "1"}, "scopes": ["NotTerminating"]}},
+    )
+    await add(core, PODS, bare("a"))
+    assert (used(core), used(core, "q1")) == ({"pods": "0"}, {"pods": "1"})
+    await add(core, PODS, bare("b", activeDeadlineSeconds=9))
+    assert (used(core), used(core, "q1")) == ({"pods": "1"}, {"pods": "1"})
+    with pytest.raises(errors.Forbidden, match="exceeded quota: q0, requested: pods=1"):
+        await add(core, PODS, bare("c", activeDeadlineSeconds=9))
+
+
+async def test_pod_that_changes_its_scope_is_charged_anew() -> None:
+    core = await core_with(
+        {**status({"pods": "0"}), "spec": {"hard": {"pods": "0"}, "scopes": ["Terminating"]}},
+        status({"pods": "1"}),
+    )
+    pod = await add(core, PODS, bare("a"))
+    changed = {**pod, "spec": {**pod["spec"], "activeDeadlineSeconds": 9}}
+    with pytest.raises(errors.Forbidden, match="exceeded quota: q0, requested: pods=1"):
+        await update(call(core, "update", PODS, "a"), changed)
+    assert used(core, "q1") == {"pods": "1"}

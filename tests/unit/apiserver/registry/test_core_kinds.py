@@ -31,7 +31,7 @@ def cells(kind, obj):
 def test_catalog_names_every_resource_once():
     names = [kind.resource.qualified for kind in catalog()]
     assert len(names) == len(set(names))
-    assert {kind.resource.version for kind in catalog()} <= {"v1", "v2", "v1beta2", "v1alpha3"}
+    assert {kind.resource.version for kind in catalog()} <= {"v1", "v2", "v1beta2", "v1alpha2", "v1alpha3"}
     assert all(kind.resource.version in kind.versions for kind in catalog())
 
 
@@ -269,7 +269,8 @@ def test_quota_knows_devices_of_a_class():
         "spec": {"hard": {"gpu.deviceclass.resource.k8s.io/devices": "1", "nope": "1"}},
     }
     assert texts(RESOURCE_QUOTA.validate_create(Context(), quota)) == [
-        'spec.hard[nope]: Invalid value: "nope": must be a standard resource for quota'
+        'spec.hard[nope]: Invalid value: "nope": must be a standard resource type or fully qualified',
+        'spec.hard[nope]: Invalid value: "nope": must be a standard resource for quota',
     ]
 
 
