@@ -6,7 +6,7 @@ Facts that several parts must see alike. Source: k8s.io/dynamic-resource-allocat
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from dray.api.meta import Object, ObjectKey, controller_of, name_of, namespace_of, uid_of
+from dray.api.meta import Object, ObjectKey, controller_of, key_of, name_of, namespace_of, uid_of
 from dray.api.resources import POD_GROUPS
 
 PROTECTION_FINALIZER: Final = "scheduling.k8s.io/podgroup-protection"
@@ -63,16 +63,31 @@ def is_made_for_group_of(claim: Mapping[str, Any], pod: Mapping[str, Any]) -> bo
     return group == POD_GROUPS.group and owner.get("kind") == POD_GROUPS.kind and owner.get("name") == name
 
 
+def ownership_problem(claim: Mapping[str, Any], pod: Mapping[str, Any], *, with_groups: bool) -> str:
+    """Why a claim from a template is not the pod's to use; "" where it is. `with_groups`: one of its group will do."""
+    if namespace_of(claim) != namespace_of(pod):
+        return f"ResourceClaim {key_of(claim)} is not in the same namespace as Pod {key_of(pod)}"
+    owner, group = controller_of(claim), group_name(pod)
+    if owner is not None and owner["uid"] == uid_of(pod):
+        return ""
+    if with_groups and is_made_for_group_of(claim, pod):
+        return ""
+    who = f"neither Pod nor PodGroup {group} is the owner" if with_groups and group else "Pod is not owner"
+    return f"ResourceClaim {key_of(claim)} was not created for Pod {key_of(pod)} ({who})"
+
+
 def reserves_group(entry: Mapping[str, Any]) -> bool:
     """Whether an entry of reservedFor stands for a PodGroup."""
     return entry.get("apiGroup") == POD_GROUPS.group and entry.get("resource") == POD_GROUPS.plural
 
 
-def is_reserved_for_group_of(claim: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
-    """Whether the claim is reserved for the pod's group, told by its name alone."""
-    name = group_name(pod)
-    entries = (claim.get("status") or {}).get("reservedFor") or ()
-    return bool(name) and any(reserves_group(entry) and entry.get("name") == name for entry in entries)
+def may_use(claim: Mapping[str, Any], pod: Mapping[str, Any], *, with_groups: bool) -> bool:
+    """Whether the claim is reserved for the pod, or `with_groups` for its group, told by its name alone."""
+    uid, name = uid_of(pod), group_name(pod) if with_groups else ""
+    return any(
+        entry.get("uid") == uid or (bool(name) and reserves_group(entry) and entry.get("name") == name)
+        for entry in (claim.get("status") or {}).get("reservedFor") or ()
+    )
 
 
 def group_consumer(group: Mapping[str, Any]) -> Object:

@@ -14,6 +14,7 @@ from typing import ClassVar
 from dray.api import errors
 from dray.api.features import FeatureGates
 from dray.api.meta import Object, ObjectKey, controller_of, key_of, namespace_of
+from dray.api.pod_groups import group_key
 from dray.api.resources import Resource
 from dray.client.events import EventRecorder
 from dray.client.informer import Informer, SharedInformers
@@ -143,6 +144,21 @@ def index_by_owner(informer: Informer) -> Informer:
 def _controller_uid(obj: Object) -> tuple[str, ...]:
     owner = controller_of(obj)
     return (owner["uid"],) if owner else ()
+
+
+GROUP_INDEX = "pod-group"
+
+
+def index_by_group(pods: Informer) -> Informer:
+    """Let `pods.cache.by_index(GROUP_INDEX, "namespace/name")` answer what belongs to a PodGroup; twice is harmless."""
+    if not pods.cache.has_index(GROUP_INDEX):
+        pods.add_index(GROUP_INDEX, _group_key)
+    return pods
+
+
+def _group_key(pod: Object) -> tuple[str, ...]:
+    key = group_key(pod)
+    return (str(key),) if key is not None else ()
 
 
 async def ignore_missing(request: Awaitable[object]) -> None:

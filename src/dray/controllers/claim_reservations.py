@@ -20,9 +20,12 @@ from dray.api.meta import (
     uid_of,
     without,
 )
+from dray.api.pod_groups import CLAIMS_GATE, reserves_group
 from dray.api.pods import CLAIM_FINALIZER, claim_keys_of, is_done_with_claims
-from dray.api.resources import PODS, RESOURCE_CLAIMS
+from dray.api.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS
+from dray.client.informer import Informer
 from dray.controllers.base import Context, Controller, ignore_missing
+from dray.controllers.group_claims import group_claim_keys
 
 
 class ClaimReservations(Controller):
@@ -35,6 +38,9 @@ class ClaimReservations(Controller):
         self.pods = self.informer(PODS)
         self.claims = self.watch(RESOURCE_CLAIMS)
         self.pods.add_handler(on_update=lambda _, pod: self._pod_changed(pod), on_delete=self._enqueue_claims)
+        self.groups = self.informer(POD_GROUPS) if context.features.enabled(CLAIMS_GATE) else None
+        if self.groups is not None:
+            self.groups.add_handler(on_delete=self._group_is_gone)
 
     def _pod_changed(self, pod: Object) -> None:
         if is_done_with_claims(pod):
@@ -42,6 +48,10 @@ class ClaimReservations(Controller):
 
     def _enqueue_claims(self, pod: Object) -> None:
         for key in claim_keys_of(pod):
+            self.queue.add(key)
+
+    def _group_is_gone(self, group: Object) -> None:
+        for key in group_claim_keys(group):
             self.queue.add(key)
 
     async def sync(self, key: ObjectKey) -> None:
@@ -58,6 +68,8 @@ class ClaimReservations(Controller):
             await self._delete_unused(claim)
 
     async def _is_in_use(self, claim: Object, consumer: Object) -> bool:
+        if self.groups is not None and reserves_group(consumer):
+            return await self._is_group_there(self.groups, claim, consumer)
         if consumer.get("resource") != "pods" or consumer.get("apiGroup"):
             return True
         pod = self.pods.cache.find(consumer["name"], namespace_of(claim))
@@ -68,6 +80,16 @@ class ClaimReservations(Controller):
         except errors.NotFound:
             return False
         return uid_of(live) == str(consumer["uid"])
+
+    async def _is_group_there(self, groups: Informer, claim: Object, consumer: Object) -> bool:
+        """A group is never done before it is deleted: more pods may join it."""
+        group = groups.cache.find(consumer["name"], namespace_of(claim))
+        if group is None:
+            try:
+                group = await self.client.get(POD_GROUPS, consumer["name"], namespace_of(claim))
+            except errors.NotFound:
+                return False
+        return uid_of(group) == str(consumer["uid"])
 
     async def _drop_reservations(self, claim: Object, kept: list[Object]) -> Object:
         if kept:

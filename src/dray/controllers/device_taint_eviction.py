@@ -12,11 +12,12 @@ from typing import ClassVar
 
 from dray.api import errors
 from dray.api.meta import Object, ObjectKey, format_time, is_deleting, key_of, name_of, namespace_of, uid_of
-from dray.api.pods import claim_keys_of, claims_of, find_condition, is_for_pod, is_reserved_for
+from dray.api.pod_groups import CLAIMS_GATE, may_use, ownership_problem, reserves_group
+from dray.api.pods import claim_keys_of, claims_of, find_condition
 from dray.api.resources import DEVICE_TAINT_RULES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
 from dray.client.events import object_reference
 from dray.client.protocol import PatchType
-from dray.controllers.base import Context, Controller, RetryAfter
+from dray.controllers.base import GROUP_INDEX, Context, Controller, RetryAfter, index_by_group
 from dray.controllers.device_taint_status import (
     EVICTION_IN_PROGRESS,
     NO_EFFECT,
@@ -49,7 +50,8 @@ class DeviceTaintEviction(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.pods = self.informer(PODS)
+        self.with_groups = context.features.enabled(CLAIMS_GATE)
+        self.pods = index_by_group(self.informer(PODS))
         self.claims = self.informer(RESOURCE_CLAIMS)
         slices = self.informer(RESOURCE_SLICES)
         with_rules = context.features.enabled("DRADeviceTaintRules")
@@ -105,13 +107,22 @@ class DeviceTaintEviction(Controller):
 
     def _enqueue_pods(self, claims: Iterable[Object]) -> None:
         for claim in claims:
-            for key in _consumers(claim):
+            for key in self._consumers(claim):
                 self.queue.add(key)
 
     def _selected_claims(self, rule: Object) -> Iterator[Object]:
         for claim in self.claims.cache.list():
             if any(is_selected(rule, device_of(result)) for result in results_of(claim)):
                 yield claim
+
+    def _consumers(self, claim: Object) -> Iterator[ObjectKey]:
+        """The pods that may use the claim, those of groups among them."""
+        for entry in (claim.get("status") or {}).get("reservedFor") or ():
+            key = ObjectKey(namespace_of(claim), entry["name"])
+            if entry.get("resource") == "pods" and not entry.get("apiGroup"):
+                yield key
+            elif self.with_groups and reserves_group(entry):
+                yield from (key_of(pod) for pod in self.pods.cache.by_index(GROUP_INDEX, str(key)))
 
     async def sync(self, key: ObjectKey) -> None:
         if key.namespace:
@@ -142,10 +153,11 @@ class DeviceTaintEviction(Controller):
         generated = {entry.claim for entry in claims_of(pod) if entry.template is not None}
         for key in claim_keys_of(pod):
             claim = self.claims.cache.get(key)
-            if claim is None or not is_reserved_for(claim, pod):
+            if claim is None or not may_use(claim, pod, with_groups=self.with_groups):
                 continue
-            if key.name not in generated or is_for_pod(claim, pod):
-                yield claim
+            if key.name in generated and ownership_problem(claim, pod, with_groups=self.with_groups):
+                continue
+            yield claim
 
     def _plan(self, key: ObjectKey, pod: Object | None, eviction: Eviction | None) -> None:
         """Remember the eviction; say so when the pod may stay after all."""
@@ -238,18 +250,12 @@ class DeviceTaintEviction(Controller):
 
     def _leaving(self, rule: Object) -> set[ObjectKey]:
         """The pods that this rule alone would drive out, now or later."""
-        keys = {key for claim in self._selected_claims(rule) for key in _consumers(claim)}
+        keys = {key for claim in self._selected_claims(rule) for key in self._consumers(claim)}
         pods = [pod for key in keys if (pod := self.pods.cache.get(key)) is not None]
         name = name_of(rule)
         return {
             key_of(pod) for pod in pods if any(name in each.rules for each in self._evictions(pod, [rule]))
         }
-
-
-def _consumers(claim: Object) -> Iterator[ObjectKey]:
-    for entry in (claim.get("status") or {}).get("reservedFor") or ():
-        if entry.get("resource") == "pods" and not entry.get("apiGroup"):
-            yield ObjectKey(namespace_of(claim), entry["name"])
 
 
 def _told(condition: Object) -> Progress:

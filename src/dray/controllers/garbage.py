@@ -62,6 +62,8 @@ WATCHED: Sequence[Resource] = (
     api.PERSISTENT_VOLUME_CLAIMS,
     api.POD_DISRUPTION_BUDGETS,
 )
+OF_GROUPS: Sequence[Resource] = (api.POD_GROUPS, api.WORKLOADS)
+"""Watched besides where they are served."""
 
 
 class _Node(NamedTuple):
@@ -75,14 +77,15 @@ class GarbageCollector(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._kinds: dict[tuple[str, str], Resource] = {(r.group, r.kind): r for r in WATCHED}
+        watched = (*WATCHED, *(OF_GROUPS if context.features.enabled("GenericWorkload") else ()))
+        self._kinds: dict[tuple[str, str], Resource] = {(r.group, r.kind): r for r in watched}
         self._nodes: dict[str, _Node] = {}
         """Every watched object by uid."""
         self._dependents: dict[str, set[str]] = {}
         """Owner uid -> uids of the objects that refer to it."""
         self._uids: WorkQueue[str] = WorkQueue()
         self._informers: dict[Resource, Informer] = {}
-        for resource in WATCHED:
+        for resource in watched:
             self._follow(resource)
 
     def _follow(self, resource: Resource) -> None:

@@ -17,6 +17,8 @@ from dray.controllers.device_taint_eviction import DeviceTaintEviction
 from dray.controllers.disruption_budgets import DisruptionBudgets
 from dray.controllers.finished_jobs import FinishedJobs
 from dray.controllers.garbage import GarbageCollector
+from dray.controllers.group_claims import GroupClaims
+from dray.controllers.group_protection import GroupProtection
 from dray.controllers.jobs import Jobs
 from dray.controllers.namespaces import Namespaces
 from dray.controllers.node_ttl import NodeTtl
@@ -36,6 +38,8 @@ log = logging.getLogger("dray.controllers")
 CONTROLLERS: tuple[type[Controller], ...] = (
     ClaimTemplates,
     ClaimReservations,
+    GroupClaims,
+    GroupProtection,
     DeviceTaintEviction,
     PoolStatusRequests,
     DaemonSets,

@@ -46,6 +46,8 @@ CONTENT: Sequence[Resource] = (
     api.HORIZONTAL_POD_AUTOSCALERS,
     api.INGRESSES,
     api.NETWORK_POLICIES,
+    api.POD_GROUPS,
+    api.WORKLOADS,
     api.EVENTS,
 )
 RECHECK_SECONDS = 0.5

@@ -7,7 +7,8 @@ from dray.api.meta import Object
 from dray.api.pods import CLAIM_FINALIZER, POD_CLAIM_ANNOTATION
 from dray.api.resources import EVENTS, PODS, RESOURCE_CLAIMS
 from dray.controllers.claim_reservations import ClaimReservations
-from dray.controllers.claim_templates import ClaimTemplates, generated_base
+from dray.controllers.claim_templates import ClaimTemplates
+from dray.controllers.generated_claims import generated_base
 from dray.testing.memory_client import MemoryClient
 from dray.testing.virtual import run
 from tests.unit.controllers.harness import controllers, names, obj, settle
