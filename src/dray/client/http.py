@@ -38,6 +38,8 @@ REQUEST_TIMEOUT_SECONDS = 60.0
 WATCH_TIMEOUT_SECONDS = 300
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 CLOSING_SECONDS = 0.01
+MAX_WARNINGS = 1000
+"""Different ones that a client tells in its life."""
 MAX_RETRIES = 3
 """Of requests that the server itself asked to repeat (429 and 503 with Retry-After)."""
 
@@ -56,10 +58,17 @@ class HttpClient:
         self.config = config
         self._field_manager = field_manager
         self._on_warning = on_warning or (lambda text: log.warning("Warning: %s", text))
+        self._warned: set[str] = set()
         self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
         if config.impersonate:
             self._headers["Impersonate-User"] = config.impersonate
         self._session: aiohttp.ClientSession | None = None
+
+    def _warn(self, text: str) -> None:
+        """Each text is told once: a watch that is opened anew every few minutes has nothing new to say."""
+        if text not in self._warned and len(self._warned) < MAX_WARNINGS:
+            self._warned.add(text)
+            self._on_warning(text)
 
     async def __aenter__(self) -> "HttpClient":
         return self
@@ -257,7 +266,7 @@ class HttpClient:
                 ) as response,
             ):
                 for warning in response.headers.getall("Warning", ()):
-                    self._on_warning(_warning_text(warning))
+                    self._warn(_warning_text(warning))
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{method} {url.split('?')[0]}: {error or type(error).__name__}") from error
