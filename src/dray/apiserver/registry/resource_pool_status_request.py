@@ -14,15 +14,30 @@ from dray.api.validation.resource.pool_status import (
 )
 from dray.apiserver.registry.columns import NAME, NONE, at, find
 from dray.apiserver.registry.kind import Column, Deprecation, Kind, StatusStrategy, WriteContext
-from dray.apiserver.registry.writes import drop_status, keep_all_but_status, keep_status, old_of
+from dray.apiserver.registry.writes import (
+    drop_status,
+    in_turn,
+    keep_all_but_status,
+    keep_status,
+    old_of,
+)
 
 DEFAULT_LIMIT = 100
+SUMMARIES_GATE = "DRAPartitionableDevicesType"
 
 
 def _default(obj: Object, version: str) -> None:
     spec = obj.setdefault("spec", {})
     if spec.get("limit") is None:
         spec["limit"] = DEFAULT_LIMIT
+
+
+def _drop_disabled(context: WriteContext, obj: Object) -> None:
+    """The field stays where the stored question has it already."""
+    spec, old = obj.get("spec") or {}, (context.old or {}).get("spec") or {}
+    field = "defaultPartitionTypeAttribute"
+    if not context.features.enabled(SUMMARIES_GATE) and old.get(field) is None:
+        spec.pop(field, None)
 
 
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -34,7 +49,8 @@ def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
 
 
 def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_pool_request_status(obj.get("status"), old_of(context).get("status"))
+    summaries = SUMMARIES_GATE in context.features.later()
+    return validate_pool_request_status(obj.get("status"), old_of(context).get("status"), summaries=summaries)
 
 
 def _condition(obj: Object, kind: str) -> Object | None:
@@ -103,8 +119,8 @@ RESOURCE_POOL_STATUS_REQUEST = Kind(
         Column("Completed", _completed, description="Time since the answer."),
     ),
     default=_default,
-    prepare_create=drop_status,
-    prepare_update=keep_status,
+    prepare_create=in_turn(drop_status, _drop_disabled),
+    prepare_update=in_turn(keep_status, _drop_disabled),
     validate_create=_validate_create,
     validate_update=_validate_update,
     status=StatusStrategy(keep_all_but_status, _validate_status),

@@ -114,4 +114,35 @@ PoolStatus:
   UnavailableDevices unavailableDevices any
   NodeName nodeName any
   ValidationError validationError any
+SummedStatus:
+  PoolCount poolCount any
+  Pools pools []SummedPool
+  Conditions conditions any
+SummedPool:
+  Driver driver string
+  PoolName poolName string
+  Generation generation int
+  ResourceSliceCount resourceSliceCount any
+  TotalDevices totalDevices any
+  AllocatedDevices allocatedDevices any
+  AvailableDevices availableDevices any
+  UnavailableDevices unavailableDevices any
+  NodeName nodeName any
+  ValidationError validationError any
+  PartitionSummary partitionSummary []PartitionTypeStatus
+  ShareableSummary shareableSummary *ShareableSummaryStatus
+PartitionTypeStatus:
+  Attribute attribute string
+  Type type string
+  Total total any
+  Allocatable allocatable any
+ShareableSummaryStatus:
+  FullyAvailableDevices fullyAvailableDevices any
+  PartiallyAvailableDevices partiallyAvailableDevices any
+  Capacity capacity []ShareableCapacityStatus
+ShareableCapacityStatus:
+  Name name string
+  Total total any
+  Consumed consumed any
+  Available available any
 """)
