@@ -11,10 +11,10 @@ from typing import Any
 from dray.cel.check.scope import Structs
 from dray.cel.compilation import Compilation, Language, compile_text, no_hint
 from dray.cel.declarations import Version
+from dray.cel.device_expression import COST_LIMIT
 from dray.cel.environment import WELL_KNOWN_STRUCTS, declare, libraries_of
 from dray.cel.errors import CelCompileError
 from dray.cel.library import messages
-from dray.cel.selector import COST_LIMIT
 from dray.cel.types import CelType
 
 

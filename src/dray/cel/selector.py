@@ -6,65 +6,29 @@ is quick and falls back to exact evaluation whenever anything is out of the ordi
 
 import functools
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
-from dray.cel.check.scope import Structs
-from dray.cel.codegen.program import generate
-from dray.cel.compilation import Compilation, Language, compile_text
-from dray.cel.declarations import Library, Version
-from dray.cel.device import (
-    DEVICE,
-    DeviceInput,
-    InvalidDevice,
-    Record,
-    device_fields,
-    generated_slot,
-    size_hint,
-)
-from dray.cel.environment import STORED, Environment, declare, libraries_of
+from dray.cel.compilation import Compilation, compile_text
+from dray.cel.device import DeviceInput
+from dray.cel.device_expression import COST_LIMIT, DeviceExpression, language_of
+from dray.cel.environment import STORED, Environment
 from dray.cel.errors import CelCompileError, CelRuntimeError
 from dray.cel.explanation import Explanation, Reading, explain
 from dray.cel.explanation.reading import Readings
-from dray.cel.library import macros, messages
-from dray.cel.library.membership import INCLUDES
-from dray.cel.types import ANY, BOOL, DYN, CelType, type_of
+from dray.cel.types import ANY, BOOL, DYN, CelType
 from dray.cel.values.kind import type_name
 from dray.cel.values.optional import Optional
 
-COST_LIMIT: Final = 1_000_000
-"""What one evaluation may cost, and what the API server lets an expression be estimated at."""
 
-_QUICK_COST = COST_LIMIT // 4
-"""Expressions estimated at no more run without counting; the estimate is a bound but for small change."""
-
-_BIND = Library("bindings", Version(1, 31), macros=macros.BIND)
-
-
-class Selector:
+class Selector(DeviceExpression[bool]):
     """A compiled device selector."""
 
     def __init__(self, compilation: Compilation, environment: Environment) -> None:
-        self._compilation = compilation
-        self.environment = environment
-        self._quick: Callable[[DeviceInput], bool] = self._generate
+        super().__init__(compilation, environment)
         self._by_driver: dict[str, bool | CelRuntimeError] | None = None
         """Exact answers, where the expression looks at nothing of a device but its driver."""
         if "device" not in compilation.text.replace("device.driver", ""):
             self._by_driver = {}
-
-    @property
-    def expression(self) -> str:
-        return self._compilation.text
-
-    @property
-    def output_type(self) -> str:
-        """The inferred type, as errors print it: `bool`, or the unknown type."""
-        return self._compilation.output_type.description
-
-    @property
-    def estimated_cost(self) -> int:
-        """The most an evaluation can cost, by upstream's estimate."""
-        return self._compilation.estimate.high
 
     def matches(self, device: DeviceInput) -> bool:
         """Whether the device is selected. Raises CelRuntimeError."""
@@ -73,24 +37,8 @@ class Selector:
         except Exception:  # whatever it is, generated code is only believed when it answers
             return self._slowly(device)
 
-    def _slowly(self, device: DeviceInput) -> bool:
-        """For a device that nobody asked about before, or about which generated code says nothing."""
-        slot = generated_slot(lists=self.environment.list_type_attributes)
-        if not hasattr(device, slot) and self._record(device).within_limits:
-            try:
-                return self._quick(device)
-            except Exception:  # as above
-                pass
-        return self._exact(device)
-
-    def _generate(self, device: DeviceInput) -> bool:
-        """The first evaluation: exact, and code is generated for the next ones."""
-        answer = self._exact(device)
-        quick = None
-        if self.estimated_cost <= _QUICK_COST:
-            quick = generate(self._compilation, generated_slot(lists=self.environment.list_type_attributes))
-        self._quick = quick or self._exact
-        return answer
+    def _generated(self) -> Callable[[DeviceInput], bool] | None:
+        return self._written(condition=True)
 
     def _exact(self, device: DeviceInput) -> bool:
         """The exact answer. What goes beyond the cost limit takes seconds, so no driver is asked about twice."""
@@ -129,12 +77,6 @@ class Selector:
         """What the selector reads of the device, present or not. Raises CelRuntimeError as `explain` does."""
         return Readings(self._record(device)).all(self._compilation.root)
 
-    def _record(self, device: DeviceInput) -> Record:
-        try:
-            return device.record(lists=self.environment.list_type_attributes)
-        except InvalidDevice as error:
-            raise CelRuntimeError(str(error)) from error
-
 
 def compile_selector(expression: str, environment: Environment = STORED) -> Selector:
     """Raises CelCompileError; its text is the one Kubernetes shows, caret and all."""
@@ -147,7 +89,7 @@ def compile_selector(expression: str, environment: Environment = STORED) -> Sele
 @functools.lru_cache(maxsize=4096)
 def _compile(expression: str, environment: Environment) -> Selector | CelCompileError:
     try:
-        compilation = compile_text(expression, _language(environment), _selector_fault(environment))
+        compilation = compile_text(expression, language_of(environment), _selector_fault(environment))
     except CelCompileError as error:
         return error.with_traceback(None)
     return Selector(compilation, environment)
@@ -156,17 +98,7 @@ def _compile(expression: str, environment: Environment) -> Selector | CelCompile
 @functools.lru_cache(maxsize=1024)
 def _compile_term(text: str, environment: Environment) -> Compilation:
     """A part of a selector that compiles; whatever its type, it did as that part."""
-    return compile_text(text, _language(environment), lambda output: None)
-
-
-@functools.lru_cache(maxsize=32)
-def _language(environment: Environment) -> Language:
-    libraries = [*libraries_of(environment.library_version), _BIND]
-    if environment.list_type_attributes or not environment.new_expressions:
-        libraries.append(Library("includes", Version(1, 36), (INCLUDES,)))
-    declarations = declare(tuple(libraries), {"device": DEVICE, DEVICE.name: type_of(DEVICE)})
-    structs = Structs({**messages.FIELDS, DEVICE.name: device_fields(environment)})
-    return Language(declarations, structs, size_hint(environment))
+    return compile_text(text, language_of(environment), lambda output: None)
 
 
 @functools.lru_cache(maxsize=32)

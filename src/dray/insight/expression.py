@@ -15,7 +15,7 @@ from typing import Final
 from dray.allocation import DeviceID
 from dray.api.meta import Object
 from dray.cel import CelCompileError, CelRuntimeError, DeviceInput, Environment, Selector, compile_selector
-from dray.cel.selector import COST_LIMIT
+from dray.cel.device_expression import COST_LIMIT
 from dray.insight.snapshot import Snapshot
 
 _NAMES: Final = (

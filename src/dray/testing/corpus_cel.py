@@ -24,7 +24,7 @@ from dray.cel import (
     compile_expression,
     compile_selector,
 )
-from dray.cel.selector import COST_LIMIT
+from dray.cel.device_expression import COST_LIMIT
 from dray.cel.types import DYN, INT, MAP_STRING_DYN, STRING, CelType, list_of
 from dray.cel.values.container import keys_of
 from dray.cel.values.display import show

@@ -1,7 +1,7 @@
-"""Compiles generated source into the function that evaluates a device selector.
+"""Compiles generated source into the function that evaluates an expression over a device.
 
-The function takes a prepared `DeviceInput` and gives True or False, or raises anything at all, in which case it has said
-nothing. Source is made of generated names only, and runs without builtins.
+The function takes a prepared `DeviceInput` and gives the value (of a selector True or False), or raises anything at all,
+in which case it has said nothing. Source is made of generated names only, and runs without builtins.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,13 @@ _FIELDS = {
 }
 
 
-def generate(compilation: Compilation, slot: str) -> Callable[[Any], bool] | None:
-    """The function, reading the device from attribute `slot` of its argument; None where it cannot be written."""
+def generate(compilation: Compilation, slot: str, *, condition: bool) -> Callable[[Any], Any] | None:
+    """The function, reading the device from attribute `slot` of its argument; None where it cannot be written.
+
+    `condition`: it gives True or False.
+    """
     try:
-        source, constants = _write(compilation, slot)
+        source, constants = _write(compilation, slot, condition=condition)
         namespace: dict[str, Any] = {"__builtins__": {}}
         exec(compile(source, "<cel>", "exec"), namespace)
     except (NotGenerated, RecursionError, MemoryError, SyntaxError):
@@ -31,16 +34,16 @@ def generate(compilation: Compilation, slot: str) -> Callable[[Any], bool] | Non
     for name, function in namespace.items():
         if name != "__builtins__":
             function.__kwdefaults__ = constants.values
-    selected: Callable[[Any], bool] = namespace["selected"]
+    selected: Callable[[Any], Any] = namespace["selected"]
     return selected
 
 
-def _write(compilation: Compilation, slot: str) -> tuple[str, Constants]:
+def _write(compilation: Compilation, slot: str, *, condition: bool) -> tuple[str, Constants]:
     constants = Constants()
     emitter = Emitter(Body("selected", constants, {}), compilation.language.declarations, _FIELDS)
     code = emitter.emit(compilation.root)
     result = code.source
-    if code.known is not bool:
+    if condition and code.known is not bool:
         result = f"{constants.name(runtime.is_true)}({result})"
     main = f"def selected(i, CONSTANTS):\n    d = i.{slot}\n    return {result}\n"
     names = ", ".join(("*", *constants.values)) if constants.values else "/"
