@@ -1,16 +1,18 @@
-"""CEL selectors as validation sees them: too long, does not compile, or too costly."""
+"""CEL over devices as validation sees it: too long, does not compile, or too costly."""
 
 from typing import TYPE_CHECKING
 
 from dray.api import names
 from dray.api.features import FeatureGates
 from dray.api.fields import FieldError, Path, forbidden, invalid, too_long
+from dray.api.validation.resource.derived import DerivationCheck, Finding
 from dray.api.validation.resource.selectors import ExpressionCheck
 
 if TYPE_CHECKING:
     from dray.cel.environment import Environment
 
 EXPRESSION_MAX_BYTES = 10 * 1024
+_COSTLY = "too complex, exceeds cost limit"
 
 
 def expression_check(features: FeatureGates) -> ExpressionCheck:
@@ -21,8 +23,9 @@ def expression_check(features: FeatureGates) -> ExpressionCheck:
 
     def check(expression: str, path: Path, *, stored: bool) -> list[FieldError]:
         # Here: the compiler takes long to import, and most objects have no expression.
+        from dray.cel.device_expression import COST_LIMIT
         from dray.cel.errors import CelCompileError
-        from dray.cel.selector import COST_LIMIT, compile_selector
+        from dray.cel.selector import compile_selector
 
         if names.byte_length(expression) > EXPRESSION_MAX_BYTES:
             return [too_long(path, EXPRESSION_MAX_BYTES)]
@@ -31,8 +34,28 @@ def expression_check(features: FeatureGates) -> ExpressionCheck:
         except CelCompileError as error:
             return [invalid(path, expression, str(error))]
         if selector.estimated_cost > COST_LIMIT:
-            return [forbidden(path, "too complex, exceeds cost limit")]
+            return [forbidden(path, _COSTLY)]
         return []
+
+    return check
+
+
+def derivation_check(features: FeatureGates) -> DerivationCheck:
+    """The check of the expression of one derived attribute; only new ones are ever looked at."""
+
+    def check(expression: str, path: Path) -> Finding:
+        from dray.cel.derivation import compile_derivation
+        from dray.cel.device_expression import COST_LIMIT
+        from dray.cel.errors import CelCompileError
+
+        if names.byte_length(expression) > EXPRESSION_MAX_BYTES:
+            return Finding([too_long(path, EXPRESSION_MAX_BYTES)])
+        try:
+            derivation = compile_derivation(expression, _environment(features, stored=False))
+        except CelCompileError as error:
+            return Finding([invalid(path, expression, str(error))])
+        cost = derivation.estimated_cost
+        return Finding([forbidden(path, _COSTLY)] if cost > COST_LIMIT else [], cost)
 
     return check
 

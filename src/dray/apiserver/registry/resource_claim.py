@@ -26,13 +26,16 @@ from dray.apiserver.registry.claim_defaults import default_claim_spec, default_c
 from dray.apiserver.registry.claim_gates import drop_disabled_claim_fields, drop_disabled_status_fields
 from dray.apiserver.registry.columns import AGE, NAME
 from dray.apiserver.registry.dra import DEPRECATED, VERSIONS
-from dray.apiserver.registry.expressions import expression_check
+from dray.apiserver.registry.expressions import derivation_check, expression_check
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.writes import clear_status, keep_all_but_status, keep_status, old_of
 
 
 def claim_rules(context: WriteContext) -> ClaimRules:
-    return ClaimRules(expression_check(context.features), context.features.enabled("DRAConsumableCapacity"))
+    features = context.features
+    return ClaimRules(
+        expression_check(features), derivation_check(features), features.enabled("DRAConsumableCapacity")
+    )
 
 
 def claim_state(claim: Object, now: dt.datetime) -> str:

@@ -8,6 +8,7 @@ from dray.api.validation.resource.binding import validate_binding_conditions
 from dray.api.validation.resource.capacity import validate_capacity
 from dray.api.validation.resource.claim import ClaimRules
 from dray.api.validation.resource.claim_status import validate_claim_status
+from dray.api.validation.resource.derived import Finding
 from dray.api.validation.resource.naming import shown_key
 from dray.api.validation.resource.pool_status import validate_pool_request_spec
 from dray.api.validation.resource.slice import SliceRules, validate_slice_spec
@@ -155,7 +156,7 @@ def test_conditions_of_a_rule_are_read_before_they_are_counted_and_those_of_a_de
 def test_metadata_of_a_template_may_hold_nothing_but_labels_and_annotations(field, value, refused):
     spec = {"metadata": {field: value}, "spec": {}}
     shown = "uID" if field == "uid" else field
-    found = texts(validate_template_spec(spec, ClaimRules(lambda *_, **__: [])))
+    found = texts(validate_template_spec(spec, ClaimRules(lambda *_, **__: [], lambda *_: Finding([]))))
     assert found == ([f"spec.metadata.{shown}: Forbidden: cannot be set"] if refused else [])
 
 

@@ -7,6 +7,7 @@ from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported,
 from dray.api.meta import Object
 from dray.api.validation.lists import each, each_unique, items_of
 from dray.api.validation.meta import IMMUTABLE
+from dray.api.validation.resource.derived import DerivationCheck, DerivedAttributes
 from dray.api.validation.resource.internal import FORMS
 from dray.api.validation.resource.naming import check_name, validate_fully_qualified_name
 from dray.api.validation.resource.opaque import validate_device_configuration
@@ -34,6 +35,7 @@ class ClaimRules:
     """What the rules of a claim's spec depend on beside the spec."""
 
     check_expression: ExpressionCheck
+    check_derivation: DerivationCheck
     consumable_capacity: bool = True
     """Gate DRAConsumableCapacity: distinctAttribute may replace matchAttribute."""
     stored: bool = False
@@ -44,10 +46,11 @@ def validate_claim_spec(spec: Object, path: Path, rules: ClaimRules) -> list[Fie
     devices = spec.get("devices") or {}
     at = path.child("devices")
     references = RequestNames.of(devices)
+    derived = DerivedAttributes(devices, rules.check_derivation, stored=rules.stored)
     errors = each_unique(
         items_of(devices.get("requests")),
         at.child("requests"),
-        lambda request, item: _validate_request(request, item, rules),
+        lambda request, item: _validate_request(request, item, rules, derived),
         key=lambda request: request.get("name") or "",
         most=REQUESTS_MAX,
     )
@@ -63,7 +66,7 @@ def validate_claim_spec(spec: Object, path: Path, rules: ClaimRules) -> list[Fie
         lambda config, item: validate_claim_configuration(config, item, references, stored=rules.stored),
         most=CONFIG_MAX,
     )
-    return errors
+    return errors + derived.validate_cost(at)
 
 
 def validate_claim_spec_update(new: Object, old: Object, path: Path) -> list[FieldError]:
@@ -152,18 +155,21 @@ def validate_claim_configuration(
     return errors + validate_device_configuration(config, path, stored=stored)
 
 
-def _validate_request(request: Object, path: Path, rules: ClaimRules) -> list[FieldError]:
-    errors = check_name(request.get("name") or "", path.child("name"), names.dns_label)
+def _validate_request(
+    request: Object, path: Path, rules: ClaimRules, derived: DerivedAttributes
+) -> list[FieldError]:
+    name: str = request.get("name") or ""
+    errors = check_name(name, path.child("name"), names.dns_label)
     exactly, alternatives = request.get("exactly"), items_of(request.get("firstAvailable"))
     if exactly is not None and alternatives:
         errors.append(invalid(path, None, f"{_ONE_REQUEST_KIND}, but multiple fields are set"))
     elif exactly is not None:
-        errors += _validate_selection(exactly, path.child("exactly"), rules)
+        errors += _validate_selection(exactly, path.child("exactly"), name, rules, derived)
     elif alternatives:
         errors += each_unique(
             alternatives,
             path.child("firstAvailable"),
-            lambda sub, at: _validate_subrequest(sub, at, rules),
+            lambda sub, at: _validate_subrequest(sub, at, name, rules, derived),
             key=lambda sub: sub.get("name") or "",
             most=SUBREQUESTS_MAX,
         )
@@ -172,19 +178,25 @@ def _validate_request(request: Object, path: Path, rules: ClaimRules) -> list[Fi
     return errors
 
 
-def _validate_subrequest(request: Object, path: Path, rules: ClaimRules) -> list[FieldError]:
-    errors = check_name(request.get("name") or "", path.child("name"), names.dns_label)
-    return errors + _validate_selection(request, path, rules)
+def _validate_subrequest(
+    request: Object, path: Path, parent: str, rules: ClaimRules, derived: DerivedAttributes
+) -> list[FieldError]:
+    name: str = request.get("name") or ""
+    errors = check_name(name, path.child("name"), names.dns_label)
+    return errors + _validate_selection(request, path, f"{parent}/{name}", rules, derived)
 
 
-def _validate_selection(request: Object, path: Path, rules: ClaimRules) -> list[FieldError]:
-    """What `exactly` and a subrequest have in common: which devices and how many."""
+def _validate_selection(
+    request: Object, path: Path, name: str, rules: ClaimRules, derived: DerivedAttributes
+) -> list[FieldError]:
+    """What `exactly` and a subrequest have in common: which devices and how many. `name` is for constraints."""
     class_name = request.get("deviceClassName") or ""
     at = path.child("deviceClassName")
     errors = check_name(class_name, at, names.dns_subdomain) if class_name else [required(at)]
     errors += validate_selectors(
         request.get("selectors"), path.child("selectors"), rules.check_expression, stored=rules.stored
     )
+    errors += derived.validate(request.get("derivedAttributes"), path.child("derivedAttributes"), name)
     errors += _validate_amount(request.get("allocationMode") or "", request.get("count") or 0, path)
     for index, toleration in enumerate(items_of(request.get("tolerations"))):
         errors += validate_toleration(toleration, path.child("tolerations").index(index))
