@@ -13,6 +13,12 @@ OMIT: Final = object()
 """Bad value that is not shown at all."""
 
 
+class Choice(str):
+    """A value of one of Go's string types with a name: enumerations, mostly. It is shown as JSON, not as a quoted string."""
+
+    __slots__ = ()
+
+
 class ErrorType(enum.Enum):
     """The value is the wording; `.reason` is the machine-readable cause."""
 
@@ -96,7 +102,7 @@ def show(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, Choice):
         return quote(value)
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     # Go's encoder escapes what could end a script element.
@@ -150,12 +156,18 @@ def type_invalid(path: Path, value: Any, detail: str) -> FieldError:
 
 
 def not_supported(
-    path: Path, value: str, supported: "list[str] | tuple[str, ...]", *, in_order: bool = False
+    path: Path,
+    value: str,
+    supported: "list[str] | tuple[str, ...]",
+    *,
+    in_order: bool = False,
+    is_plain: bool = False,
 ) -> FieldError:
-    """`supported` is shown quoted, and sorted unless `in_order` keeps the order given."""
+    """`supported` is shown quoted, and sorted unless `in_order` keeps the order given. `is_plain`: no enumeration in Go."""
     choices = ", ".join(quote(choice) for choice in (supported if in_order else sorted(supported)))
+    shown = value if is_plain else Choice(value)
     return FieldError(
-        ErrorType.NOT_SUPPORTED, str(path), value, f"supported values: {choices}" if choices else ""
+        ErrorType.NOT_SUPPORTED, str(path), shown, f"supported values: {choices}" if choices else ""
     )
 
 

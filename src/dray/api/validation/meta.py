@@ -16,6 +16,7 @@ METADATA = Path("metadata")
 IMMUTABLE = "field is immutable"
 
 _STANDARD_FINALIZERS = {"kubernetes", "orphan", "foregroundDeletion"}
+_OWNER_FIELDS = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
 _FIXED_FIELDS = (
     ("name", ""),
     ("namespace", ""),
@@ -134,7 +135,9 @@ def _validate_owners(owners: Sequence[Object], path: Path) -> list[FieldError]:
         this = f"{owner.get('kind', '')}/{owner.get('name', '')}"
         if controller:
             text = 'Only one reference can have Controller set to true. Found "true" in references for '
-            errors.append(invalid(path, list(owners), f"{text}{controller} and {this}"))
+            errors.append(
+                invalid(path, [_as_written(each) for each in owners], f"{text}{controller} and {this}")
+            )
         else:
             controller = this
     return errors
@@ -142,17 +145,21 @@ def _validate_owners(owners: Sequence[Object], path: Path) -> list[FieldError]:
 
 def _validate_owner(owner: Object, path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
-    group, slash, version = (owner.get("apiVersion") or "").rpartition("/")
-    if not version:
-        errors.append(
-            invalid(path.child("apiVersion"), owner.get("apiVersion") or "", "version must not be empty")
-        )
+    api_version = owner.get("apiVersion") or ""
+    group, slash, version = api_version.rpartition("/")
+    if not version or "/" in group:
+        errors.append(invalid(path.child("apiVersion"), api_version, "version must not be empty"))
     for field in ("kind", "name", "uid"):
         if not owner.get(field):
             errors.append(invalid(path.child(field), "", "must not be empty"))
     if owner.get("kind") == "Event" and version == "v1" and not slash and not group:
-        errors.append(invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner"))
+        errors.append(invalid(path, _as_written(owner), "/v1, Kind=Event is disallowed from being an owner"))
     return errors
+
+
+def _as_written(owner: Object) -> Object:
+    """In the order of Kubernetes' fields, which a message shows."""
+    return {field: owner[field] for field in _OWNER_FIELDS if field in owner}
 
 
 def _validate_finalizers(finalizers: Sequence[str], path: Path) -> list[FieldError]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, forbidden, invalid, required
+from dray.api.fields import Choice, FieldError, Path, forbidden, invalid, required
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
 
@@ -47,7 +47,7 @@ def _validate_expression(requirement: Object, path: Path, strict_values: bool) -
         if len(values) != 1:
             errors.append(required(at, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
     else:
-        errors.append(invalid(path.child("operator"), operator, "not a valid selector operator"))
+        errors.append(invalid(path.child("operator"), Choice(operator), "not a valid selector operator"))
     key = requirement.get("key") or ""
     errors += [invalid(path.child("key"), key, text) for text in names.qualified_name(key)]
     if strict_values:
@@ -64,7 +64,7 @@ def _validate_field(requirement: Object, path: Path) -> list[FieldError]:
             text = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
             errors.append(required(path.child("values"), text))
     else:
-        errors.append(invalid(path.child("operator"), operator, "not a valid selector operator"))
+        errors.append(invalid(path.child("operator"), Choice(operator), "not a valid selector operator"))
     key = requirement.get("key") or ""
     if key != "metadata.name":
         errors.append(invalid(path.child("key"), key, "not a valid field selector key"))

@@ -42,7 +42,9 @@ def _target_errors(target: Object) -> list[FieldError]:
     path, found = Path("target"), []
     if target.get("kind") not in (None, "", "Node"):
         found.append(
-            fields.not_supported(path.child("kind"), target["kind"], ["Node", "<empty>"], in_order=True)
+            fields.not_supported(
+                path.child("kind"), target["kind"], ["Node", "<empty>"], in_order=True, is_plain=True
+            )
         )
     if not target.get("name"):
         found.append(fields.required(path.child("name")))

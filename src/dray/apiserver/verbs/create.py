@@ -27,12 +27,14 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False, sent: Any =
     meta = obj["metadata"]
     metadata.match_namespace(call, meta)
     lifecycle.check_create(call, meta.get("name") or "")
+    metadata.merge_owners(call, meta, after_admission=False)
     if not is_owned:
         managed.record(call, obj, None)
     request = AdmissionRequest(call, "CREATE", obj, None, meta.get("name") or "")
     await call.core.admission.mutate(request)
     obj = request.object or obj
     metadata.match_namespace(call, obj["metadata"])
+    metadata.merge_owners(call, obj["metadata"], after_admission=True)
     metadata.begin(call, obj)
     _settle_name(obj)
     call.kind.prepare_create(call, obj)
@@ -45,12 +47,8 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False, sent: Any =
     call.warnings += call.kind.warnings(call, obj)
     request.object = obj
     await call.core.admission.validate(request)
-    version = str(obj["metadata"].get("resourceVersion") or "")
-    if version.isdigit() and int(version):
-        raise errors.StatusError("resourceVersion should not be set on objects to be created")
-    if call.dry_run:
-        obj["metadata"].pop("resourceVersion", None)
-    else:
+    if not call.dry_run:
+        _refuse_version(obj)
         metadata.put_in_order(obj)
     return await _store(call, obj)
 
@@ -58,7 +56,14 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False, sent: Any =
 def _findings(call: Call, obj: Object) -> list[FieldError]:
     kind = call.kind
     found = kind.authorize_create(call, obj) + metadata.create_errors(call, obj["metadata"])
-    return found + kind.validate_create(call, obj)
+    return found + kind.validate_create(call, obj) or metadata.path_errors(obj["metadata"])
+
+
+def _refuse_version(obj: Object) -> None:
+    """Only what is really stored is asked for it: a dry run shows the version that was sent."""
+    version = str(obj["metadata"].get("resourceVersion") or "")
+    if version.isdigit() and int(version):
+        raise errors.StatusError("resourceVersion should not be set on objects to be created")
 
 
 def _settle_name(obj: Object) -> None:
@@ -75,7 +80,7 @@ async def _store(call: Call, obj: Object) -> Record:
         path = path_of(resource, call.namespace, name_of(obj))
         if call.dry_run:
             if call.core.store.get(call.stored.qualified, path) is None:
-                return unstored(call, obj)
+                return unstored(call, obj, revision=0)
         else:
             try:
                 with store_failures():

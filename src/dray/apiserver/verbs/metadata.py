@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from dray.api import errors, names
-from dray.api.fields import FieldError
+from dray.api.fields import FieldError, invalid
 from dray.api.meta import Object, format_time
-from dray.api.validation.meta import validate_any_update, validate_meta_create, validate_meta_update
+from dray.api.validation.meta import METADATA, validate_any_update, validate_meta_create, validate_meta_update
 from dray.apiserver.call import Call
 from dray.apiserver.registry.kind import MetadataCheck
 
@@ -23,6 +23,11 @@ _ORDER: Final = (
 )  # fmt: skip
 _OTHER_NAMESPACE: Final = (
     "the namespace of the provided object does not match the namespace sent on the request"
+)
+
+_OWNED_TWICE: Final = (
+    "API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; "
+    "please fix your requests; duplicate UID(s) observed: "
 )
 
 
@@ -52,6 +57,24 @@ def match_name(call: Call, meta: Object) -> None:
         text = f"the name of the object ({name}) does not match the name on the URL ({call.name})"
         raise errors.BadRequest(text)
     match_namespace(call, meta)
+
+
+def merge_owners(call: Call, meta: Object, *, after_admission: bool) -> None:
+    """Name each owner once, with a warning of those that were named again in the same words."""
+    kept: list[Object] = []
+    again: list[str] = []
+    for owner in meta.get("ownerReferences") or ():
+        if owner in kept:
+            again.append(owner.get("uid") or "")
+        else:
+            kept.append(owner)
+    if not again:
+        return
+    meta["ownerReferences"] = kept
+    when = " after mutating admission happens" if after_admission else ""
+    call.warnings.append(
+        f".metadata.ownerReferences contains duplicate entries{when}; {_OWNED_TWICE}{', '.join(again)}"
+    )
 
 
 def begin(call: Call, obj: Object) -> None:
@@ -99,6 +122,12 @@ def create_errors(call: Call, meta: Object) -> list[FieldError]:
         name_rule=call.kind.name_rule or names.dns_subdomain,
         reads_generate_name=call.kind.reads_generate_name,
     )
+
+
+def path_errors(meta: Object) -> list[FieldError]:
+    """What is asked of any kind after the kind's own rules: the wish for a name must be able to stand in a URL."""
+    base = meta.get("generateName") or ""
+    return [invalid(METADATA.child("generateName"), base, text) for text in names.path_segment(base + "x")]
 
 
 def update_errors(

@@ -38,6 +38,7 @@ async def update(call: Call, obj: Object, sent: Any = None) -> tuple[Record, boo
         return await create(call, obj), True
     asked = str(obj["metadata"].get("resourceVersion") or "")
     uid = obj["metadata"].get("uid")
+    metadata.merge_owners(call, obj["metadata"], after_admission=False)
 
     def wanted(stored: Object) -> Object:
         if uid and uid != stored["metadata"]["uid"]:
@@ -108,6 +109,7 @@ async def _replace_once(
     request = AdmissionRequest(call, "UPDATE", obj, old)
     await call.core.admission.mutate(request)
     obj = request.object or obj
+    metadata.merge_owners(call, obj["metadata"], after_admission=True)
     metadata.carry_over(call, obj, old)
     _apply_strategy(call, strategy, obj, old, sent)
     request.object = obj

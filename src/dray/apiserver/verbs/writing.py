@@ -33,9 +33,10 @@ def conflict(call: Call, why: str = CHANGED) -> errors.Conflict:
     return errors.conflict(resource.group, resource.plural, call.name, why)
 
 
-def unstored(call: Call, obj: Object) -> Record:
-    """What a dry run answers: the object as it would be, at the revision it had."""
-    revision = int(obj["metadata"].get("resourceVersion") or 0)
+def unstored(call: Call, obj: Object, *, revision: int | None = None) -> Record:
+    """What a dry run answers: the object as it would be, at the revision it had unless told."""
+    if revision is None:
+        revision = int(obj["metadata"].get("resourceVersion") or 0)
     return Record(call.path or name_of(obj), revision, obj, orjson.dumps(obj))
 
 

@@ -98,3 +98,11 @@ def test_deleted_object_takes_no_new_finalizers():
         "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, "
         'found new finalizers []string{"c/d", "z/z"}'
     }
+
+
+def test_the_version_of_an_owner_has_one_slash_at_most():
+    owner = {"apiVersion": "a/b/c", "kind": "Pod", "name": "p", "uid": "u"}
+    found = validate_meta_create({"name": "x", "ownerReferences": [owner]}, namespaced=False)
+    assert [str(error) for error in found] == [
+        'metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty'
+    ]

@@ -71,10 +71,14 @@ def validate_binding(obj: Object, *, namespaced: bool) -> list[FieldError]:
     at = Path("roleRef")
     errors: list[FieldError] = []
     if role.get("apiGroup") != GROUP:
-        errors.append(not_supported(at.child("apiGroup"), role.get("apiGroup") or "", (GROUP,)))
+        errors.append(
+            not_supported(at.child("apiGroup"), role.get("apiGroup") or "", (GROUP,), is_plain=True)
+        )
     kinds = ("Role", "ClusterRole") if namespaced else ("ClusterRole",)
     if role.get("kind") not in kinds:
-        errors.append(not_supported(at.child("kind"), role.get("kind") or "", kinds, in_order=True))
+        errors.append(
+            not_supported(at.child("kind"), role.get("kind") or "", kinds, in_order=True, is_plain=True)
+        )
     if name := role.get("name"):
         errors += [invalid(at.child("name"), name, text) for text in names.path_segment(name)]
     else:
@@ -103,13 +107,13 @@ def _validate_subject(subject: Object, path: Path, namespaced: bool) -> list[Fie
         if name:
             errors += [invalid(path.child("name"), name, text) for text in names.dns_subdomain(name)]
         if group:
-            errors.append(not_supported(path.child("apiGroup"), group, ("",)))
+            errors.append(not_supported(path.child("apiGroup"), group, ("",), is_plain=True))
         if not namespaced and not subject.get("namespace"):
             errors.append(required(path.child("namespace")))
     elif kind in ("User", "Group"):
         if group != GROUP:
-            errors.append(not_supported(path.child("apiGroup"), group, (GROUP,)))
+            errors.append(not_supported(path.child("apiGroup"), group, (GROUP,), is_plain=True))
     else:
         kinds = ("ServiceAccount", "User", "Group")
-        errors.append(not_supported(path.child("kind"), kind, kinds, in_order=True))
+        errors.append(not_supported(path.child("kind"), kind, kinds, in_order=True, is_plain=True))
     return errors

@@ -106,7 +106,7 @@ def validate_field_reference(reference: Object, fields: tuple[str, ...], path: P
         if plain == "metadata.labels":
             return [invalid(path, key, text) for text in names.qualified_name(key)]
         return [invalid(path, plain, "does not support subscript")]
-    return [] if field in fields else [not_supported(at, field, fields)]
+    return [] if field in fields else [not_supported(at, field, fields, is_plain=True)]
 
 
 def validate_resource_reference(
@@ -119,7 +119,7 @@ def validate_resource_reference(
     elif not resource:
         errors.append(required(at))
     elif resource not in RESOURCES and not resource.startswith(_HUGE_PAGES):
-        errors.append(not_supported(at, resource, RESOURCES))
+        errors.append(not_supported(at, resource, RESOURCES, is_plain=True))
     return errors + _validate_divisor(resource, reference.get("divisor") or "0", path.child("divisor"))
 
 

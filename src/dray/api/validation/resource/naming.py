@@ -6,7 +6,7 @@ Each function returns findings at a path; the plain DNS rules are in `dray.api.n
 import re
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, invalid, required, too_long
+from dray.api.fields import Choice, FieldError, Path, invalid, required, too_long
 from dray.api.names import NameRule
 
 DRIVER_MAX = 63
@@ -40,11 +40,15 @@ def validate_pool(pool: str, path: Path) -> list[FieldError]:
     return errors
 
 
-def validate_qualified_name(name: str, path: Path) -> list[FieldError]:
-    """The key of an attribute or capacity: `id` or `domain/id`. What follows a second slash is not looked at."""
+def validate_qualified_name(name: str, path: Path, *, one_slash: bool = False) -> list[FieldError]:
+    """The key of an attribute or capacity: `id` or `domain/id`. With a second slash it is not looked at at all,
+    or refused where `one_slash` is the rule (1.37).
+    """
     if "/" not in name:
         return _validate_id(name, path)
-    domain, identifier = name.split("/")[:2]
+    if name.count("/") > 1:
+        return [invalid(path, name, "must not contain more than one slash")] if one_slash else []
+    domain, _, identifier = name.partition("/")
     errors: list[FieldError] = []
     if domain:
         errors += validate_driver(domain, path)
@@ -57,12 +61,12 @@ def validate_qualified_name(name: str, path: Path) -> list[FieldError]:
     return errors
 
 
-def validate_fully_qualified_name(name: str, path: Path) -> list[FieldError]:
+def validate_fully_qualified_name(name: str, path: Path, *, one_slash: bool = False) -> list[FieldError]:
     """`domain/id`, as constraints name an attribute."""
-    errors = validate_qualified_name(name, path)
+    errors = validate_qualified_name(name, path, one_slash=one_slash)
     if "/" not in name:
         text = "a fully qualified name must be a domain and a name separated by a slash"
-        errors.append(invalid(path, name, text))
+        errors.append(invalid(path, Choice(name), text))
     return errors
 
 
