@@ -69,6 +69,11 @@ def is_done_with_claims(pod: Mapping[str, Any]) -> bool:
     return is_terminal(pod) or (is_deleting(pod) and not pod["spec"].get("nodeName"))
 
 
+def addresses_of(pod: Mapping[str, Any]) -> list[str]:
+    """Where the pod is reached, its first address first; empty before it has any."""
+    return [entry["ip"] for entry in (pod.get("status") or {}).get("podIPs") or () if entry.get("ip")]
+
+
 def is_ready(pod: Mapping[str, Any]) -> bool:
     return condition_status(pod, "Ready") == "True"
 

@@ -14,6 +14,7 @@ from dray.apiserver.index import Group, KindIndex
 from dray.apiserver.registry.kind import Kind
 
 WHOLE_OBJECT: Final = ("get", "patch", "update")
+PROXIED: Final = ("create", "delete", "get", "patch", "update")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,8 +54,7 @@ def _subresource(kind: Kind, name: str) -> Subresource:
     if name == "log":
         return Subresource(name, ("get",), kind.resource.kind)
     if name == "proxy":
-        # Pages of kubelets are only read through this server.
-        return Subresource(name, ("get",), f"{kind.resource.kind}ProxyOptions")
+        return Subresource(name, PROXIED, f"{kind.resource.kind}ProxyOptions")
     verbs = ("update",) if name == "finalize" else WHOLE_OBJECT
     return Subresource(name, verbs, kind.resource.kind)
 

@@ -15,12 +15,15 @@ from dray.apiserver.audit import AuditLog
 from dray.apiserver.core import Core
 from dray.apiserver.health import Health
 from dray.apiserver.http.body import MAX_BYTES
+from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.handler import HttpApi
 from dray.apiserver.http.kubelet import Kubelets
 from dray.apiserver.http.malformed import StatusServer
 from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.registry.kind import Kind
+from dray.apiserver.http.proxy.forwarding import Proxies
+from dray.apiserver.http.request import ApiRequest
 from dray.apiserver.verbs.virtual import Reviewers
 from dray.kits.clock import Clock
 from dray.kits.metrics import Registry
@@ -76,13 +79,13 @@ class ApiServer:
         self.health.add("etcd", store.check, ("healthz", "livez"))
         self.health.add("store", store.check, ("readyz",))
         self.metrics = metrics or Registry()
-        documents = Documents(self.core, self.health, self.metrics, lambda: self.address)
-        self._kubelets = Kubelets(kubelet_ssl)
+        documents = Documents(self.core, self.health, self.metrics, lambda: self.address, issuer)
+        self._backends = Backends(Kubelets(kubelet_ssl), Proxies(kubelet_ssl))
         self._api = HttpApi(
             self.core,
             authenticator or AllowEveryone(),
             documents,
-            self._kubelets,
+            self._backends,
             RequestMetrics(self.metrics, self.core),
             audit,
         )
@@ -128,5 +131,5 @@ class ApiServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        await self._kubelets.close()
+        await self._backends.close()
         await self.core.close_connections()

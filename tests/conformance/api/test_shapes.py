@@ -36,12 +36,7 @@ NOT_SERVED = {
 }
 """Recorded kinds that are missing here, and why."""
 LESS_SERVED = {
-    "v1 nodes": {"proxy": "pages of kubelets are read, not written"},
-    "v1 pods": {
-        "proxy": "port-forward reaches a pod's pages",
-        "resize": "nodes do not resize containers that run",
-    },
-    "v1 services": {"proxy": "services have no addresses that are routed"},
+    "v1 pods": {"resize": "nodes do not resize containers that run"},
 }
 """Recorded subresources that are missing here, or take fewer verbs, and why."""
 

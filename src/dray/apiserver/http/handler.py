@@ -14,6 +14,7 @@ from dray.apiserver.audit import AuditLog
 from dray.apiserver.authentication.impersonation import impersonate, wanted_user
 from dray.apiserver.core import Core
 from dray.apiserver.http import request_info, resources
+from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.kubelet import Kubelets
 from dray.apiserver.http.metrics import RequestMetrics
@@ -31,14 +32,14 @@ class HttpApi:
         core: Core,
         authenticator: Authenticator,
         documents: Documents,
-        kubelets: Kubelets,
+        backends: Backends,
         metrics: RequestMetrics,
         audit: AuditLog | None = None,
     ) -> None:
         self._audit = audit
         self._metrics = metrics
         self._core = core
-        self._kubelets = kubelets
+        self._backends = backends
         self._authenticator = authenticator
         self._documents = documents
 
@@ -77,7 +78,7 @@ class HttpApi:
             user = await self._identify(request, info, query, asker)
             if info.is_resource:
                 return await resources.serve(
-                    self._core, self._kubelets, request, info, user, query, asker.annotations
+                    self._core, self._backends, request, info, user, query, asker.annotations
                 )
             return await self._documents.serve(request, query)
         except errors.StatusError as error:

@@ -1,5 +1,4 @@
-"""Requests that the API server passes on to the kubelet of a node: logs, exec, attach and port-forward of pods,
-and the kubelet's own pages.
+"""Requests that the API server passes on to the kubelet of a node: logs, exec, attach and port-forward of pods.
 
 Decides which container and node is meant and refuses what cannot be; what a container does or says is the kubelet's.
 Streams are passed through as they come, WebSocket or SPDY: the kubelet speaks what the client does (`upgrade`).
@@ -7,7 +6,7 @@ Streams are passed through as they come, WebSocket or SPDY: the kubelet speaks w
 
 import dataclasses
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -90,30 +89,13 @@ class Kubelets:
         location = self._locate(call, pod, container)
         return await splice(request, location.endpoint, location.path(verb, options))
 
-    async def proxy(self, call: Call, request: web.BaseRequest) -> web.StreamResponse:
-        """A page of the kubelet itself, such as its metrics: whatever follows `proxy` in the path."""
-        node = (await get(call)).obj
-        path = "/" + request.rel_url.raw_path.partition("/proxy")[2].lstrip("/")
-        query = request.rel_url.raw_query_string
-        return await self._stream(request, self._endpoint(node), f"{path}?{query}" if query else path)
-
     def _locate(self, call: Call, pod: Object, container: str) -> Location:
         """Raises a 500 when the node is unknown or has not said where its kubelet listens."""
         name = pod["spec"]["nodeName"]
         node = call.find(NODES, name)
         if node is None:
             raise errors.not_found("", NODES.plural, name)
-        return Location(self._endpoint(node), call.namespace, call.name, container)
-
-    def _endpoint(self, node: Object) -> Endpoint:
-        """Raises a 500 when the node has not said where its kubelet listens."""
-        status = node.get("status") or {}
-        port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
-        host = _address(status.get("addresses") or ())
-        if not host or not port:
-            name = node["metadata"]["name"]
-            raise errors.StatusError(f"node {name} has not reported the address and port of its kubelet")
-        return Endpoint(host, int(port), self._ssl)
+        return Location(kubelet_endpoint(node, self._ssl), call.namespace, call.name, container)
 
     async def _stream(self, request: web.BaseRequest, endpoint: Endpoint, path: str) -> web.StreamResponse:
         url = endpoint.url(path)
@@ -155,7 +137,23 @@ def kubelet_refusal(status: int, text: str) -> errors.StatusError:
     return errors.InternalError(f"Internal error occurred: {message}")
 
 
-def _address(addresses: Sequence[Mapping[str, str]]) -> str:
+def kubelet_endpoint(node: Object, ssl_context: ssl.SSLContext | None) -> Endpoint:
+    """Raises a 500 when the node has not said where its kubelet listens."""
+    status = node.get("status") or {}
+    port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
+    host = kubelet_address(node)
+    if not host:
+        known = [f"{{{entry['type']} {entry['address']}}}" for entry in status.get("addresses") or ()]
+        raise errors.StatusError(f"no preferred addresses found; known addresses: [{' '.join(known)}]")
+    if not port:
+        name = node["metadata"]["name"]
+        raise errors.StatusError(f"node {name} has not reported the port of its kubelet")
+    return Endpoint(host, int(port), ssl_context)
+
+
+def kubelet_address(node: Object) -> str:
+    """Empty for a node that reports none."""
+    addresses = (node.get("status") or {}).get("addresses") or ()
     by_type = {entry["type"]: entry["address"] for entry in reversed(addresses)}
     return next((by_type[name] for name in _ADDRESS_ORDER if name in by_type), "")
 

@@ -14,7 +14,7 @@ _BUCKETS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
 _PLACE: Final = ("verb", "group", "version", "resource", "subresource", "scope", "component")
-_LONG_RUNNING: Final = frozenset({"log", "exec", "attach", "portforward"})
+_LONG_RUNNING: Final = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 _SUBRESOURCES: Final = _LONG_RUNNING | {
     "status", "scale", "binding", "eviction", "token", "finalize", "ephemeralcontainers", "resize",
 }  # fmt: skip

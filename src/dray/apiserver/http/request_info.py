@@ -31,7 +31,7 @@ class RequestInfo:
     name: str = ""
     is_watch: bool = False
     is_deeper: bool = False
-    """Whether the path goes on below the subresource, where only a proxy has anything."""
+    """Whether the path goes on where nothing is: below a subresource that is no proxy, or below a watch."""
 
 
 def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
@@ -62,7 +62,7 @@ def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
         namespace or (name if resource == "namespaces" else ""),
         name,
         is_watch,
-        len(rest) > 3 and subresource != "proxy",
+        (len(rest) > 3 and subresource != "proxy") or (is_watch_path and bool(subresource)),
     )
 
 

@@ -10,10 +10,12 @@ from dray.api.meta import Object, name_of, uid_of
 from dray.apiserver.access import Attributes
 from dray.apiserver.call import Call, WriteOptions
 from dray.apiserver.core import Core
+from dray.apiserver.discovery import PROXIED as PROXY_VERBS
 from dray.apiserver.http import body as bodies
+from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.encoding import View, error_line
-from dray.apiserver.http.kubelet import Kubelets
 from dray.apiserver.http.negotiation import PLAIN, Representation, representation, streamed
+from dray.apiserver.http.proxy.forwarding import METHODS as PROXIED
 from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.http.responses import (
     answer,
@@ -60,7 +62,7 @@ class ResourceRequest:
     def __init__(
         self,
         core: Core,
-        kubelets: Kubelets,
+        backends: Backends,
         request: web.BaseRequest,
         info: RequestInfo,
         user: User,
@@ -68,7 +70,7 @@ class ResourceRequest:
         kind: Kind,
         annotations: dict[str, str],
     ) -> None:
-        self.kubelets = kubelets
+        self.backends = backends
         self.request = request
         self.info = info
         self.query = query
@@ -133,7 +135,7 @@ class ResourceRequest:
 
 async def serve(
     core: Core,
-    kubelets: Kubelets,
+    backends: Backends,
     request: web.BaseRequest,
     info: RequestInfo,
     user: User,
@@ -148,7 +150,7 @@ async def serve(
         if kind is None and not core.kinds.has_group(info.group):
             return page_not_found()
         raise resource_not_found()
-    wanted = ResourceRequest(core, kubelets, request, info, user, query, kind, annotations)
+    wanted = ResourceRequest(core, backends, request, info, user, query, kind, annotations)
     handler = _handler(kind, info)
     try:
         return await handler(wanted)
@@ -185,10 +187,15 @@ def _handler(kind: Kind, info: RequestInfo) -> Handler:
         handlers = _OBJECT
     else:
         handlers = _collection_handlers(kind, info)
-    handler = handlers.get(info.verb) if info.method != "HEAD" else None
+    handler = handlers.get(info.verb) if _is_method(info) else None
     if handler is None or (not info.subresource and info.verb not in kind.verbs):
         raise method_not_allowed()
     return handler
+
+
+def _is_method(info: RequestInfo) -> bool:
+    """Whether the method means a verb at all; a proxy passes on two more."""
+    return info.method in PROXIED if info.subresource == "proxy" else info.method != "HEAD"
 
 
 def _collection_handlers(kind: Kind, info: RequestInfo) -> Mapping[str, Handler]:
@@ -213,7 +220,7 @@ def _subresource_handlers(kind: Kind, subresource: str) -> Mapping[str, Handler]
     if subresource == "log":
         return {"get": _log}
     if subresource == "proxy":
-        return {"get": _proxy}
+        return dict.fromkeys((*PROXY_VERBS, ""), _proxy)
     if subresource in ("exec", "attach", "portforward"):
         return {"get": _connect, "create": _connect}
     raise resource_not_found()
@@ -342,11 +349,11 @@ async def _review(wanted: ResourceRequest) -> web.StreamResponse:
 
 
 async def _log(wanted: ResourceRequest) -> web.StreamResponse:
-    return await wanted.kubelets.log(wanted.call, wanted.request, wanted.query)
+    return await wanted.backends.kubelets.log(wanted.call, wanted.request, wanted.query)
 
 
 async def _proxy(wanted: ResourceRequest) -> web.StreamResponse:
-    return await wanted.kubelets.proxy(wanted.call, wanted.request)
+    return await wanted.backends.proxies.serve(wanted.call, wanted.request, wanted.query)
 
 
 async def _connect(wanted: ResourceRequest) -> web.StreamResponse:
@@ -355,7 +362,7 @@ async def _connect(wanted: ResourceRequest) -> web.StreamResponse:
         # A WebSocket is opened with GET, but running things in a pod is no reading.
         _authorize_create(call)
     await admit_connection(call, wanted.query)
-    return await wanted.kubelets.connect(call, wanted.request, wanted.query)
+    return await wanted.backends.kubelets.connect(call, wanted.request, wanted.query)
 
 
 def _authorize_create(call: Call) -> None:

@@ -1,12 +1,13 @@
 """Hands a client's upgraded connection through to another server, byte for byte.
 
 The other server answers the upgrade itself; once it agreed, neither side's frames are looked at. So any subprotocol
-works, and a refusal reaches the client as a Status with the other server's words.
+works. What becomes of a refusal is for the caller to say.
 """
 
 import asyncio
 import contextlib
 import dataclasses
+import os
 import re
 import ssl
 from typing import Any, Final
@@ -15,6 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from dray.api import errors
+from dray.api.fields import quote
 
 CHUNK: Final = 64 * 1024
 HIGH_WATER: Final = 1024 * 1024
@@ -42,6 +44,16 @@ class Endpoint:
 
     def url(self, path: str) -> str:
         return f"{'https' if self.ssl_context else 'http'}://{self.authority}{path}"
+
+
+class Refused(Exception):
+    """The backend did not agree: its status, its headers as they came and the beginning of what it said."""
+
+    def __init__(self, status: int, head: bytes, body: bytes) -> None:
+        super().__init__(status)
+        self.status = status
+        self.head = head
+        self.body = body
 
 
 class _Handed(web.StreamResponse):
@@ -97,13 +109,28 @@ async def splice(request: web.BaseRequest, endpoint: Endpoint, path: str) -> web
     """
     if request.headers.get("Upgrade", "").lower() not in UPGRADES:
         raise errors.BadRequest("Upgrade request required")
+    headers: CIMultiDict[str] = CIMultiDict(Host=endpoint.authority)
+    headers.extend((name, value) for name, value in request.headers.items() if _PASSED_ON.fullmatch(name))
+    try:
+        return await hand_through(request, endpoint, path, headers)
+    except Refused as refused:
+        raise _refusal(refused.status, refused.body) from None
+
+
+async def hand_through(
+    request: web.BaseRequest, endpoint: Endpoint, path: str, headers: CIMultiDict[str]
+) -> web.StreamResponse:
+    """Send the request with these headers to the backend and, once it agrees, whatever follows on either side.
+
+    Raises Refused, or a 500 when it cannot be reached or says nothing that is HTTP.
+    """
     transport = request.transport
     if transport is None:
         raise errors.BadRequest("the connection is gone")
-    reader, writer = await _connect(endpoint, path)
+    reader, writer = await _connect(endpoint)
     try:
         # Its refusal is answered like any other: the connection is handed away only once it agrees.
-        head = await _agree(request, endpoint, path, reader, writer)
+        head = await _agree(request.method, path, headers, reader, writer)
         await _hand_over(request, transport, head, reader, writer)
     finally:
         writer.close()
@@ -124,41 +151,51 @@ async def _hand_over(
     await _to_client(reader, asyncio.StreamWriter(transport, request.protocol, None, loop))
 
 
-async def _connect(endpoint: Endpoint, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             return await asyncio.open_connection(
                 endpoint.host, endpoint.port, ssl=endpoint.ssl_context, limit=_HEAD_LIMIT
             )
     except (OSError, TimeoutError) as error:
-        raise errors.StatusError(
-            f"error dialing backend: {endpoint.url(path)}: {error or 'timed out'}"
-        ) from error
+        raise errors.StatusError(f"error dialing backend: {dial_failure(endpoint, error)}") from error
+
+
+def dial_failure(endpoint: Endpoint, error: BaseException) -> str:
+    """As Go words it."""
+    place = f"dial tcp {endpoint.authority}"
+    if isinstance(error, TimeoutError):
+        return f"{place}: i/o timeout"
+    if isinstance(error, ssl.SSLError):
+        return f"tls: {error.reason or error}"
+    number = error.errno if isinstance(error, OSError) else None
+    return f"{place}: connect: {os.strerror(number).lower()}" if number else f"{place}: {error}"
 
 
 async def _agree(
-    request: web.BaseRequest,
-    endpoint: Endpoint,
+    method: str,
     path: str,
+    headers: CIMultiDict[str],
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> bytes:
-    """Pass on the upgrade; the backend's answer as it came, if it agrees. Raises its refusal."""
-    headers: CIMultiDict[str] = CIMultiDict(
-        (name, value) for name, value in request.headers.items() if _PASSED_ON.fullmatch(name)
-    )
-    lines = [f"{request.method} {path} HTTP/1.1", f"Host: {endpoint.authority}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    if request.method != "GET":
+    """Pass on the upgrade; the backend's answer as it came, if it agrees. Raises Refused, or a 500."""
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    if method != "GET":
         lines.append("Content-Length: 0")
-    writer.write("\r\n".join([*lines, "", ""]).encode())
+    writer.write("\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
     try:
         head = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError) as error:
-        raise errors.StatusError(f"error dialing backend: {endpoint.url(path)}: {error}") from error
+    except asyncio.LimitOverrunError:
+        raise errors.StatusError("net/http: server response headers exceeded the limit") from None
+    except (asyncio.IncompleteReadError, OSError):
+        raise errors.StatusError("unexpected EOF") from None
     status = _STATUS_LINE.match(head)
-    if status is None or status.group(1) != b"101":
-        raise _refusal(int(status.group(1)) if status else 502, await _body(reader, head))
+    if status is None:
+        line = head.partition(b"\r\n")[0].decode("utf-8", "replace")
+        raise errors.StatusError(f"malformed HTTP response {quote(line)}")
+    if status.group(1) != b"101":
+        raise Refused(int(status.group(1)), head, await _body(reader, head))
     return head
 
 

@@ -126,6 +126,7 @@ POD = Kind(
         "exec",
         "log",
         "portforward",
+        "proxy",
     ),
     has_generation=True,
     graceful_delete=grace_seconds,

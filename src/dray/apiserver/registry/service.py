@@ -126,6 +126,7 @@ SERVICE = Kind(
     validate_create=checks(validate_service),
     validate_update=_validate_update,
     status=StatusStrategy(keep_spec),
+    subresources=("proxy",),
     create_on_update=True,
     returns_deleted=True,
     name_rule=names.dns_label,

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from dray.api import errors
 from dray.api.meta import Object
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.call import Call
@@ -13,13 +14,31 @@ _OPTIONS: Final = {
     "attach": TypeName("v1", "PodAttachOptions"),
     "portforward": TypeName("v1", "PodPortForwardOptions"),
 }
+_PROXIES: Final = {
+    "pods": TypeName("v1", "PodProxyOptions"),
+    "services": TypeName("v1", "ServiceProxyOptions"),
+    "nodes": TypeName("v1", "NodeProxyOptions"),
+}
 _STREAMS: Final = ("stdin", "stdout", "stderr", "tty")
 
 
 async def admit_connection(call: Call, query: Query) -> None:
-    """Raises what admission says."""
+    """Raises what admission says, or BadRequest for a dry run: nobody can say what a connection would do."""
     type = _OPTIONS[call.subresource]
-    request = AdmissionRequest(call, "CONNECT", _options(type, query), None, posted=type)
+    await _admit(call, query, type, _options(type, query))
+
+
+async def admit_proxy(call: Call, query: Query, path: str) -> None:
+    """`path` is what follows `proxy`. Raises what admission says, or BadRequest for a dry run."""
+    type = _PROXIES[call.kind.resource.plural]
+    options: Object = {"kind": type.kind, "apiVersion": type.api_version}
+    await _admit(call, query, type, options | ({"path": path} if path else {}))
+
+
+async def _admit(call: Call, query: Query, type: TypeName, options: Object) -> None:
+    if "dryRun" in query:
+        raise errors.BadRequest("dryRun is not supported")
+    request = AdmissionRequest(call, "CONNECT", options, None, posted=type)
     await call.core.admission.mutate(request)
     await call.core.admission.validate(request)
 
