@@ -7,7 +7,7 @@ from dray.api.meta import Object
 from dray.api.resources import DEVICE_CLASSES
 from dray.api.validation.resource.device_class import validate_class_spec
 from dray.apiserver.registry.columns import AGE, NAME
-from dray.apiserver.registry.dra import DEPRECATED, VERSIONS
+from dray.apiserver.registry.dra import DEPRECATED, VERSIONS, worded
 from dray.apiserver.registry.expressions import expression_check
 from dray.apiserver.registry.kind import Kind, WriteContext
 from dray.apiserver.registry.writes import old_of
@@ -29,12 +29,14 @@ def _drop_disabled(context: WriteContext, obj: Object, old: Object | None) -> No
 
 
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_class_spec(obj.get("spec") or {}, None, expression_check(context.features))
+    found = validate_class_spec(obj.get("spec") or {}, None, expression_check(context.features))
+    return worded(context.features, found, obj)
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
     old = old_of(context).get("spec") or {}
-    return validate_class_spec(obj.get("spec") or {}, old, expression_check(context.features))
+    found = validate_class_spec(obj.get("spec") or {}, old, expression_check(context.features))
+    return worded(context.features, found, obj)
 
 
 DEVICE_CLASS = Kind(

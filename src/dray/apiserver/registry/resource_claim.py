@@ -25,7 +25,7 @@ from dray.apiserver.registry.claim_authorization import validate_status_permissi
 from dray.apiserver.registry.claim_defaults import default_claim_spec, default_claim_status
 from dray.apiserver.registry.claim_gates import drop_disabled_claim_fields, drop_disabled_status_fields
 from dray.apiserver.registry.columns import AGE, NAME
-from dray.apiserver.registry.dra import DEPRECATED, VERSIONS
+from dray.apiserver.registry.dra import DEPRECATED, VERSIONS, worded
 from dray.apiserver.registry.expressions import derivation_check, expression_check
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.writes import clear_status, keep_all_but_status, keep_status, old_of
@@ -34,7 +34,10 @@ from dray.apiserver.registry.writes import clear_status, keep_all_but_status, ke
 def claim_rules(context: WriteContext) -> ClaimRules:
     features = context.features
     return ClaimRules(
-        expression_check(features), derivation_check(features), features.enabled("DRAConsumableCapacity")
+        expression_check(features),
+        derivation_check(features),
+        features.enabled("DRAConsumableCapacity"),
+        is_137=features.reaches("1.37"),
     )
 
 
@@ -93,12 +96,14 @@ def _authorize_create(context: WriteContext, obj: Object) -> list[FieldError]:
 
 
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_claim_spec(obj.get("spec") or {}, Path("spec"), claim_rules(context))
+    found = validate_claim_spec(obj.get("spec") or {}, Path("spec"), claim_rules(context))
+    return worded(context.features, found, obj)
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
     old = old_of(context)
-    return validate_claim_spec_update(obj.get("spec") or {}, old.get("spec") or {}, Path("spec"))
+    found = validate_claim_spec_update(obj.get("spec") or {}, old.get("spec") or {}, Path("spec"))
+    return worded(context.features, found, obj)
 
 
 def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -106,7 +111,8 @@ def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
     errors = _validate_admin_results(context, obj, old)
     if context.features.enabled("DRAResourceClaimGranularStatusAuthorization"):
         errors += validate_status_permissions(context, obj, old)
-    return errors + validate_claim_status(obj, old)
+    found = validate_claim_status(obj, old, is_137=context.features.reaches("1.37"))
+    return errors + worded(context.features, found, obj)
 
 
 def _validate_admin_results(context: WriteContext, obj: Object, old: Object) -> list[FieldError]:

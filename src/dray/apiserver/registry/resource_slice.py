@@ -10,7 +10,7 @@ from dray.api.resources import RESOURCE_SLICES
 from dray.api.validation.lists import items_of
 from dray.api.validation.resource.slice import SliceRules, validate_slice_spec
 from dray.apiserver.registry.columns import AGE, NAME, at, find
-from dray.apiserver.registry.dra import DEPRECATED, VERSIONS
+from dray.apiserver.registry.dra import DEPRECATED, VERSIONS, worded
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
 from dray.apiserver.registry.slice_gates import drop_disabled_slice_fields
 from dray.apiserver.registry.writes import old_of
@@ -58,17 +58,22 @@ def _prepare_update(context: WriteContext, obj: Object) -> None:
 
 
 def _rules(context: WriteContext) -> SliceRules:
-    enabled = context.features.enabled
-    return SliceRules(enabled("DRAPartitionableDevices"), enabled("DRAFractionalCapacityRange"))
+    features = context.features
+    return SliceRules(
+        features.enabled("DRAPartitionableDevices"),
+        features.enabled("DRAFractionalCapacityRange"),
+        features.reaches("1.37"),
+    )
 
 
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_slice_spec(obj.get("spec") or {}, None, _rules(context))
+    found = validate_slice_spec(obj.get("spec") or {}, None, _rules(context))
+    return worded(context.features, found, obj)
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
     spec, old = obj.get("spec") or {}, old_of(context).get("spec") or {}
-    return validate_slice_spec(spec, old, _rules(context))
+    return worded(context.features, validate_slice_spec(spec, old, _rules(context)), obj)
 
 
 def _warnings(context: WriteContext, obj: Object) -> Sequence[str]:

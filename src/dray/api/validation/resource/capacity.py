@@ -4,6 +4,7 @@ Quantities are compared exactly, but duplicates and steps are told by whole numb
 does; the steps it divides by are refused here when they are zero, where 1.36 panics.
 """
 
+import dataclasses
 from collections.abc import Mapping
 
 from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, required, too_many
@@ -14,12 +15,25 @@ from dray.api.validation.lists import repeated
 VALID_VALUES_MAX = 10
 
 _NANOS_OF_A_THOUSANDTH = 10**6
+_INT64_MAX = 2**63 - 1
 
 
-def validate_capacity(capacity: Object, path: Path, *, shared: bool, exact: bool = False) -> list[FieldError]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _RangeRules:
+    exact: bool
+    is_137: bool
+
+    def blamed(self, bound: str) -> str:
+        """Where a default out of bounds is told: at the bound, from 1.37 on at the default."""
+        return "default" if self.is_137 else bound
+
+
+def validate_capacity(
+    capacity: Object, path: Path, *, shared: bool, exact: bool = False, is_137: bool = False
+) -> list[FieldError]:
     """`shared`: the device allows multiple allocations, without which a policy means nothing.
 
-    `exact`: fractions count (gate DRAFractionalCapacityRange of 1.37).
+    `exact`: fractions count (gate DRAFractionalCapacityRange of 1.37). `is_137`: its other rules hold.
     """
     policy = capacity.get("requestPolicy")
     if policy is None:
@@ -41,7 +55,8 @@ def validate_capacity(capacity: Object, path: Path, *, shared: bool, exact: bool
     if values:
         options = [parse_quantity(value or "0") for value in values]
         return _validate_values(default, options, total, at.child("validValues"), exact)
-    return _validate_range(default, bounds, total, at.child("validRange"), exact)
+    rules = _RangeRules(exact, is_137)
+    return _validate_range(default, bounds, total, at.child("validRange"), rules)
 
 
 def _validate_values(
@@ -70,7 +85,7 @@ def _validate_values(
 
 
 def _validate_range(
-    default: Quantity, bounds: Object, total: Quantity, path: Path, exact: bool
+    default: Quantity, bounds: Object, total: Quantity, path: Path, rules: _RangeRules
 ) -> list[FieldError]:
     low, high, step = (_quantity(bounds.get(field)) for field in ("min", "max", "step"))
     if low is None:
@@ -80,11 +95,14 @@ def _validate_range(
         text = f"min is larger than capacity value: {total}"
         errors.append(invalid(path.child("min"), str(low), text))
     if default < low:
-        errors.append(invalid(path.child("min"), str(default), f"default is less than min: {low}"))
+        at = path.child(rules.blamed("min"))
+        errors.append(invalid(at, str(default), f"default is less than min: {low}"))
     if high is not None:
-        errors += _validate_high(default, low, high, total, path.child("max"))
+        errors += _validate_high(default, low, high, total, path, rules)
     amounts = {"default": default, "min": low, "max": high, "step": step}
-    in_thousandths = exact and any(one is not None and not one.is_integer() for one in amounts.values())
+    if rules.is_137 and (out := _validate_bounds(amounts, path)):
+        return errors + out
+    in_thousandths = rules.exact and any(one is not None and not one.is_integer() for one in amounts.values())
     if in_thousandths and (finer := _validate_thousandths(amounts, path)):
         return errors + finer
     if step is not None:
@@ -99,20 +117,39 @@ def _validate_thousandths(amounts: Mapping[str, Quantity | None], path: Path) ->
     return [
         invalid(path.child(field), str(amount), text)
         for field, amount in amounts.items()
-        if amount is not None and amount.nanos % _NANOS_OF_A_THOUSANDTH
+        if amount is not None
+        and (amount.nanos % _NANOS_OF_A_THOUSANDTH or amount.nanos // _NANOS_OF_A_THOUSANDTH > _INT64_MAX)
     ]
 
 
+def _validate_bounds(amounts: Mapping[str, Quantity | None], path: Path) -> list[FieldError]:
+    """What whole numbers of 64 bits cannot count, and steps that lead nowhere."""
+    errors: list[FieldError] = []
+    for field, amount in amounts.items():
+        if amount is None:
+            continue
+        at = path.child(field)
+        if field == "step" and amount.nanos <= 0:
+            errors.append(invalid(at, str(amount), "must be greater than zero"))
+        elif amount.nanos < 0:
+            errors.append(invalid(at, str(amount), "must be greater than or equal to 0"))
+        elif amount.value() > _INT64_MAX:
+            errors.append(invalid(at, str(amount), f"must not be larger than {_INT64_MAX}"))
+    return errors
+
+
 def _validate_high(
-    default: Quantity, low: Quantity, high: Quantity, total: Quantity, path: Path
+    default: Quantity, low: Quantity, high: Quantity, total: Quantity, path: Path, rules: _RangeRules
 ) -> list[FieldError]:
     errors: list[FieldError] = []
+    at = path.child("max")
     if low > high:
-        errors.append(invalid(path, str(low), f"min is larger than max: {high}"))
+        errors.append(invalid(at, str(low), f"min is larger than max: {high}"))
     if high > total:
-        errors.append(invalid(path, str(high), f"max is larger than capacity value: {total}"))
+        errors.append(invalid(at, str(high), f"max is larger than capacity value: {total}"))
     if default > high:
-        errors.append(invalid(path, str(default), f"default is more than max: {high}"))
+        at = path.child(rules.blamed("max"))
+        errors.append(invalid(at, str(default), f"default is more than max: {high}"))
     return errors
 
 

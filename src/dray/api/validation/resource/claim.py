@@ -40,6 +40,8 @@ class ClaimRules:
     """Gate DRAConsumableCapacity: distinctAttribute may replace matchAttribute."""
     stored: bool = False
     """The spec was accepted before: limits introduced since do not apply."""
+    is_137: bool = False
+    """Rules that came with 1.37 without a gate hold too."""
 
 
 def validate_claim_spec(spec: Object, path: Path, rules: ClaimRules) -> list[FieldError]:
@@ -236,6 +238,10 @@ def validate_toleration(toleration: Object, path: Path) -> list[FieldError]:
     return errors
 
 
+def _validate_attribute_name(name: str, path: Path, rules: ClaimRules) -> list[FieldError]:
+    return validate_fully_qualified_name(name, path, one_slash=rules.is_137)
+
+
 def _validate_constraint(
     constraint: Object, path: Path, references: RequestNames, rules: ClaimRules
 ) -> list[FieldError]:
@@ -243,11 +249,11 @@ def _validate_constraint(
     match, distinct = constraint.get("matchAttribute"), constraint.get("distinctAttribute")
     # Both set: only matchAttribute is looked at, and the claim is accepted (1.36 and 1.37).
     if match is not None:
-        errors += validate_fully_qualified_name(match, path.child("matchAttribute"))
+        errors += _validate_attribute_name(match, path.child("matchAttribute"), rules)
     elif not rules.consumable_capacity:
         errors.append(required(path.child("matchAttribute")))
     elif distinct is not None:
-        errors += validate_fully_qualified_name(distinct, path.child("distinctAttribute"))
+        errors += _validate_attribute_name(distinct, path.child("distinctAttribute"), rules)
     else:
         errors.append(required(path, _ONE_CONSTRAINT_KIND))
     return errors

@@ -24,6 +24,7 @@ from dray.api.validation.resource.claim import (
     RequestNames,
     validate_claim_configuration,
     validate_request_reference,
+    validate_toleration,
 )
 from dray.api.validation.resource.internal import FORMS
 from dray.api.validation.resource.later import validate_skipped_operations
@@ -67,8 +68,11 @@ def allocated_devices(status: Object | None) -> set[DeviceId]:
     return {DeviceId.of(result) for result in results}
 
 
-def validate_claim_status(new: Object, old: Object) -> list[FieldError]:
-    """`new` and `old` are whole claims; only their status is looked at, beside the requests of the spec."""
+def validate_claim_status(new: Object, old: Object, *, is_137: bool = False) -> list[FieldError]:
+    """`new` and `old` are whole claims; only their status is looked at, beside the requests of the spec.
+
+    `is_137`: rules that came with 1.37 without a gate hold too.
+    """
     status, before = new.get("status") or {}, old.get("status") or {}
     references = RequestNames.of((new.get("spec") or {}).get("devices") or {})
     errors = each_unique(
@@ -87,7 +91,7 @@ def validate_claim_status(new: Object, old: Object) -> list[FieldError]:
         if not same(allocation, was):
             errors.append(invalid(at, FORMS.show("AllocationResult", allocation), IMMUTABLE))
     elif allocation is not None:
-        errors += _validate_allocation(allocation, at, references)
+        errors += _validate_allocation(allocation, at, references, is_137=is_137)
     return errors
 
 
@@ -111,13 +115,15 @@ def _validate_reservations(claim: Object, status: Object, before: Object) -> lis
     return []
 
 
-def _validate_allocation(allocation: Object, path: Path, references: RequestNames) -> list[FieldError]:
+def _validate_allocation(
+    allocation: Object, path: Path, references: RequestNames, *, is_137: bool
+) -> list[FieldError]:
     devices = allocation.get("devices") or {}
     at = path.child("devices")
     errors = each(
         items_of(devices.get("results")),
         at.child("results"),
-        lambda result, item: _validate_result(result, item, references),
+        lambda result, item: _validate_result(result, item, references, is_137=is_137),
         most=RESULTS_MAX,
     )
     errors += each(
@@ -131,10 +137,14 @@ def _validate_allocation(allocation: Object, path: Path, references: RequestName
     return errors
 
 
-def _validate_result(result: Object, path: Path, references: RequestNames) -> list[FieldError]:
+def _validate_result(
+    result: Object, path: Path, references: RequestNames, *, is_137: bool
+) -> list[FieldError]:
     errors = validate_request_reference(result.get("request") or "", path.child("request"), references)
     errors += _validate_device_id(result, path)
     errors += validate_binding_conditions(result, path)
+    if is_137:
+        errors += each(items_of(result.get("tolerations")), path.child("tolerations"), validate_toleration)
     return errors + validate_skipped_operations(
         result.get("skipNodeOperations"), path.child("skipNodeOperations")
     )

@@ -45,6 +45,8 @@ class DeviceRules:
     """Each device names its own nodes (spec.perDeviceNodeSelection)."""
     exact_ranges: bool = False
     """Gate DRAFractionalCapacityRange: fractions of a capacity count."""
+    is_137: bool = False
+    """Rules that came with 1.37 without a gate hold too."""
 
 
 def uses_small_slice_feature(device: Object) -> bool:
@@ -59,8 +61,8 @@ def validate_device(device: Object, old: Object | None, path: Path, rules: Devic
     """`old` is the stored device of the same name, if there is one."""
     errors = check_name(device.get("name") or "", path.child("name"), names.dns_label)
     errors += _validate_amounts(device, path)
-    errors += _validate_attributes(device.get("attributes") or {}, path.child("attributes"))
-    errors += _validate_capacities(device, path.child("capacity"), rules)
+    errors += _validate_attributes(device.get("attributes") or {}, path.child("attributes"), rules)
+    errors += _validate_capacities(device, old, path.child("capacity"), rules)
     errors += _validate_taints(device, old, path.child("taints"))
     errors += each_unique(
         items_of(device.get("consumesCounters")),
@@ -93,10 +95,10 @@ def _count_values(attribute: Object) -> int:
     return listed or 1
 
 
-def _validate_attributes(attributes: Object, path: Path) -> list[FieldError]:
+def _validate_attributes(attributes: Object, path: Path, rules: DeviceRules) -> list[FieldError]:
     errors: list[FieldError] = []
     for key, attribute in attributes.items():
-        errors += validate_qualified_name(key, path)
+        errors += validate_qualified_name(key, path, one_slash=rules.is_137)
         errors += _validate_attribute(attribute or {}, path.key(shown_key(key)))
     return errors
 
@@ -135,14 +137,24 @@ def _validate_text(value: str, path: Path) -> list[FieldError]:
     return []
 
 
-def _validate_capacities(device: Object, path: Path, rules: DeviceRules) -> list[FieldError]:
+def _validate_capacities(
+    device: Object, old: Object | None, path: Path, rules: DeviceRules
+) -> list[FieldError]:
+    if rules.is_137 and old is not None and _same_capacity(device, old):
+        return []
     shared = bool(device.get("allowMultipleAllocations"))
     errors: list[FieldError] = []
     for key, capacity in (device.get("capacity") or {}).items():
-        errors += validate_qualified_name(key, path)
+        errors += validate_qualified_name(key, path, one_slash=rules.is_137)
         at = path.key(shown_key(key))
-        errors += validate_capacity(capacity or {}, at, shared=shared, exact=rules.exact_ranges)
+        errors += validate_capacity(
+            capacity or {}, at, shared=shared, exact=rules.exact_ranges, is_137=rules.is_137
+        )
     return errors
+
+
+def _same_capacity(device: Object, old: Object) -> bool:
+    return all(same(device.get(field), old.get(field)) for field in ("capacity", "allowMultipleAllocations"))
 
 
 def _validate_taints(device: Object, old: Object | None, path: Path) -> list[FieldError]:

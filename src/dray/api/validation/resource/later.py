@@ -41,7 +41,7 @@ def validate_partition_type(spec: Object) -> list[FieldError]:
     if not any(device.get("consumesCounters") for device in devices):
         text = "may only be set on a slice which declares devices that consume counters"
         return [invalid(at, name, text)]
-    if errors := validate_fully_qualified_name(name, at):
+    if errors := validate_fully_qualified_name(name, at, one_slash=True):
         return errors
     bare = name.removeprefix(f"{spec.get('driver') or ''}/")
     return [

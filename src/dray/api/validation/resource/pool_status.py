@@ -12,13 +12,9 @@ from dray.api.meta import Object
 from dray.api.validation.conditions import validate_conditions
 from dray.api.validation.lists import each, items_of, repeated
 from dray.api.validation.meta import IMMUTABLE
+from dray.api.validation.resource.formats import declared_attribute, declared_pool
 from dray.api.validation.resource.internal import FORMS
-from dray.api.validation.resource.naming import (
-    ATTRIBUTE_DOMAIN_MAX,
-    ATTRIBUTE_ID_MAX,
-    POOL_MAX,
-    check_name,
-)
+from dray.api.validation.resource.naming import check_name
 from dray.api.validation.sameness import same
 
 LIMIT_MIN, LIMIT_MAX = 1, 1000
@@ -35,11 +31,11 @@ _COUNTS = ("totalDevices", "allocatedDevices", "availableDevices", "unavailableD
 def validate_pool_request_spec(spec: Object) -> list[FieldError]:
     errors = _validate_driver(spec.get("driver") or "", SPEC.child("driver"))
     if (pool := spec.get("poolName")) is not None:
-        errors += _validate_pool_name(pool, SPEC.child("poolName"))
+        errors += declared_pool(pool, SPEC.child("poolName"))
     if (limit := spec.get("limit")) is not None:
         errors += _validate_bounds(limit, SPEC.child("limit"), low=LIMIT_MIN, high=LIMIT_MAX)
     if (attribute := spec.get("defaultPartitionTypeAttribute")) is not None:
-        errors += _validate_attribute(attribute, SPEC.child("defaultPartitionTypeAttribute"))
+        errors += declared_attribute(attribute, SPEC.child("defaultPartitionTypeAttribute"))
     return errors
 
 
@@ -68,7 +64,7 @@ def validate_pool_request_status(
 def _validate_pool(pool: Object, path: Path) -> list[FieldError]:
     errors = _validate_driver(pool.get("driver") or "", path.child("driver"))
     name, at = pool.get("poolName") or "", path.child("poolName")
-    errors += _validate_pool_name(name, at) if name else [required(at)]
+    errors += declared_pool(name, at) if name else [required(at)]
     generation, at = pool.get("generation") or 0, path.child("generation")
     errors += _validate_bounds(generation, at, low=0) if generation else [required(at)]
     if (slices := pool.get("resourceSliceCount")) is not None:
@@ -120,47 +116,6 @@ def _validate_unique(items: list[Object], path: Path, *keys: str, most: int) -> 
 
 def _validate_driver(driver: str, path: Path) -> list[FieldError]:
     return check_name(driver, path, names.long_name_any_case) if driver else [required(path)]
-
-
-def _validate_pool_name(pool: str, path: Path) -> list[FieldError]:
-    """The declarative rule, which numbers the parts between slashes."""
-    errors = [too_long(path, POOL_MAX)] if names.byte_length(pool) > POOL_MAX else []
-    for index, part in enumerate(pool.split("/")):
-        if not part:
-            errors.append(invalid(path, pool, f"segment {index}: must not be empty"))
-        else:
-            errors += [invalid(path, part, f"segment {index}: {text}") for text in names.long_name(part)]
-    return errors
-
-
-def _validate_attribute(name: str, path: Path) -> list[FieldError]:
-    """The declarative rule for `domain/identifier`; what has two slashes or more is not looked at."""
-    domain, *rest = name.split("/")
-    errors: list[FieldError] = []
-    if not rest:
-        errors += _validate_identifier(domain, path)
-    elif len(rest) == 1:
-        errors += _validate_domain(domain, path)
-        empty = [invalid(path, "", "name must not be empty")]
-        errors += _validate_identifier(rest[0], path) if rest[0] else empty
-    if not rest:
-        text = "a fully qualified name must be a domain and a name separated by a slash"
-        errors.append(invalid(path, name, text))
-    return errors
-
-
-def _validate_domain(domain: str, path: Path) -> list[FieldError]:
-    if not domain:
-        return [invalid(path, "", "prefix must not be empty")]
-    errors = (
-        [too_long(path, ATTRIBUTE_DOMAIN_MAX)] if names.byte_length(domain) > ATTRIBUTE_DOMAIN_MAX else []
-    )
-    return errors + [invalid(path, domain, f"prefix: {text}") for text in names.long_name(domain)]
-
-
-def _validate_identifier(identifier: str, path: Path) -> list[FieldError]:
-    errors = [too_long(path, ATTRIBUTE_ID_MAX)] if names.byte_length(identifier) > ATTRIBUTE_ID_MAX else []
-    return errors + check_name(identifier, path, names.c_identifier)
 
 
 def _validate_count(value: int | None, path: Path) -> list[FieldError]:

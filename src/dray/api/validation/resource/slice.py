@@ -31,6 +31,8 @@ class SliceRules:
     partitionable_devices: bool = True
     exact_ranges: bool = False
     """Gate DRAFractionalCapacityRange: fractions of a capacity count."""
+    is_137: bool = False
+    """Rules that came with 1.37 without a gate hold too."""
 
 
 def validate_slice_spec(spec: Object, old: Object | None, rules: SliceRules) -> list[FieldError]:
@@ -133,7 +135,7 @@ def _validate_devices(spec: Object, old: Object | None, rules: SliceRules) -> li
     if len(devices) > most:
         return [too_many(at, len(devices), most)]
     before = {device.get("name") or "": device for device in items_of((old or {}).get("devices"))}
-    of_device = DeviceRules(bool(spec.get("perDeviceNodeSelection")), rules.exact_ranges)
+    of_device = DeviceRules(bool(spec.get("perDeviceNodeSelection")), rules.exact_ranges, rules.is_137)
     return each_unique(
         devices,
         at,
