@@ -7,6 +7,7 @@ known is ignored, so a slow watch never brings back a past that the scheduler ch
 Versions compare as numbers, as Kubernetes promises since 1.35 and has done before.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from dray.api.meta import Object, ObjectKey, controller_of, key_of, uid_of
@@ -18,6 +19,8 @@ class ClaimLedger:
     def __init__(self) -> None:
         self._claims: dict[ObjectKey, Object] = {}
         self._in_flight: dict[str, Object] = {}
+        self._holders: Counter[str] = Counter()
+        """How many pods a claim in flight was chosen for: several of one group may share it."""
         self._extended: dict[str, ObjectKey] = {}
 
     def find(self, key: ObjectKey) -> Object | None:
@@ -65,10 +68,16 @@ class ClaimLedger:
     def hold(self, uid: str, allocation: Object) -> None:
         """Devices were chosen for the claim; the write is on its way."""
         self._in_flight[uid] = allocation
+        self._holders[uid] += 1
 
-    def release(self, uid: str) -> None:
-        """The write is done, or will not be."""
+    def release(self, uid: str) -> bool:
+        """One of the pods has written the claim, or will not; returns whether it was the last."""
+        self._holders[uid] -= 1
+        if self._holders[uid] > 0:
+            return False
+        del self._holders[uid]
         self._in_flight.pop(uid, None)
+        return True
 
     def is_in_flight(self, uid: str) -> bool:
         return uid in self._in_flight

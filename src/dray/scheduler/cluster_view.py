@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 
 from dray.allocation import DeviceIndex, Features
 from dray.allocation.nodes import NodeOrder
-from dray.api.meta import Object, key_of, labels_of, name_of, uid_of
+from dray.api.meta import Object, ObjectKey, key_of, labels_of, name_of, uid_of
 from dray.scheduler.assume import ClaimLedger, allocation_of
+from dray.scheduler.groups import PodGroups
 from dray.scheduler.happenings import Happening, Kind
 from dray.scheduler.plugins.dynamic_resources.extended import ExtendedResources
 from dray.scheduler.plugins.dynamic_resources.plan import DevicePlan, Settings, make_plan
+from dray.scheduler.plugins.dynamic_resources.sharing import Team
 from dray.scheduler.pod_view import PodView, is_terminal
 from dray.scheduler.snapshot import NodeView, Snapshot
 
@@ -27,6 +29,7 @@ class ClusterView:
         self.settings = settings
         self.nodes = Snapshot()
         self.claims = ClaimLedger()
+        self.groups = PodGroups()
         self.classes: dict[str, Object] = {}
         self.extended = ExtendedResources()
         self.index = DeviceIndex(Features.from_gates(settings.gates), new_share_id=lambda: str(uuid.uuid4()))
@@ -43,7 +46,7 @@ class ClusterView:
     def labels_of_namespace(self, name: str) -> Mapping[str, str]:
         return self._namespaces.get(name, {})
 
-    def plan_devices(self, pod: PodView, now: dt.datetime) -> DevicePlan | None:
+    def plan_devices(self, pod: PodView, now: dt.datetime, team: Team | None = None) -> DevicePlan | None:
         """See `make_plan`."""
         return make_plan(
             pod,
@@ -53,6 +56,7 @@ class ClusterView:
             extended=self.extended,
             settings=self.settings,
             now=now,
+            team=team,
         )
 
     @property
@@ -122,6 +126,23 @@ class ClusterView:
         if name is not None:
             self.nominate(self.nominated[name][uid], "")
 
+    def group_changed(self, old: Object | None, new: Object | None) -> None:
+        """A PodGroup."""
+        if new is None:
+            assert old is not None
+            self.groups.remove(key_of(old))
+        elif self.groups.put(new):
+            self._announce(Happening(Kind.POD_GROUP_ADDED, key_of(new)))
+
+    def join_group(self, pod: Object) -> None:
+        """A pod that may belong to a group appeared or changed."""
+        if (key := self.groups.join(pod)) is not None:
+            self._announce(Happening(Kind.GROUP_MEMBER_ADDED, key))
+
+    def placed_in(self, key: ObjectKey) -> int:
+        """How many pods of a PodGroup are on a node, or on their way to one."""
+        return sum(self.nodes.place_of(uid) is not None for uid in self.groups.members(key))
+
     def claim_changed(self, claim: Object) -> None:
         """The watch shows a version of a claim."""
         news, old = self.claims.put(claim)
@@ -169,11 +190,22 @@ class ClusterView:
 
     def settle(self, held: list[tuple[str, Object]], *, given_up: bool) -> None:
         """The devices were written, or will not be: only what claims show counts now."""
-        for uid, _ in held:
-            self.claims.release(uid)
-            self.index.forget(uid)
-        if given_up and held:
+        released = self._let_go(held)
+        if given_up and released:
             self._announce(Happening(Kind.CLAIM_DEALLOCATED))
+
+    def withdraw(self, pod: PodView, held: list[tuple[str, Object]]) -> None:
+        """Take back what an attempt assumed that led to nothing; nobody has heard of it."""
+        self.nodes.remove_pod(pod.uid)
+        self._let_go(held)
+        self.renominate(pod.pod)
+
+    def _let_go(self, held: list[tuple[str, Object]]) -> bool:
+        """Returns whether devices are free again that nobody else of a group waits to write."""
+        released = [uid for uid, _ in held if self.claims.release(uid)]
+        for uid in released:
+            self.index.forget(uid)
+        return bool(released)
 
     def class_changed(self, old: Object | None, new: Object | None) -> None:
         self.devices_version += 1

@@ -11,6 +11,7 @@ from collections import OrderedDict
 
 import orjson
 
+from dray.api.meta import Object, uid_of
 from dray.client.protocol import Client
 from dray.kits.clock import Clock
 from dray.scheduler.breath import Breath
@@ -22,6 +23,7 @@ from dray.scheduler.plugins.dynamic_resources.commit import Reservation
 from dray.scheduler.plugins.dynamic_resources.node_allocatable import STATUS as NODE_ALLOCATABLE
 from dray.scheduler.plugins.dynamic_resources.plan import NOTHING_TO_CHOOSE, Choice, DevicePlan, NotPlannable
 from dray.scheduler.plugins.dynamic_resources.release import release_idle
+from dray.scheduler.plugins.dynamic_resources.sharing import Team
 from dray.scheduler.plugins.static import StaticFit
 from dray.scheduler.pod_view import PodView
 from dray.scheduler.preemption import Preemption
@@ -56,17 +58,20 @@ class Cycle:
         self._breath = Breath(clock)
         self.futility = Futility()
 
-    async def place(self, pod: PodView) -> Placement:
-        """Find a node and reserve it. Raises Unschedulable, SchedulingError."""
+    async def place(self, pod: PodView, team: Team | None = None) -> Placement:
+        """Find a node and reserve it. Raises Unschedulable, SchedulingError.
+
+        `team`: the pods of its group that are placed in the same attempt.
+        """
         self._breath.begin()
         if not len(self._view.nodes):
             raise Unschedulable("no nodes available to schedule pods", frozenset({NODE_NAME}))
         try:
-            plan = self._view.plan_devices(pod, self._clock.now())
+            plan = self._view.plan_devices(pod, self._clock.now(), team)
         except NotPlannable as refusal:
             diagnosis = Diagnosis(len(self._view.nodes))
             diagnosis.reject_all(refusal.rejection)
-            raise await self._give_up(pod, diagnosis, None) from refusal
+            raise await self._give_up(pod, diagnosis, None, team) from refusal
         question = self.futility.question(pod, plan, self._view)
         self.futility.check(question, plan)
         search = NodeSearch(
@@ -80,26 +85,41 @@ class Cycle:
         )
         found = await search.find()
         if found is None:
-            failure = await self._give_up(pod, search.diagnosis, plan)
+            failure = await self._give_up(pod, search.diagnosis, plan, team)
             self.futility.learn(question, plan, failure)
             raise failure
-        return self._reserve(pod, plan, found)
+        return self._reserve(pod, plan, found, team)
 
-    def _reserve(self, pod: PodView, plan: DevicePlan | None, found: Found) -> Placement:
+    def _reserve(self, pod: PodView, plan: DevicePlan | None, found: Found, team: Team | None) -> Placement:
         choice = (
             plan.choices.get(found.node.name, NOTHING_TO_CHOOSE) if plan is not None else NOTHING_TO_CHOOSE
         )
-        shared = [each.claim for each in plan.allocated] if plan is not None else []
-        reservation = Reservation(pod, found.node.name, choice, shared)
+        shared: list[Object] = []
+        if plan is not None:
+            adopted = {uid_of(claim) for claim, _ in plan.adopted}
+            choice = dataclasses.replace(choice, allocations=[*choice.allocations, *plan.adopted])
+            shared = [each.claim for each in plan.allocated if uid_of(each.claim) not in adopted]
+        reservation = Reservation(pod, found.node.name, choice, shared, team)
+        if team is not None and plan is not None:
+            reservation.of_group = plan.of_group
+            team.chosen.update((uid_of(claim), allocation) for claim, allocation in choice.allocations)
         self._view.nodes.assume(_placed(pod, found.node.name, choice), found.node.name)
         self._view.end_nomination(pod.uid)
         self._view.hold(reservation.held)
         return Placement(reservation, found.compared)
 
-    async def _give_up(self, pod: PodView, diagnosis: Diagnosis, plan: DevicePlan | None) -> Unschedulable:
+    def withdraw(self, placement: Placement) -> None:
+        """The pod is not to go there after all; nothing has been written."""
+        reservation = placement.reservation
+        self._view.withdraw(reservation.pod, reservation.held)
+        self.futility.forget()
+
+    async def _give_up(
+        self, pod: PodView, diagnosis: Diagnosis, plan: DevicePlan | None, team: Team | None
+    ) -> Unschedulable:
         """PostFilter: release an idle allocation, evict less important pods, or just say why."""
         explanation = self._explain(plan)
-        released = await release_idle(self._client, plan, self._view.claims)
+        released = await release_idle(self._client, plan, self._view.claims, team)
         outcome = await self._preemption.preempt(pod, diagnosis, plan, self._breath)
         plugins = diagnosis.plugins
         if outcome.node:

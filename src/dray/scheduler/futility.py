@@ -61,6 +61,10 @@ class Futility:
         for plugin in LIFTS[kind]:
             self._lifted[plugin] = self._age
 
+    def forget(self) -> None:
+        """What was given away meanwhile was taken back."""
+        self._answers.clear()
+
     def question(self, pod: PodView, plan: DevicePlan | None, view: ClusterView) -> Question | None:
         spec = pod.spec
         others_matter = pod.required_affinity or pod.required_anti_affinity or pod.host_ports

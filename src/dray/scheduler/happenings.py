@@ -27,6 +27,8 @@ class Kind(enum.Enum):
     CLASS_CHANGED = "DeviceClassAdd"
     SLICE_CHANGED = "ResourceSliceAdd"
     VOLUME_CHANGED = "PersistentVolumeClaimUpdate"
+    POD_GROUP_ADDED = "PodGroupAdd"
+    GROUP_MEMBER_ADDED = "UnscheduledPodAdd"
     POD_UPDATED = "PodUpdate"
     TIMEOUT = "UnschedulableTimeout"
     BACKOFF_OVER = "BackoffComplete"
@@ -38,7 +40,7 @@ class Kind(enum.Enum):
 class Happening:
     kind: Kind
     key: ObjectKey | None = None
-    """The claim, where only pods that use it are concerned; None concerns every pod."""
+    """The claim or PodGroup, where only pods that use or belong to it are concerned; None concerns every pod."""
 
 
 NODE_NAME = "NodeName"
@@ -53,6 +55,10 @@ INTER_POD_AFFINITY = "InterPodAffinity"
 DYNAMIC_RESOURCES = "DynamicResources"
 SCHEDULING_GATES = "SchedulingGates"
 DEFAULT_PREEMPTION = "DefaultPreemption"
+GANG_SCHEDULING = "GangScheduling"
+
+OF_GROUPS = frozenset({Kind.POD_GROUP_ADDED, Kind.GROUP_MEMBER_ADDED})
+"""Those whose key is a PodGroup."""
 
 _NODE_NEWS = frozenset({Kind.NODE_ADDED, Kind.NODE_LABELS, Kind.NODE_TAINTS})
 _POD_NEWS = frozenset({Kind.POD_ASSIGNED, Kind.POD_LABELS, Kind.POD_REMOVED})
@@ -79,6 +85,7 @@ LIFTED_BY: dict[str, frozenset[Kind]] = {
         Kind.SLICE_CHANGED,
     },
     DEFAULT_PREEMPTION: frozenset({Kind.POD_REMOVED}),
+    GANG_SCHEDULING: OF_GROUPS,
 }
 """By plugin: what may turn its no into a yes. A plugin that is not listed is never asked again before the timeout."""
 

@@ -18,6 +18,7 @@ from dray.api.resources import (
     DEVICE_TAINT_RULES,
     NAMESPACES,
     NODES,
+    POD_GROUPS,
     PODS,
     RESOURCE_CLAIMS,
     RESOURCE_SLICES,
@@ -88,7 +89,10 @@ class PodIntake:
         if new is None:
             assert old is not None
             self._left(old)
-        elif holds_its_node(new):
+            return
+        if not is_terminal(new):
+            self._view.join_group(new)
+        if holds_its_node(new):
             self._queue.remove(uid_of(new))
             self._view.assigned_pod_changed(old, new)
         elif is_terminal(new) or new["spec"].get("nodeName"):
@@ -104,6 +108,7 @@ class PodIntake:
         self._on_gone(uid)
         self._queue.remove(uid)
         self._view.end_nomination(uid)
+        self._view.groups.leave(uid)
         self._view.pod_left(uid)
 
 
@@ -128,7 +133,12 @@ class Watches:
             self._follow(PODS, self._pods.changed, LIVING_PODS),
             self._follow(NAMESPACES, view.namespace_changed),
         ]
-        if not await self._has_devices():
+        if gates.enabled("GenericWorkload"):
+            if await self._is_served(POD_GROUPS):
+                informers.append(self._follow(POD_GROUPS, view.group_changed))
+            else:
+                log.warning("The API server does not serve %s: gangs wait for ever", POD_GROUPS.qualified)
+        if not await self._is_served(RESOURCE_CLAIMS):
             log.warning("The API server does not serve %s: no devices are scheduled", RESOURCE_CLAIMS.group)
             return informers
         self.claims = self._follow(RESOURCE_CLAIMS, self._claim_changed)
@@ -141,9 +151,9 @@ class Watches:
             informers.append(self._follow(DEVICE_TAINT_RULES, view.taint_rule_changed))
         return informers
 
-    async def _has_devices(self) -> bool:
+    async def _is_served(self, resource: Resource) -> bool:
         try:
-            await self._client.list(RESOURCE_CLAIMS, limit=1)
+            await self._client.list(resource, limit=1)
         except errors.NotFound:
             return False
         return True

@@ -16,6 +16,7 @@ class SchedulerMetrics:
         self.registry = registry
         self.profile = profile
         self._attempts()
+        self._groups()
         self._queue()
         self._devices()
 
@@ -63,6 +64,26 @@ class SchedulerMetrics:
             "Number of pods evicted for one pod.",
             buckets=exponential_buckets(1, 2, 7),
         )
+
+    def _groups(self) -> None:
+        registry = self.registry
+        self.group_attempts = registry.counter(
+            "scheduler_podgroup_schedule_attempts_total",
+            "Number of attempts to schedule PodGroups, by the result. 'unschedulable' means that a group could not be "
+            "scheduled, 'waiting_on_preemption' that room is being made for it, 'error' an internal scheduler problem.",
+            ["result", "profile"],
+        )
+        self.group_attempt_seconds = registry.histogram(
+            "scheduler_podgroup_scheduling_attempt_duration_seconds",
+            "Latency of one attempt for all waiting pods of a PodGroup, in seconds.",
+            ["result", "profile"],
+            buckets=exponential_buckets(0.001, 2, 15),
+        )
+
+    def group_attempt_ended(self, result: str, seconds: float) -> None:
+        """`result`: scheduled, unschedulable, waiting_on_preemption or error."""
+        self.group_attempts.inc(result=result, profile=self.profile)
+        self.group_attempt_seconds.observe(seconds, result=result, profile=self.profile)
 
     def _queue(self) -> None:
         registry = self.registry

@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from dray.api.meta import Object, ObjectKey, is_deleting, key_of, uid_of
+from dray.api.pod_groups import group_key
 from dray.kits.clock import Clock
-from dray.scheduler.happenings import LIFTS, Happening, Kind
+from dray.scheduler.happenings import LIFTS, OF_GROUPS, Happening, Kind
 
 INITIAL_BACKOFF_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 10.0
@@ -83,6 +84,7 @@ class SchedulingQueue:
         self._on_enter = on_enter
         self._pods: dict[str, QueuedPod] = {}
         self._by_claim: dict[ObjectKey, dict[str, QueuedPod]] = {}
+        self._by_group: dict[ObjectKey, dict[str, QueuedPod]] = {}
         self._active: list[tuple[int, float, int, QueuedPod]] = []
         self._backoff: list[tuple[float, int, QueuedPod]] = []
         self._willing: list[tuple[int, float, int, QueuedPod]] = []
@@ -130,6 +132,8 @@ class SchedulingQueue:
         self._pods[item.uid] = item
         self._places[item.place].add(item)
         self._index(item)
+        if (group := group_key(pod)) is not None:
+            self._by_group.setdefault(group, {})[item.uid] = item
         self._admit(item, Kind.POD_ADDED)
 
     def remove(self, uid: str) -> QueuedPod | None:
@@ -138,7 +142,9 @@ class SchedulingQueue:
             self._leave(item)
             item.ticket = 0
             for key in item.claims:
-                self._unindex(key, item)
+                _drop(self._by_claim, key, item)
+            if (group := group_key(item.pod)) is not None:
+                _drop(self._by_group, group, item)
         return item
 
     def pop(self) -> QueuedPod | None:
@@ -150,6 +156,15 @@ class SchedulingQueue:
             item.attempts += 1
             self._move(item, "in flight")
         return item
+
+    def take_group(self, key: ObjectKey) -> list[QueuedPod]:
+        """All other pods of a PodGroup that may be scheduled, backoff or not; they are now in flight."""
+        waiting = ("active", "backoff", "unschedulable")
+        taken = [item for item in self._by_group.get(key, {}).values() if item.place in waiting]
+        for item in taken:
+            item.attempts += 1
+            self._move(item, "in flight")
+        return taken
 
     def next_deadline(self) -> float | None:
         """The monotonic time at which `pop` may have a new answer though nothing happens."""
@@ -201,6 +216,8 @@ class SchedulingQueue:
                 self._enter_active(item, Kind.POD_UPDATED)
 
     def _concerned(self, happening: Happening) -> list[QueuedPod]:
+        if happening.key is not None and happening.kind in OF_GROUPS:
+            return list(self._by_group.get(happening.key, {}).values())
         if happening.key is not None:
             return list(self._by_claim.get(happening.key, {}).values())
         # What gates a pod is itself or its own claims; no other news can open the gate.
@@ -289,17 +306,18 @@ class SchedulingQueue:
     def _index(self, item: QueuedPod) -> None:
         claims = frozenset(self._claims_of(item.pod))
         for key in item.claims - claims:
-            self._unindex(key, item)
+            _drop(self._by_claim, key, item)
         for key in claims - item.claims:
             self._by_claim.setdefault(key, {})[item.uid] = item
         item.claims = claims
 
-    def _unindex(self, key: ObjectKey, item: QueuedPod) -> None:
-        members = self._by_claim.get(key)
-        if members is not None:
-            members.pop(item.uid, None)
-            if not members:
-                del self._by_claim[key]
+
+def _drop(index: dict[ObjectKey, dict[str, QueuedPod]], key: ObjectKey, item: QueuedPod) -> None:
+    members = index.get(key)
+    if members is not None:
+        members.pop(item.uid, None)
+        if not members:
+            del index[key]
 
 
 def _priority(pod: Object) -> int:

@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from dray.api.features import FeatureGates
-from dray.api.meta import Object, is_deleting, key_of
+from dray.api.meta import Object, ObjectKey, is_deleting, key_of
+from dray.api.pod_groups import group_key
 from dray.client.leader import LeaderElector, LeaseTiming, new_identity
 from dray.client.protocol import Client
 from dray.kits.clock import Clock
@@ -26,12 +27,15 @@ from dray.scheduler.breath import Breath
 from dray.scheduler.cluster_view import ClusterView
 from dray.scheduler.cycle import Cycle, Placement
 from dray.scheduler.event_log import EventLog
-from dray.scheduler.happenings import DYNAMIC_RESOURCES, SCHEDULING_GATES, Happening, Kind
+from dray.scheduler.group_attempt import GroupAttempt
+from dray.scheduler.group_status import GroupStatusWriter
+from dray.scheduler.happenings import DYNAMIC_RESOURCES, GANG_SCHEDULING, SCHEDULING_GATES, Happening, Kind
 from dray.scheduler.intake import Intake, PodIntake, Watches
 from dray.scheduler.metrics import QUEUES, SchedulerMetrics
 from dray.scheduler.node_search import NODES_TO_COMPARE
 from dray.scheduler.plugins.dynamic_resources.plan import Settings
 from dray.scheduler.plugins.dynamic_resources.references import ClaimProblem, find_claims, known_claim_keys
+from dray.scheduler.plugins.gang_scheduling import why_not_queued
 from dray.scheduler.pod_status import SCHEDULER_ERROR, UNSCHEDULABLE, PodStatusWriter
 from dray.scheduler.pod_view import PodView
 from dray.scheduler.preemption import Preemption
@@ -90,6 +94,10 @@ class Scheduler:
         preemption = Preemption(self.view, client, clock, self._events)
         preemption.on_victims = self._count_victims
         self._cycle = Cycle(self.view, client, clock, preemption, nodes_to_compare=nodes_to_compare)
+        self._groups = gates.enabled("GenericWorkload")
+        self._gangs = gates.enabled("GangScheduling")
+        self._group_attempt = GroupAttempt(self.view, self._cycle, is_gang=self._gangs)
+        self._group_statuses = GroupStatusWriter(client, clock, self.view.groups.find)
         self._binder = self._make_binder()
         self._bindings = TaskSet("scheduler-bindings")
         self.metrics.watch_queue(self._pending, self._refused, self._sizes)
@@ -127,6 +135,7 @@ class Scheduler:
                 tasks.start(informer.run(), f"informer/{informer.resource.plural}")
             tasks.start(self._events.run(), "events")
             tasks.start(self._statuses.run(), "pod-status")
+            tasks.start(self._group_statuses.run(), "group-status")
             for informer in informers:
                 await informer.wait_synced()
             await self._absorb()
@@ -142,7 +151,11 @@ class Scheduler:
             await self._absorb()
             item = self.queue.pop()
             if item is not None:
-                await self._schedule(item)
+                group = group_key(item.pod) if self._groups else None
+                if group is None:
+                    await self._schedule(item)
+                else:
+                    await self._schedule_group(group, [item, *self.queue.take_group(group)])
                 await self._breath.take()
             else:
                 await self._intake.wait(self._seconds_to_deadline())
@@ -170,15 +183,7 @@ class Scheduler:
     async def _schedule(self, item: QueuedPod) -> None:
         """One attempt."""
         pod = PodView(item.pod)
-        if is_deleting(item.pod):
-            self._events.record(
-                item.pod,
-                "Warning",
-                "FailedScheduling",
-                "Scheduling",
-                f"skip schedule deleting pod: {pod.key}",
-            )
-            self.queue.remove(item.uid)
+        if self._is_leaving(item):
             return
         started = self._clock.monotonic()
         try:
@@ -200,6 +205,35 @@ class Scheduler:
         self.metrics.algorithm_seconds.observe(seconds)
         if result != "scheduled":
             self.metrics.attempt_ended(result, seconds)
+
+    async def _schedule_group(self, key: ObjectKey, items: list[QueuedPod]) -> None:
+        """One attempt for all waiting pods of a PodGroup."""
+        items = [item for item in items if not self._is_leaving(item)]
+        if not items:
+            return
+        started = self._clock.monotonic()
+        outcome = await self._group_attempt.place(key, items)
+        for item, placement in outcome.placed:
+            self._start_binding(item, placement)
+        for item, failure in outcome.refused:
+            self._unschedulable(item, PodView(item.pod), failure)
+        for item, words in outcome.broken:
+            self._broke_off(item, words)
+        self._group_statuses.attempted(key, outcome.result, outcome.message)
+        seconds = self._clock.monotonic() - started
+        self.metrics.group_attempt_ended(outcome.result, seconds)
+        for result, count in (("unschedulable", len(outcome.refused)), ("error", len(outcome.broken))):
+            for _ in range(count):
+                self.metrics.attempt_ended(result, seconds)
+
+    def _is_leaving(self, item: QueuedPod) -> bool:
+        """Whether the pod is being deleted; then it is taken out of the queue."""
+        if not is_deleting(item.pod):
+            return False
+        note = f"skip schedule deleting pod: {item.key}"
+        self._events.record(item.pod, "Warning", "FailedScheduling", "Scheduling", note)
+        self.queue.remove(item.uid)
+        return True
 
     def _start_binding(self, item: QueuedPod, placement: Placement) -> None:
         self.queue.done(item)
@@ -256,13 +290,14 @@ class Scheduler:
         if gates:
             names = " ".join(str(gate["name"]) for gate in gates)
             return Gate(SCHEDULING_GATES, f"waiting for scheduling gates: [{names}]")
-        if not pod["spec"].get("resourceClaims"):
-            return None
-        try:
-            find_claims(pod, self.view.claims.find)
-        except ClaimProblem as problem:
-            return Gate(DYNAMIC_RESOURCES, str(problem))
-        return None
+        if pod["spec"].get("resourceClaims"):
+            try:
+                find_claims(pod, self.view.claims.find, with_groups=self._settings.group_claims)
+            except ClaimProblem as problem:
+                return Gate(DYNAMIC_RESOURCES, str(problem))
+        group = group_key(pod) if self._gangs else None
+        words = why_not_queued(group, self.view.groups) if group is not None else ""
+        return Gate(GANG_SCHEDULING, words) if words else None
 
     def _is_ours(self, pod: Object) -> bool:
         return (pod["spec"].get("schedulerName") or DEFAULT_NAME) == self.name

@@ -6,5 +6,5 @@ one node, by `dray.allocation`), `release` (nothing fits: give up an idle alloca
 `conditions` (wait until the devices are ready to be bound). `score` prefers the alternatives that are named first.
 
 What is true of every file: texts are upstream's, since users and tools read them; a refusal says which rule refused.
-Not supported: claims of PodGroups and node-allocatable resources of devices, both alpha and off upstream.
+Pods of a PodGroup that are placed together share claims (`sharing`).
 """

@@ -14,6 +14,7 @@ import random
 from dray.api import errors
 from dray.api.meta import (
     Object,
+    ObjectKey,
     finalizers_of,
     format_time,
     is_deleting,
@@ -23,12 +24,14 @@ from dray.api.meta import (
     replace_at,
     uid_of,
 )
+from dray.api.pod_groups import group_consumer
 from dray.api.resources import PODS, RESOURCE_CLAIMS
 from dray.client.protocol import Client, PatchType, Unreachable
 from dray.kits.clock import Clock
 from dray.scheduler.assume import allocation_of, is_reserved_for, reservations_of
 from dray.scheduler.plugins.dynamic_resources.node_allocatable import STATUS as NODE_ALLOCATABLE
 from dray.scheduler.plugins.dynamic_resources.plan import Choice, Settings
+from dray.scheduler.plugins.dynamic_resources.sharing import Team, same_devices
 from dray.scheduler.pod_view import PodView
 
 log = logging.getLogger("dray.scheduler")
@@ -53,6 +56,10 @@ class Reservation:
     choice: Choice
     shared: list[Object]
     """Claims that had their devices before."""
+    team: Team | None = None
+    """The pods of its group that are placed together with this one."""
+    of_group: frozenset[ObjectKey] = frozenset()
+    """Claims that are reserved for the group."""
     written: dict[str, Object] = dataclasses.field(default_factory=dict)
     """Claims by UID as the API returned them last."""
     uncertain: list[Object] = dataclasses.field(default_factory=list)
@@ -79,6 +86,15 @@ class Reservation:
             claims.append(self.written.get(uid_of(self.created), self.created))
         return claims
 
+    def consumer(self, claim: Object) -> Object:
+        """The entry of reservedFor: for the pod, or for its group where the claim is the group's."""
+        if self.team is not None and self.team.group is not None and key_of(claim) in self.of_group:
+            return group_consumer(self.team.group)
+        return {"resource": PODS.plural, "name": self.pod.key.name, "uid": self.pod.uid}
+
+    def is_reserved(self, claim: Object) -> bool:
+        return is_reserved_for(claim, self.consumer(claim)["uid"])
+
     @property
     def needs_writing(self) -> bool:
         return bool(self.choice.allocations or self.shared or self.choice.special)
@@ -94,13 +110,13 @@ class Committer:
         """Write everything; `reservation.written` tells what was. Raises CommitError."""
         pod = reservation.pod
         entries: list[tuple[Object, Object | None]] = [*reservation.choice.allocations]
-        entries += [(claim, None) for claim in reservation.shared if not is_reserved_for(claim, pod.uid)]
+        entries += [(claim, None) for claim in reservation.shared if not reservation.is_reserved(claim)]
         if reservation.choice.special is not None:
             created = await self._create_special(reservation)
             entries.append((created, reservation.choice.special_allocation))
         for claim, allocation in entries:
             try:
-                reservation.written[uid_of(claim)] = await self._bind(claim, allocation, pod)
+                reservation.written[uid_of(claim)] = await self._bind_in_turn(claim, allocation, reservation)
             except Unreachable as error:
                 reservation.uncertain.append(claim)
                 raise CommitError(f"add reservation to claim {key_of(claim)}: {error}") from error
@@ -122,7 +138,19 @@ class Committer:
         reservation.created = created
         return created
 
-    async def _bind(self, claim: Object, allocation: Object | None, pod: PodView) -> Object:
+    async def _bind_in_turn(
+        self, claim: Object, allocation: Object | None, reservation: Reservation
+    ) -> Object:
+        """Pods of a group that share a claim write it one after the other; most find nothing left to write."""
+        team = reservation.team
+        if team is None:
+            return await self._bind(claim, allocation, reservation)
+        async with team.lock(claim):
+            written = await self._bind(team.newest(claim), allocation, reservation)
+            team.wrote(written)
+            return written
+
+    async def _bind(self, claim: Object, allocation: Object | None, reservation: Reservation) -> Object:
         what = "allocation and reservation" if allocation is not None else "reservation"
         conflict: errors.Conflict | None = None
         try:
@@ -132,7 +160,7 @@ class Committer:
                     await asyncio.sleep(CONFLICT_DELAY_SECONDS * (1 + 0.1 * random.random()))
                     claim = await self._reread(claim)
                 try:
-                    return await self._write(claim, allocation, pod)
+                    return await self._write(claim, allocation, reservation)
                 except errors.Conflict as error:
                     conflict = error
         except errors.StatusError as error:
@@ -145,28 +173,30 @@ class Committer:
             raise CommitError(f"claim {key_of(claim)} got deleted in the meantime")
         return found
 
-    async def _write(self, claim: Object, allocation: Object | None, pod: PodView) -> Object:
+    async def _write(self, claim: Object, allocation: Object | None, reservation: Reservation) -> Object:
         key = key_of(claim)
         if is_deleting(claim):
             raise CommitError(f"claim {key} got deleted in the meantime")
         present = allocation_of(claim)
-        if allocation is not None:
-            if present is not None:
+        if allocation is not None and present is not None:
+            # One of the group came first with what was chosen for all of them.
+            if reservation.team is None or not same_devices(present, allocation):
                 raise CommitError(f"claim {key} got allocated elsewhere in the meantime")
+            allocation = None
+        if allocation is not None:
             claim = await self._add_finalizer(claim)
         elif present is None:
             raise CommitError(f"claim {key} got deallocated elsewhere in the meantime")
-        elif is_reserved_for(claim, pod.uid):
+        elif reservation.is_reserved(claim):
             return claim
         chosen = allocation if allocation is not None else present
         assert chosen is not None
         if self._settings.binding_conditions and "allocationTimestamp" not in chosen:
             chosen = {**chosen, "allocationTimestamp": format_time(self._clock.now())}
-        consumer = {"resource": PODS.plural, "name": pod.key.name, "uid": pod.uid}
         status = {
             **(claim.get("status") or {}),
             "allocation": chosen,
-            "reservedFor": [*reservations_of(claim), consumer],
+            "reservedFor": [*reservations_of(claim), reservation.consumer(claim)],
         }
         return await self._client.update(RESOURCE_CLAIMS, {**claim, "status": status}, subresource="status")
 

@@ -16,8 +16,9 @@ from dray.allocation import DeviceIndex, InvalidInput, Unsatisfiable
 from dray.allocation.attempt import Attempt
 from dray.allocation.nodes import NodeOrder
 from dray.api.features import FeatureGates
-from dray.api.meta import Object, key_of, uid_of
+from dray.api.meta import Object, ObjectKey, key_of, uid_of
 from dray.api.placement import matches_node_selector
+from dray.api.pod_groups import CLAIMS_GATE
 from dray.scheduler.assume import ClaimLedger, allocation_of
 from dray.scheduler.happenings import DYNAMIC_RESOURCES
 from dray.scheduler.plugins.dynamic_resources import conditions
@@ -28,7 +29,8 @@ from dray.scheduler.plugins.dynamic_resources.node_allocatable import (
     rejection,
     taken_by,
 )
-from dray.scheduler.plugins.dynamic_resources.references import ClaimProblem, find_claims
+from dray.scheduler.plugins.dynamic_resources.references import ClaimProblem, claims_of_group, find_claims
+from dray.scheduler.plugins.dynamic_resources.sharing import Team
 from dray.scheduler.pod_view import PodView
 from dray.scheduler.snapshot import NodeView
 from dray.scheduler.verdict import Rejection, SchedulingError
@@ -62,6 +64,10 @@ class Settings:
         return self.gates.enabled("DRADeviceBindingConditions") and self.gates.enabled(
             "DRAResourceClaimDeviceStatus"
         )
+
+    @property
+    def group_claims(self) -> bool:
+        return self.gates.enabled(CLAIMS_GATE)
 
     @property
     def node_allocatable(self) -> bool:
@@ -101,10 +107,14 @@ def make_plan(
     extended: ExtendedResources,
     settings: Settings,
     now: dt.datetime,
+    team: Team | None = None,
 ) -> "DevicePlan | None":
-    """None for a pod that needs no devices. Raises NotPlannable and SchedulingError."""
+    """None for a pod that needs no devices. Raises NotPlannable and SchedulingError.
+
+    `team`: the pods that are placed together with this one.
+    """
     try:
-        claims = find_claims(pod.pod, ledger.find)
+        claims = find_claims(pod.pod, ledger.find, with_groups=settings.group_claims)
     except ClaimProblem as problem:
         raise NotPlannable(str(problem)) from problem
     delegable: Mapping[str, str] = {}
@@ -113,11 +123,15 @@ def make_plan(
     if not claims and not delegable:
         return None
     plan = DevicePlan(pod, index, delegable, settings, now)
+    if team is not None and settings.group_claims:
+        plan.of_group = frozenset(claims_of_group(pod.pod, team.group))
     plan.has_stale_extended_claim = bool(delegable) and ledger.extended_claim_of(pod.uid) is not None
     for claim in claims:
         allocation = allocation_of(claim)
         if allocation is not None:
             plan.allocated.append(_Allocated(claim, allocation))
+        elif team is not None and uid_of(claim) in team.chosen:
+            plan.adopt(claim, team.chosen[uid_of(claim)])
         elif ledger.is_in_flight(uid_of(claim)):
             raise NotPlannable(f"resource claim {key_of(claim)} is in the process of being allocated")
         else:
@@ -156,10 +170,11 @@ def _validate_class(request: str, wanted: Mapping[str, Any], classes: Classes) -
 class _Allocated:
     """A claim that has its devices; they tie the pod to the nodes that reach them."""
 
-    __slots__ = ("claim", "names", "selector")
+    __slots__ = ("allocation", "claim", "names", "selector")
 
     def __init__(self, claim: Object, allocation: Object) -> None:
         self.claim = claim
+        self.allocation = allocation
         self.selector = allocation.get("nodeSelector")
         self.names = _only_names(self.selector)
         """The nodes, where the selector does nothing but name them."""
@@ -198,6 +213,10 @@ class DevicePlan:
         self.pod = pod
         self.allocated: list[_Allocated] = []
         self.pending: list[Object] = []
+        self.adopted: list[tuple[Object, Object]] = []
+        """Claims that others of the group were given devices for in this attempt, among `allocated` too."""
+        self.of_group: frozenset[ObjectKey] = frozenset()
+        """The claims that are reserved for the pod's group instead of the pod."""
         self.delegable = delegable
         """Resource names that devices provide on nodes that do not, with their classes."""
         self.has_stale_extended_claim = False
@@ -209,6 +228,11 @@ class DevicePlan:
         self._settings = settings
         self._now = now
         self._attempts: dict[frozenset[str], tuple[Attempt, Special | None]] = {}
+
+    def adopt(self, claim: Object, allocation: Object) -> None:
+        """Take over what another pod of the group was given in this attempt."""
+        self.adopted.append((claim, allocation))
+        self.allocated.append(_Allocated(claim, allocation))
 
     @property
     def claims(self) -> list[Object]:
@@ -272,7 +296,7 @@ class DevicePlan:
 
     def _take_from(self, node: NodeView, choice: Choice) -> Choice | Rejection:
         """The choice with what it takes of the node's own resources."""
-        allocated = [(each.claim, allocation_of(each.claim) or {}) for each in self.allocated]
+        allocated = [(each.claim, each.allocation) for each in self.allocated]
         try:
             taken = taken_by(self.pod.pod, allocated + choice.allocations, self._index.find_device)
         except UnknownAmount as error:
@@ -331,7 +355,7 @@ class DevicePlan:
         choice = self.choices.get(node)
         if choice is None:
             return 0
-        chosen = [(each.claim, allocation_of(each.claim) or {}) for each in self.allocated]
+        chosen = [(each.claim, each.allocation) for each in self.allocated]
         chosen += choice.allocations
         return sum(_alternatives_score(claim, allocation) for claim, allocation in chosen)
 

@@ -7,15 +7,21 @@ Source: `resourceclaim.Name` and the plugin's claim walk, Kubernetes 1.36.2.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from dray.api.meta import Object, ObjectKey, is_controlled_by, is_deleting, key_of, namespace_of, uid_of
+from dray.api.meta import Object, ObjectKey, is_deleting, key_of, namespace_of, uid_of
+from dray.api.pod_groups import is_group_claim, ownership_problem
 
 
 class ClaimProblem(Exception):
     """A claim of the pod is missing or unusable; the text is upstream's."""
 
 
-def find_claims(pod: Object, find_claim: Callable[[ObjectKey], Object | None]) -> list[Object]:
-    """The pod's claims in the order of its spec, each once. Raises ClaimProblem for the first that is not usable."""
+def find_claims(
+    pod: Object, find_claim: Callable[[ObjectKey], Object | None], *, with_groups: bool = False
+) -> list[Object]:
+    """The pod's claims in the order of its spec, each once. Raises ClaimProblem for the first that is not usable.
+
+    `with_groups`: claims that were made for the pod's group are its claims, too.
+    """
     claims: dict[str, Object] = {}
     for reference in pod["spec"].get("resourceClaims") or ():
         name = _claim_name(pod, reference)
@@ -27,13 +33,20 @@ def find_claims(pod: Object, find_claim: Callable[[ObjectKey], Object | None]) -
             raise ClaimProblem(f'could not find ResourceClaim "{key}"')
         if is_deleting(claim):
             raise ClaimProblem(f'resourceclaim "{name}" is being deleted')
-        if not reference.get("resourceClaimName") and not is_controlled_by(claim, pod):
-            raise ClaimProblem(
-                f"ResourceClaim {key} was not created for Pod {key_of(pod)} (Pod is not owner)"
-            )
+        if not reference.get("resourceClaimName") and (
+            problem := ownership_problem(claim, pod, with_groups=with_groups)
+        ):
+            raise ClaimProblem(problem)
         # Two names of the pod may mean one claim: it is allocated once (1.36 tries twice and fails when binding).
         claims[uid_of(claim)] = claim
     return list(claims.values())
+
+
+def claims_of_group(pod: Object, group: Object | None) -> Iterator[ObjectKey]:
+    """Those of the pod's claims that are its group's."""
+    for reference in pod["spec"].get("resourceClaims") or ():
+        if is_group_claim(reference, group) and (name := _claim_name(pod, reference)) is not None:
+            yield ObjectKey(namespace_of(pod), name)
 
 
 def known_claim_keys(pod: Object) -> Iterator[ObjectKey]:
