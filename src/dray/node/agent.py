@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 
 from dray.api.features import FeatureGates
+from dray.api.pod_groups import CLAIMS_GATE
 from dray.api.meta import Object
 from dray.api.releases import git_version
 from dray.api.resources import NODES, PODS
@@ -96,7 +97,13 @@ class NodeAgent:
             runtime=self.runtime,
             volumes=PodVolumes(paths, client, objects, ServiceAccountTokens(client, clock)),
             objects=objects,
-            claims=ClaimPreparation(client, self.drivers, Checkpoint(paths.claim_checkpoint), self.metrics),
+            claims=ClaimPreparation(
+                client,
+                self.drivers,
+                Checkpoint(paths.claim_checkpoint),
+                self.metrics,
+                with_groups=self.features.enabled(CLAIMS_GATE),
+            ),
             health=HealthMonitor(
                 paths.health_checkpoint, self.drivers, clock, lambda driver: self.pods.health_changed(driver)
             ),

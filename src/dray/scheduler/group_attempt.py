@@ -23,6 +23,7 @@ from dray.scheduler.verdict import SchedulingError, Unschedulable
 log = logging.getLogger("dray.scheduler")
 
 NOT_SCHEDULABLE: Final = "pod group is unschedulable"
+ASKED_TO_WAIT: Final = "one or more plugins asked to wait and no plugin rejected pod"
 MAKING_ROOM: Final = f"{NOT_SCHEDULABLE}, pod group is waiting for preemption to complete"
 
 
@@ -150,7 +151,7 @@ class _Run:
             node = placement.reservation.node
             return Unschedulable(MAKING_ROOM, frozenset({DEFAULT_PREEMPTION}), nominated_node=node)
         others = frozenset[str]().union(*(failure.plugins for failure in self._failures.values()))
-        words = f"{NOT_SCHEDULABLE}, {TOO_FEW_PLACES}"
+        words = f"{NOT_SCHEDULABLE}, {TOO_FEW_PLACES}, {ASKED_TO_WAIT}"
         return Unschedulable(words, others | {GANG_SCHEDULING}, nominated_node="")
 
 

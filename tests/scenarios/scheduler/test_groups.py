@@ -21,7 +21,10 @@ from dray.api.meta import Object
 from dray.api.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES, Resource
 
 GATES = {"GenericWorkload": True, "GangScheduling": True, "DRAWorkloadResourceClaims": True}
-WAITS = "pod group is unschedulable, waiting for minCount pods from a gang to be scheduled"
+WAITS = (
+    "pod group is unschedulable, waiting for minCount pods from a gang to be scheduled, "
+    "one or more plugins asked to wait and no plugin rejected pod"
+)
 CANNOT = (
     "0/1 nodes are available: 1 cannot allocate all claims. still not schedulable, "
     "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."

@@ -70,9 +70,11 @@ class Node:
         self.path = path
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, *, with_groups: bool = False) -> None:
         drivers: Any = self.drivers
-        self.claims = ClaimPreparation(self.client, drivers, Checkpoint(self.path), NodeMetrics())
+        self.claims = ClaimPreparation(
+            self.client, drivers, Checkpoint(self.path), NodeMetrics(), with_groups=with_groups
+        )
 
     def claim(self, name: str, *drivers: str, pods: Iterable[Object] = (), uid: str = "") -> Object:
         results = [{"request": "gpu", "driver": driver, "pool": "pool", "device": "d"} for driver in drivers]
@@ -139,6 +141,44 @@ async def test_why_a_pod_may_not_prepare_is_said_in_the_kubelets_words(node: Nod
     assert node.claims.claims() == []
 
 
+@pytest.mark.parametrize("with_groups", [True, False])
+async def test_a_claim_of_the_pods_group_is_its_to_use_where_groups_have_claims(
+    node: Node, with_groups: bool
+) -> None:
+    node.restart(with_groups=with_groups)
+    who = pod(
+        resourceClaims=[{"name": "gpu", "resourceClaimTemplateName": "t"}],
+        schedulingGroup={"podGroupName": "g"},
+    )
+    who["status"] = {"resourceClaimStatuses": [{"name": "gpu", "resourceClaimName": "made"}]}
+    made = node.claim("made", "a")
+    group = {"name": "g", "uid": "uid-g"}
+    made["metadata"]["ownerReferences"] = [
+        {"apiVersion": "scheduling.k8s.io/v1alpha2", "kind": "PodGroup", "controller": True, **group}
+    ]
+    made["status"]["reservedFor"] = [{"apiGroup": "scheduling.k8s.io", "resource": "podgroups", **group}]
+    node.client.put(made)
+    if with_groups:
+        await node.claims.prepare(who)
+        assert node.drivers.calls == [("prepare", "a", ("made",))]
+        return
+    assert await refusal(node, who) == (
+        "prepare dynamic resources: ResourceClaim default/made was not created for Pod default/pod (Pod is not owner)"
+    )
+
+
+async def test_a_claim_of_another_group_is_not_the_pods_to_use(node: Node) -> None:
+    node.restart(with_groups=True)
+    who = pod(
+        resourceClaims=[{"name": "gpu", "resourceClaimName": "c"}], schedulingGroup={"podGroupName": "g"}
+    )
+    other = node.claim("c", "a")
+    entry = {"apiGroup": "scheduling.k8s.io", "resource": "podgroups", "name": "h", "uid": "uid-h"}
+    other["status"]["reservedFor"] = [entry]
+    node.client.put(other)
+    assert "is not allowed to use ResourceClaim c (uid-c)" in await refusal(node, who)
+
+
 async def test_a_claim_from_a_template_must_exist_and_be_the_pods_own(node: Node) -> None:
     who = pod(resourceClaims=[{"name": "gpu", "resourceClaimTemplateName": "t"}])
     assert await refusal(node, who) == (
@@ -146,7 +186,7 @@ async def test_a_claim_from_a_template_must_exist_and_be_the_pods_own(node: Node
     )
     who["status"] = {"resourceClaimStatuses": [{"name": "gpu", "resourceClaimName": "made"}]}
     node.claim("made", "a", pods=[who])
-    assert "was not created for pod default/pod (pod is not owner)" in await refusal(node, who)
+    assert "was not created for Pod default/pod (Pod is not owner)" in await refusal(node, who)
     who["status"] = {"resourceClaimStatuses": [{"name": "gpu"}]}
     await node.claims.prepare(who)
 

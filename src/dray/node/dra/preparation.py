@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from dray.api import errors
 from dray.api.meta import Object, name_of, namespace_of, uid_of
-from dray.api.pods import claims_of, is_for_pod, is_reserved_for
+from dray.api.pod_groups import may_use, ownership_problem
+from dray.api.pods import claims_of
 from dray.api.resources import RESOURCE_CLAIMS
 from dray.client.protocol import Client, Unreachable
 from dray.node.dra.checkpoint import Checkpoint
@@ -44,8 +45,16 @@ class UnprepareFailure(Exception):
 
 class ClaimPreparation:
     def __init__(
-        self, client: Client, drivers: Drivers, checkpoint: Checkpoint, metrics: NodeMetrics
+        self,
+        client: Client,
+        drivers: Drivers,
+        checkpoint: Checkpoint,
+        metrics: NodeMetrics,
+        *,
+        with_groups: bool = False,
     ) -> None:
+        """`with_groups`: pods may use what is made, or reserved, for their PodGroup."""
+        self._with_groups = with_groups
         self._client = client
         self._drivers = drivers
         self._checkpoint = checkpoint
@@ -100,12 +109,9 @@ class ClaimPreparation:
         claims = []
         for name, generated in _claim_names(pod):
             claim = await self._fetch(namespace_of(pod), name)
-            if generated and not is_for_pod(claim, pod):
-                raise PrepareFailure(
-                    f"ResourceClaim {name} was not created for pod {namespace_of(pod)}/{name_of(pod)} "
-                    "(pod is not owner)"
-                )
-            if not is_reserved_for(claim, pod):
+            if generated and (problem := ownership_problem(claim, pod, with_groups=self._with_groups)):
+                raise PrepareFailure(problem)
+            if not may_use(claim, pod, with_groups=self._with_groups):
                 raise PrepareFailure(
                     f"pod {name_of(pod)} ({uid_of(pod)}) is not allowed to use ResourceClaim {name} ({uid_of(claim)})"
                 )
