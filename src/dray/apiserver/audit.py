@@ -1,13 +1,12 @@
 """The audit log: one line for each answered request, as an `audit.k8s.io/v1` Event at level Metadata.
 
-It says who asked (and as whom), what, when, and the code of the answer. Bodies are never written, nor query strings'
-tokens or any header, so no Secret and no credential can reach the file. Source: kubernetes
-apiserver/pkg/apis/audit/v1/types.go, 1.36.
+Each has the id that the header `Audit-Id` of its answer names. It says who asked (and as whom), what, when, and the code
+of the answer. Bodies are never written, nor query strings' tokens or any header, so no Secret and no credential can reach
+the file. Source: kubernetes apiserver/pkg/apis/audit/v1/types.go, 1.36.
 """
 
 import datetime as dt
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -50,6 +49,7 @@ class AuditLog:
         *,
         user: User | None,
         impersonator: User | None,
+        audit_id: str,
         source: str,
         user_agent: str,
         code: int,
@@ -63,7 +63,7 @@ class AuditLog:
             "kind": "Event",
             "apiVersion": "audit.k8s.io/v1",
             "level": "Metadata",
-            "auditID": str(uuid.uuid4()),
+            "auditID": audit_id,
             "stage": "ResponseComplete",
             "requestURI": uri[:_LONGEST_URI],
             "verb": info.verb,

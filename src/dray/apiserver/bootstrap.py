@@ -5,7 +5,7 @@ the authority that clients' certificates come from, are brought up to date.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dray.api import errors
 from dray.api.meta import Object
@@ -55,11 +55,12 @@ async def bootstrap(
     service_ip: str = "",
     service_port: int = 0,
     reached_at: str = "",
-    client_ca: str = "",
+    authentication: Mapping[str, str] | None = None,
 ) -> None:
     """Create whatever is missing; `client` acts as a member of system:masters.
 
-    `reached_at` is the server's address for other machines, if they reach it; `client_ca` is PEM.
+    `reached_at` is the server's address for other machines, if they reach it; `authentication` is what other
+    servers read of how this one knows its clients.
     """
     await _ensure(core, client, map(_namespace, NAMESPACE_NAMES))
     others = [*map(_priority_class, _PRIORITIES), *bootstrap_policy(core.features)]
@@ -69,8 +70,8 @@ async def bootstrap(
     current: list[Object] = []
     if reached_at:
         current += kubernetes_service.addresses(reached_at, service_port)
-    if client_ca:
-        current.append(_config_map(_AUTHENTICATION, {"client-ca-file": client_ca}))
+    if authentication:
+        current.append(_config_map(_AUTHENTICATION, authentication))
     await _ensure(core, client, [*others, *current])
     for obj in current:
         await _bring_up_to_date(core, client, obj)
@@ -102,12 +103,12 @@ async def _bring_up_to_date(core: Core, client: Client, obj: Object) -> None:
         await client.patch(_RESOURCES[obj["kind"]], meta["name"], content, meta["namespace"])
 
 
-def _config_map(name: str, data: dict[str, str]) -> Object:
+def _config_map(name: str, data: Mapping[str, str]) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": name, "namespace": _SYSTEM},
-        "data": data,
+        "data": dict(data),
     }
 
 

@@ -12,6 +12,8 @@ from aiohttp.http_parser import RawRequestMessage
 from dray.api.features import FeatureGates
 from dray.apiserver.access import Admission, AllowEveryone, Authenticator, Authorizer
 from dray.apiserver.audit import AuditLog
+from dray.apiserver.authentication.tokens import TokenIssuer
+from dray.apiserver.components import checked
 from dray.apiserver.core import Core
 from dray.apiserver.health import Health
 from dray.apiserver.http.backends import Backends
@@ -22,6 +24,7 @@ from dray.apiserver.http.kubelet import Kubelets
 from dray.apiserver.http.malformed import StatusServer
 from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.http.proxy.forwarding import Proxies
+from dray.apiserver.http.request import ApiRequest
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.verbs.virtual import Reviewers
 from dray.kits.clock import Clock
@@ -40,7 +43,7 @@ def _request(
     task: "asyncio.Task[None]",
 ) -> web.BaseRequest:
     loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BYTES)
+    return ApiRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BYTES)
 
 
 class ApiServer:
@@ -63,8 +66,11 @@ class ApiServer:
         kubelet_ssl: ssl.SSLContext | None = None,
         metrics: Registry | None = None,
         audit: AuditLog | None = None,
+        issuer: TokenIssuer | None = None,
     ) -> None:
-        """`kubelet_ssl` has the certificate the server shows to kubelets; None: they are spoken to without TLS."""
+        """`issuer`: whose tokens others may verify by what the server publishes.
+
+        `kubelet_ssl` has the certificate the server shows to kubelets; None: they are spoken to without TLS."""
         self.core = Core(
             store,
             kinds,
@@ -77,6 +83,7 @@ class ApiServer:
         self.health = Health()
         self.health.add("etcd", store.check, ("healthz", "livez"))
         self.health.add("store", store.check, ("readyz",))
+        self.core.components["etcd-0"] = checked(store.check)
         self.metrics = metrics or Registry()
         documents = Documents(self.core, self.health, self.metrics, lambda: self.address, issuer)
         self._backends = Backends(Kubelets(kubelet_ssl), Proxies(kubelet_ssl))

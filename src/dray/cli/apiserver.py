@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dray.cli.front_proxy import front_proxy, front_proxy_options
 from dray.cli.logs import set_up_logging
 from dray.cli.roles import emulated_version_option, logging_options, run_until_signal
 from dray.cluster.flags import feature_gates as parsed_gates
@@ -45,6 +46,12 @@ def _with_logging(function: Any) -> Any:
     type=click.Path(exists=True, dir_okay=False, path_type=pathlib.Path),
     help="Static tokens, as kube-apiserver reads them.",
 )
+@front_proxy_options
+@click.option(
+    "--enable-bootstrap-token-auth",
+    is_flag=True,
+    help="Accept tokens that are kept as secrets bootstrap.kubernetes.io/token of kube-system.",
+)
 @click.option("--anonymous-auth/--no-anonymous-auth", default=True, show_default=True)
 @click.option("--feature-gates", default="", metavar="NAME=BOOL,...", help="As kube-apiserver has them.")
 @emulated_version_option()
@@ -72,6 +79,7 @@ def command(
     port: int,
     names: tuple[str, ...],
     token_auth_file: pathlib.Path | None,
+    enable_bootstrap_token_auth: bool,
     anonymous_auth: bool,
     feature_gates: str,
     emulated_version: str,
@@ -80,6 +88,7 @@ def command(
     verify_kubelets: bool,
     logging_format: str,
     verbosity: int,
+    **proxy: Any,
 ) -> None:
     """Serve the Kubernetes API on TLS: the DRA groups whole, and what a cluster needs beside them."""
     from dray.cluster.api_server import ApiServerSettings
@@ -90,6 +99,8 @@ def command(
         port=port,
         names=names,
         token_file=token_auth_file,
+        front_proxy=front_proxy(proxy),
+        bootstrap_tokens=enable_bootstrap_token_auth,
         allow_anonymous=anonymous_auth,
         features=parsed_gates(feature_gates, emulated_version),
         runtime_config=runtime_config,

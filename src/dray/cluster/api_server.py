@@ -12,7 +12,9 @@ from dray.api.features import FeatureGates
 from dray.apiserver.access import AUTHENTICATED, MASTERS
 from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.audit import AuditLog
+from dray.apiserver.authentication.certificates import ClientCertificates
 from dray.apiserver.authentication.chain import AuthenticatorChain, TokenFileError, read_token_file
+from dray.apiserver.authentication.front_proxy import FrontProxy
 from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.authorization.chain import AuthorizerChain
 from dray.apiserver.bootstrap import bootstrap
@@ -55,6 +57,9 @@ class ApiServerSettings:
     runtime_config: str = ""
     """Versions to serve or not: `GROUP/VERSION=BOOL,...`."""
     audit_log: pathlib.Path | None = None
+    front_proxy: FrontProxy | None = None
+    """Who may name users in headers; None: who shows a certificate of the cluster's own authority for that."""
+    bootstrap_tokens: bool = False
     verify_kubelets: bool = True
     """Whether kubelets must show certificates of this cluster's authority; real ones mostly sign their own."""
 
@@ -97,9 +102,12 @@ class ApiServerRole:
             self.authority = Authority(self.layout.pki, self._clock.now())
         except CertificateError as error:
             raise ClusterError(str(error)) from error
+        self.front_proxy = self.settings.front_proxy or self._own_front_proxy()
         store = self._open_store()
         self._exit.push_async_callback(store.close)
         self.server = self._server(store)
+        for name, health in _COMPONENTS.items():
+            self.server.core.components[name] = probed(health)
         await self._listen()
         self._exit.push_async_callback(self.server.stop)
         admin = self.client(User("system:apiserver", (MASTERS, AUTHENTICATED)), manager="kube-apiserver")
@@ -109,9 +117,17 @@ class ApiServerRole:
             service_ip=SERVICE_IP,
             service_port=self.port,
             reached_at=_reached_at([*self.settings.names, self.settings.host]),
-            client_ca=self.authority.pem.decode(),
+            authentication={
+                "client-ca-file": self.authority.pem.decode(),
+                **self.front_proxy.published(),
+            },
         )
         self._write_kubeconfig()
+
+    def _own_front_proxy(self) -> FrontProxy:
+        """As kubeadm makes one: an authority of its own, which has signed nothing yet."""
+        authority = Authority(self.layout.pki, self._clock.now(), "front-proxy-ca", "front-proxy-ca")
+        return FrontProxy(authority.pem)
 
     def _open_store(self) -> SqliteStore:
         try:
@@ -127,6 +143,8 @@ class ApiServerRole:
             self._clock,
             issuer=issuer,
             static_tokens=self._static_tokens(),
+            bootstrap_tokens=self.settings.bootstrap_tokens,
+            certificates=ClientCertificates(self.authority.pem, self.front_proxy),
             allow_anonymous=self.settings.allow_anonymous,
         )
         return ApiServer(
@@ -140,6 +158,7 @@ class ApiServerRole:
             reviewers=reviewers(authorizer, authenticator, issuer),
             kubelet_ssl=self._kubelet_context(),
             audit=self._audit_log(),
+            issuer=issuer,
         )
 
     def _kinds(self) -> tuple[Kind, ...]:
@@ -181,7 +200,11 @@ class ApiServerRole:
         settings = self.settings
         self.authority.server("apiserver", [*OWN_NAMES, *settings.names, *_as_name(settings.host)])
         try:
-            await self.server.start(settings.host, settings.port, self.authority.server_context("apiserver"))
+            context = self.authority.server_context("apiserver", self.front_proxy.authority)
+        except CertificateError as error:
+            raise ClusterError(f"--requestheader-client-ca-file: {error}") from error
+        try:
+            await self.server.start(settings.host, settings.port, context)
         except OSError as error:
             raise ClusterError(_listen_error(error, settings)) from error
 

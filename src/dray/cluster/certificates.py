@@ -36,23 +36,25 @@ class KeyPair:
 
 
 class Authority:
-    """Signs with the CA kept in `directory` (ca.crt, ca.key); makes the CA when there is none."""
+    """Signs with the CA kept in `directory` (ca.crt, ca.key, or under another name); makes the CA when there is none."""
 
-    def __init__(self, directory: pathlib.Path, now: dt.datetime) -> None:
+    def __init__(
+        self, directory: pathlib.Path, now: dt.datetime, file: str = "ca", subject: str = "dray-ca"
+    ) -> None:
         self.directory = directory
         self._now = now
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        pair = _read_pair(directory, "ca")
+        pair = _read_pair(directory, file)
         if pair is None:
-            pair = self._make_ca()
-            _write_pair(directory, "ca", pair)
+            pair = self._make_ca(subject)
+            _write_pair(directory, file, pair)
         self.pem = pair.certificate
-        self._certificate = _load_certificate(pair.certificate, directory / "ca.crt")
-        self._key = _load_key(pair.key, directory / "ca.key")
+        self._certificate = _load_certificate(pair.certificate, directory / f"{file}.crt")
+        self._key = _load_key(pair.key, directory / f"{file}.key")
 
-    def _make_ca(self) -> KeyPair:
+    def _make_ca(self, subject: str) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _name("dray-ca", ())
+        name = _name(subject, ())
         builder = (
             self._builder(name, key, CA_DAYS)
             .issuer_name(name)
@@ -117,13 +119,21 @@ class Authority:
             and certificate.not_valid_after_utc - self._now > RENEW_BEFORE
         )
 
-    def server_context(self, name: str) -> ssl.SSLContext:
-        """TLS for the server whose pair is kept under `name`; client certificates are checked, but not demanded."""
+    def server_context(self, name: str, further: bytes = b"") -> ssl.SSLContext:
+        """TLS for the server whose pair is kept under `name`; client certificates are checked, but not demanded.
+
+        `further`: PEM of other authorities whose certificates clients may show. Raises CertificateError.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._load_chain(context, name)
         context.verify_mode = ssl.CERT_OPTIONAL
         context.load_verify_locations(cadata=self.pem.decode())
+        if further:
+            try:
+                context.load_verify_locations(cadata=further.decode("ascii"))
+            except (ssl.SSLError, ValueError) as error:
+                raise CertificateError(f"no PEM certificates: {error}") from error
         return context
 
     def client_context(self, name: str) -> ssl.SSLContext:

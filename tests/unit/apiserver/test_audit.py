@@ -38,10 +38,11 @@ async def audited(path: pathlib.Path, *requests: tuple[str, str, bytes, dict[str
 async def test_each_answer_is_one_line(tmp_path: pathlib.Path) -> None:
     events = await audited(
         tmp_path / "audit.log",
-        ("GET", f"{SECRETS}/absent", b"", {}),
+        ("GET", f"{SECRETS}/absent", b"", {"Audit-ID": "mine"}),
         ("GET", "/healthz", b"", {"Impersonate-User": "jane"}),
     )
     found, health = events
+    assert found["auditID"] == "mine"
     assert found["verb"] == "get"
     assert found["objectRef"] == {
         "resource": "secrets",

@@ -17,7 +17,7 @@ async def start(cluster: Cluster, address: str = "", port: int = 6443, authority
         service_ip="10.96.0.1",
         service_port=port,
         reached_at=address,
-        client_ca=authority,
+        authentication={"client-ca-file": authority},
     )
 
 

@@ -1,4 +1,4 @@
-"""Who is asking: a client certificate, a static token, a service account token, or nobody (anonymous).
+"""Who is asking: a client certificate, a static, service account or bootstrap token, or nobody (anonymous).
 
 A bearer token that nobody knows is refused (401); the absence of any credential is the anonymous user, whom RBAC then
 allows very little. Verified tokens are remembered briefly, since their bound objects must be looked at each time anyway.
@@ -8,11 +8,13 @@ import csv
 import hashlib
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dray.api.meta import uid_of
 from dray.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS
 from dray.apiserver.access import ANONYMOUS, AUTHENTICATED, unauthorized
+from dray.apiserver.authentication.bootstrap_tokens import BootstrapTokens
+from dray.apiserver.authentication.certificates import CREDENTIAL_ID, ClientCertificates
 from dray.apiserver.authentication.tokens import BoundObject, TokenClaims, TokenError, TokenIssuer
 from dray.apiserver.core import path_of
 from dray.apiserver.registry.kind import User
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
 
 CACHE_LIMIT = 1000
-CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
-"""Extra of a user: which of its credentials was shown."""
 _BOUND_RESOURCES = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
 
 
@@ -57,26 +57,36 @@ class AuthenticatorChain:
         *,
         issuer: TokenIssuer | None = None,
         static_tokens: Mapping[str, User] | None = None,
+        bootstrap_tokens: bool = False,
+        certificates: ClientCertificates | None = None,
         allow_anonymous: bool = True,
     ) -> None:
+        """`certificates`: how they are read where a proxy may show one, too."""
         self._store = store
         self._clock = clock
         self._issuer = issuer
         self._static = {_digest(token): user for token, user in (static_tokens or {}).items()}
+        self._bootstrap = BootstrapTokens(store, clock) if bootstrap_tokens else None
+        self._certificates = certificates or ClientCertificates()
         self._allow_anonymous = allow_anonymous
         self._verified: dict[bytes, TokenClaims] = {}
 
     async def authenticate(self, request: "web.BaseRequest") -> User:
-        """Raises Unauthorized."""
+        """Raises Unauthorized.
+
+        Who shows a certificate is its user, whatever token comes with it; one that makes nobody known is no harm beside
+        a good token.
+        """
+        shown = self._certificates.read(request)
+        if shown is not None and shown.user is not None:
+            return authenticated(shown.user)
         scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() == "bearer" and token.strip():
             user = self.user_of_token(token.strip())
             if user is None:
                 raise unauthorized()
             return authenticated(user)
-        if (user := _certificate_user(request)) is not None:
-            return authenticated(user)
-        if not self._allow_anonymous:
+        if shown is not None or not self._allow_anonymous:
             raise unauthorized()
         return ANONYMOUS
 
@@ -85,6 +95,8 @@ class AuthenticatorChain:
         digest = _digest(token)
         if (static := self._static.get(digest)) is not None:
             return static
+        if self._bootstrap is not None and (machine := self._bootstrap.user_of(token)) is not None:
+            return machine
         claims = self._claims_of(token, digest)
         wanted = audiences or (self._issuer.audiences if self._issuer else ())
         if claims is None or not set(claims.audiences) & set(wanted) or not self._is_current(claims):
@@ -139,24 +151,6 @@ def _account_user(claims: TokenClaims) -> User:
         extra["authentication.kubernetes.io/pod-uid"] = (claims.bound.uid,)
     name = f"system:serviceaccount:{claims.namespace}:{claims.name}"
     return User(name, service_account_groups(claims.namespace), claims.uid, extra)
-
-
-def _certificate_user(request: "web.BaseRequest") -> User | None:
-    """TLS has verified the certificate against the cluster's authority already."""
-    ssl_object: Any = request.get_extra_info("ssl_object")
-    certificate = ssl_object.getpeercert() if ssl_object is not None else None
-    if not certificate:
-        return None
-    digest = hashlib.sha256(ssl_object.getpeercert(binary_form=True)).hexdigest()
-    names: dict[str, list[str]] = {}
-    for part in certificate.get("subject", ()):
-        for key, value in part:
-            names.setdefault(key, []).append(value)
-    common_names = names.get("commonName")
-    if not common_names:
-        return None
-    extra = {CREDENTIAL_ID: (f"X509SHA256={digest}",)}
-    return User(common_names[0], tuple(names.get("organizationName", ())), extra=extra)
 
 
 def _digest(token: str) -> bytes:

@@ -7,6 +7,7 @@ Whether the account and the pod a token is bound to still exist is the authentic
 import base64
 import dataclasses
 import datetime as dt
+import hashlib
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 ISSUER = "https://kubernetes.default.svc"
+ALGORITHM = "ES256"
 COORDINATE_BYTES = 32
 MIN_SECONDS = 600
 MAX_SECONDS = 2**32
@@ -59,7 +61,24 @@ class TokenIssuer:
         self._key = key
         self.audiences = tuple(audiences)
         """What the API server itself answers to."""
-        self._header = _encode(orjson.dumps({"alg": "ES256", "typ": "JWT"}))
+        self.key_id = _key_id(key)
+        self._header = _encode(orjson.dumps({"alg": ALGORITHM, "kid": self.key_id}))
+        self._accepted = (self._header, _encode(orjson.dumps({"alg": ALGORITHM, "typ": "JWT"})))
+        """The header of tokens, and the one they had before they named their key."""
+
+    def public_key(self) -> dict[str, str]:
+        """What tokens are verified with, as a JSON Web Key."""
+        numbers = self._key.public_key().public_numbers()
+        x, y = (_encode(each.to_bytes(COORDINATE_BYTES, "big")).decode() for each in (numbers.x, numbers.y))
+        return {
+            "use": "sig",
+            "kty": "EC",
+            "kid": self.key_id,
+            "crv": "P-256",
+            "alg": ALGORITHM,
+            "x": x,
+            "y": y,
+        }
 
     def issue(
         self,
@@ -102,7 +121,7 @@ class TokenIssuer:
         """Raises TokenError."""
         signing_input, _, signature = token.encode().rpartition(b".")
         header, _, payload = signing_input.partition(b".")
-        if header != self._header:
+        if header not in self._accepted:
             raise TokenError("not a token of this cluster")
         raw = _decode(signature)
         if len(raw) != 2 * COORDINATE_BYTES:
@@ -118,6 +137,14 @@ class TokenIssuer:
         if claims.expires <= now:
             raise TokenError("the token has expired")
         return claims
+
+
+def _key_id(key: ec.EllipticCurvePrivateKey) -> str:
+    """The digest of the public key: the same for whoever computes it."""
+    encoded = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return _encode(hashlib.sha256(encoded).digest()).decode()
 
 
 def _claims(payload: dict[str, Any]) -> TokenClaims:

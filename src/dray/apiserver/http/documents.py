@@ -9,8 +9,10 @@ import orjson
 from aiohttp import web
 
 from dray.apiserver import discovery, openapi
+from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.core import Core
 from dray.apiserver.health import Health
+from dray.apiserver.http import issuer_documents
 from dray.apiserver.http.negotiation import (
     JSON,
     YAML,
@@ -40,12 +42,20 @@ Page = Callable[[web.BaseRequest, Query], Awaitable[web.StreamResponse]]
 
 
 class Documents:
-    def __init__(self, core: Core, health: Health, metrics: Registry, address: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        health: Health,
+        metrics: Registry,
+        address: Callable[[], str],
+        issuer: TokenIssuer | None = None,
+    ) -> None:
         self._core = core
         self._health = health
         self._metrics = metrics
         self._address = address
         """The host and port clients reach the server at."""
+        self._issuer = issuer
         self._pages: Mapping[str, Page] = {
             "": self._root,
             "api": self._api,
@@ -67,6 +77,8 @@ class Documents:
             page = self._older_openapi
         elif parts[:2] == ["openapi", "v3"]:
             page = self._openapi(parts[2:])
+        elif self._issuer is not None:
+            page = self._issuer_page(parts)
         if page is None:
             return page_not_found()
         # A path that was made for one method alone refuses the other.
@@ -74,6 +86,18 @@ class Documents:
         if request.method not in methods:
             raise method_not_allowed()
         return await page(request, query)
+
+    def _issuer_page(self, parts: list[str]) -> Page | None:
+        if parts == [".well-known", "openid-configuration"]:
+            return self._issuer_configuration
+        return self._issuer_keys if parts == ["openid", "v1", "jwks"] else None
+
+    async def _issuer_configuration(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        return issuer_documents.configuration(self._address())
+
+    async def _issuer_keys(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        assert self._issuer is not None
+        return issuer_documents.keys(self._issuer)
 
     # --- discovery
 
@@ -162,6 +186,8 @@ class Documents:
     async def _root(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         paths = ["/api", "/apis", "/healthz", "/livez", "/metrics", "/readyz", "/version"]
         paths += ["/openapi/v2", "/openapi/v3"]
+        if self._issuer is not None:
+            paths += ["/.well-known/openid-configuration", "/openid/v1/jwks"]
         for group in self._core.kinds.groups:
             root = f"/apis/{group.name}" if group.name else "/api"
             paths += [root, *(f"{root}/{version}" for version in group.versions)]
@@ -184,7 +210,10 @@ class Documents:
             excluded = frozenset(query.get("exclude") or ())
             report = self._health.report(endpoint, only=name, excluded=excluded)
             text = report.verbose if "verbose" in query or not report.is_ok else "ok"
-            return text_answer(text, 200 if report.is_ok else 500)
+            response = text_answer(text, 200 if report.is_ok else 500)
+            if not name or not report.is_ok:
+                response.headers["X-Content-Type-Options"] = "nosniff"
+            return response
 
         return page
 

@@ -16,8 +16,8 @@ from dray.apiserver.core import Core
 from dray.apiserver.http import request_info, resources
 from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.documents import Documents
-from dray.apiserver.http.kubelet import Kubelets
 from dray.apiserver.http.metrics import RequestMetrics
+from dray.apiserver.http.request import audit_id
 from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.http.responses import error_answer
 from dray.apiserver.options import Query, first
@@ -64,6 +64,7 @@ class HttpApi:
                     request.rel_url.raw_path_qs,
                     user=asker.user,
                     impersonator=asker.impersonator,
+                    audit_id=audit_id(request),
                     source=request.remote or "",
                     user_agent=request.headers.get("User-Agent", ""),
                     code=code,

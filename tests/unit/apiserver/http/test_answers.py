@@ -1,0 +1,60 @@
+"""What every answer says of itself."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from dray.apiserver.authentication.tokens import TokenIssuer
+from dray.apiserver.registry.catalog import catalog
+from dray.apiserver.server import ApiServer
+from dray.cluster.certificates import service_account_key
+from dray.store.memory import MemoryStore
+
+
+@pytest.fixture
+async def url(tmp_path) -> AsyncIterator[str]:
+    server = ApiServer(MemoryStore(), catalog(), issuer=TokenIssuer(service_account_key(tmp_path)))
+    await server.start()
+    yield f"http://{server.address}"
+    await server.stop()
+
+
+async def headers_of(url: str, **headers: str) -> dict[str, str]:
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        await answer.read()
+        return dict(answer.headers)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/namespaces", "/api/v1/namespaces?watch=1&timeoutSeconds=1", "/nope", "/healthz", "/api/v1/nodes/x", "/openapi/v3/x"],
+)  # fmt: skip
+async def test_each_answer_has_the_id_of_its_request(url: str, path: str) -> None:
+    made_up = await headers_of(url + path)
+    assert uuid.UUID(made_up["Audit-Id"]).version == 4
+    assert (await headers_of(url + path, **{"Audit-ID": "mine"}))["Audit-Id"] == "mine"
+    assert "Server" not in made_up
+
+
+async def test_tokens_can_be_verified_by_what_is_published(url: str, tmp_path) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{url}/.well-known/openid-configuration") as answer:
+            assert answer.headers["Cache-Control"] == "public, max-age=3600"
+            document = await answer.json()
+        assert document == {
+            "issuer": "https://kubernetes.default.svc",
+            "jwks_uri": f"https://{url.removeprefix('http://')}/openid/v1/jwks",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        }
+        async with session.get(f"{url}/openid/v1/jwks") as answer:
+            assert answer.content_type == "application/jwk-set+json"
+            (key,) = (await answer.json(content_type=None))["keys"]
+    issuer = TokenIssuer(service_account_key(tmp_path))
+    assert key == issuer.public_key()
+    assert {name: key[name] for name in ("use", "kty", "crv", "alg")} == {
+        "use": "sig", "kty": "EC", "crv": "P-256", "alg": "ES256"
+    }  # fmt: skip
