@@ -4,7 +4,34 @@ Nothing of an expression's text ever becomes source: identifiers are numbered na
 handed to the compiled code as default arguments.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from dray.api.quantity import Quantity
+from dray.api.semver import Semver
+from dray.cel.types import CelType, Kind
+from dray.cel.values.container import DomainMap
+
+_CLASSES: Final[dict[Kind, type]] = {
+    Kind.BOOL: bool,
+    Kind.BYTES: bytes,
+    Kind.DOUBLE: float,
+    Kind.INT: int,
+    Kind.STRING: str,
+}
+_STRUCTS: Final[dict[str, type]] = {"kubernetes.Quantity": Quantity, "kubernetes.Semver": Semver}
+
+
+class NotGenerated(Exception):
+    """This expression is left to the interpreter."""
+
+
+def known_class(declared: CelType) -> type | None:
+    """The class of all values of a type, if there is but one."""
+    if declared.nullable:
+        return None
+    if declared.kind is Kind.STRUCT:
+        return _STRUCTS.get(declared.name)
+    return _CLASSES.get(declared.kind)
 
 
 class Code(NamedTuple):
@@ -53,3 +80,7 @@ class Body:
     def temporary(self) -> str:
         self._temporaries += 1
         return f"t{self._temporaries}"
+
+
+def is_domain_map(code: Code) -> bool:
+    return code.known is DomainMap

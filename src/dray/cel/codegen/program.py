@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from dray.cel.codegen import runtime
-from dray.cel.codegen.code import Body, Constants
-from dray.cel.codegen.emitter import Emitter, NotGenerated
+from dray.cel.codegen.code import Body, Constants, NotGenerated
+from dray.cel.codegen.emitter import Emitter
 from dray.cel.compilation import Compilation
 
 _FIELDS = {
