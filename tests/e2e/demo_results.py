@@ -70,9 +70,12 @@ def _numbering(claim: Object) -> dict[int, int]:
 def _numbers_of_pod(pod: str, stage: Mapping[str, Any], numbers: dict[str, dict[int, int]]) -> dict[int, int]:
     (found,) = [one for one in stage["pods"] if one["metadata"]["name"] == pod]
     uid = found["metadata"]["uid"]
+    made = {entry.get("resourceClaimName") for entry in found["status"].get("resourceClaimStatuses", [])}
     merged: dict[int, int] = {}
     for claim in stage["claims"]:
-        if any(user["uid"] == uid for user in claim.get("status", {}).get("reservedFor", [])):
+        users = claim.get("status", {}).get("reservedFor", [])
+        # A claim of the pod's group is reserved for that.
+        if claim["metadata"]["name"] in made or any(user["uid"] == uid for user in users):
             merged |= numbers[claim["metadata"]["name"]]
     return merged
 

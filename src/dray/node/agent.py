@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Mapping
 
 from dray.api.features import FeatureGates
-from dray.api.pod_groups import CLAIMS_GATE
 from dray.api.meta import Object
+from dray.api.pod_groups import CLAIMS_GATE
 from dray.api.releases import git_version
 from dray.api.resources import NODES, PODS
 from dray.cdi.cache import CdiCache
