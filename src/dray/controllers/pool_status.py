@@ -2,19 +2,24 @@
 
 A question is answered once, from the slices of each pool's newest generation. A pool that is just being published gets
 some time to become whole; after that the answer says what is missing. (1.36 drops such questions without an answer.)
-Old questions are removed. Every device counts once, whatever partitions or shares of it are left, as in 1.36.
-Source: KEP-5677, Kubernetes 1.36.2.
+Nor does it answer where a pool has generation 0, which no answer can say; here the question fails.
+Old questions are removed. How pools are counted is in `pool_counts`. Source: KEP-5677, Kubernetes 1.36.2 and 1.37.
 """
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Iterable
 from typing import ClassVar
 
+from dray.api import errors
 from dray.api.meta import Object, ObjectKey, format_time, name_of, parse_time, uid_of
 from dray.api.pods import find_condition
-from dray.api.resources import RESOURCE_CLAIMS, RESOURCE_POOL_STATUS_REQUESTS, RESOURCE_SLICES
+from dray.api.resources import (
+    DEVICE_TAINT_RULES,
+    RESOURCE_CLAIMS,
+    RESOURCE_POOL_STATUS_REQUESTS,
+    RESOURCE_SLICES,
+)
 from dray.controllers.base import Context, Controller, RetryAfter, ignore_missing
+from dray.controllers.pool_counts import counted, is_incomplete, summed
 from dray.kits.tasks import TaskSet
 
 PATIENCE_SECONDS = 10.0
@@ -24,7 +29,6 @@ ANSWERED_SECONDS = 3600.0
 """How long an answer is kept."""
 PENDING_SECONDS = 24 * 3600.0
 """How long a question without answer is kept."""
-ERROR_LIMIT = 256
 DEFAULT_LIMIT = 100
 
 
@@ -38,6 +42,10 @@ class PoolStatusRequests(Controller):
         self.requests = self.watch(RESOURCE_POOL_STATUS_REQUESTS)
         self.slices = self.informer(RESOURCE_SLICES)
         self.claims = self.informer(RESOURCE_CLAIMS)
+        self.sums = "DRAPartitionableDevicesType" in context.features.later()
+        """Whether to answer as 1.37 does: its release is stood for, or the gate is on that brought the summaries."""
+        with_rules = self.sums and context.features.enabled("DRADeviceTaintRules")
+        self.rules = self.informer(DEVICE_TAINT_RULES) if with_rules else None
 
     def background(self, tasks: TaskSet) -> None:
         tasks.start(self._clean_up_for_ever(), "cleanup")
@@ -70,66 +78,38 @@ class PoolStatusRequests(Controller):
             await self._answer(request)
 
     async def _answer(self, request: Object) -> None:
-        pools = pool_statuses(request["spec"], self.slices.cache.list(), self.claims.cache.list())
-        incomplete = sum("validationError" in pool for pool in pools)
+        pools = self._pools(request["spec"])
+        shown = pools[: request["spec"].get("limit") or DEFAULT_LIMIT]
         left = PATIENCE_SECONDS - self._seconds_since(request["metadata"]["creationTimestamp"])
-        if incomplete and left > 0:
+        if left > 0 and any(is_incomplete(pool) for pool in shown):
             raise RetryAfter(min(left, 1.0))
-        condition = {
-            "type": "Complete",
+        flawed = sum("validationError" in pool for pool in shown)
+        message = f"Calculated status for {len(shown)} pools" + (f" ({flawed} incomplete)" if flawed else "")
+        complete = self._condition("Complete", "CalculationComplete", message)
+        answer = {"poolCount": len(pools), "pools": shown, "conditions": [complete]}
+        try:
+            await self._write(request, answer)
+        except errors.Invalid as refusal:
+            failed = self._condition("Failed", "CalculationFailed", str(refusal))
+            await self._write(request, {"poolCount": 0, "conditions": [failed]})
+
+    def _pools(self, spec: Object) -> list[Object]:
+        slices, claims = self.slices.cache.list(), self.claims.cache.list()
+        if not self.sums:
+            return counted(spec, slices, claims)
+        return summed(spec, slices, claims, self.rules.cache.list() if self.rules else ())
+
+    def _condition(self, kind: str, reason: str, message: str) -> Object:
+        return {
+            "type": kind,
             "status": "True",
-            "reason": "CalculationComplete",
-            "message": f"Calculated status for {len(pools)} pools"
-            + (f" ({incomplete} incomplete)" if incomplete else ""),
+            "reason": reason,
+            "message": message,
             "lastTransitionTime": format_time(self.clock.now()),
         }
-        shown = pools[: request["spec"].get("limit") or DEFAULT_LIMIT]
-        status = {"poolCount": len(pools), "pools": shown, "conditions": [condition]}
-        answered = await self.client.update(
+
+    async def _write(self, request: Object, status: Object) -> None:
+        written = await self.client.update(
             RESOURCE_POOL_STATUS_REQUESTS, {**request, "status": status}, subresource="status"
         )
-        await self.requests.wait_seen(answered)
-
-
-def pool_statuses(spec: Object, slices: Iterable[Object], claims: Iterable[Object]) -> list[Object]:
-    """One status per pool that `spec` asks about, by name."""
-    pools: defaultdict[str, list[Object]] = defaultdict(list)
-    for entry in slices:
-        if entry["spec"]["driver"] == spec["driver"]:
-            pools[entry["spec"]["pool"]["name"]].append(entry["spec"])
-    taken = _taken(spec["driver"], claims)
-    wanted = spec.get("poolName")
-    return [_pool_status(name, pools[name], taken[name]) for name in sorted(pools) if wanted in (None, name)]
-
-
-def _taken(driver: str, claims: Iterable[Object]) -> Counter[str]:
-    """By pool, how many results claims hold; those with admin access too."""
-    taken: Counter[str] = Counter()
-    for claim in claims:
-        allocation = (claim.get("status") or {}).get("allocation") or {}
-        results = (allocation.get("devices") or {}).get("results") or ()
-        taken.update(result["pool"] for result in results if result["driver"] == driver)
-    return taken
-
-
-def _pool_status(name: str, specs: list[Object], taken: int) -> Object:
-    generation = max(spec["pool"].get("generation") or 0 for spec in specs)
-    newest = [spec for spec in specs if (spec["pool"].get("generation") or 0) == generation]
-    driver, announced = newest[0]["driver"], newest[0]["pool"]["resourceSliceCount"]
-    status: Object = {"driver": driver, "poolName": name, "generation": generation}
-    nodes = {spec.get("nodeName") for spec in newest}
-    if len(nodes) == 1 and (node := nodes.pop()):
-        status["nodeName"] = node
-    if len(newest) < announced:
-        seen = f"observed {len(newest)}/{announced} slices at generation {generation}"
-        error = f"pool {driver}/{name} is incomplete: {seen}"
-        return {**status, "validationError": error[:ERROR_LIMIT]}
-    total = sum(len(spec.get("devices") or ()) for spec in newest)
-    return {
-        **status,
-        "resourceSliceCount": announced,
-        "totalDevices": total,
-        "allocatedDevices": taken,
-        "availableDevices": max(0, total - taken),
-        "unavailableDevices": 0,
-    }
+        await self.requests.wait_seen(written)

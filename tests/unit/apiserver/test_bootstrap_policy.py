@@ -2,7 +2,7 @@
 
 import pytest
 
-from dray.api.features import FeatureGates
+from dray.api.features import FeatureGates, parse_feature_gates
 from dray.apiserver.authorization.bootstrap import bootstrap_policy
 
 CONTROLLERS = (
@@ -40,3 +40,24 @@ def test_every_bound_role_exists() -> None:
         kind, name = binding["roleRef"]["kind"], binding["roleRef"]["name"]
         namespace = binding["metadata"]["namespace"] if kind == "Role" else ""
         assert (kind, namespace, name) in roles
+
+
+@pytest.mark.parametrize(
+    ("gates", "release", "readable"),
+    [
+        ("DRAResourcePoolStatus=true", "1.36", ["resourceclaims", "resourceslices"]),
+        ("DRAResourcePoolStatus=true", "1.37", ["devicetaintrules", "resourceclaims", "resourceslices"]),
+        ("", "1.37", []),
+    ],
+)
+def test_answers_about_pools_may_look_at_taint_rules_since_137(
+    gates: str, release: str, readable: list[str]
+) -> None:
+    name = "system:controller:resourcepoolstatusrequest-controller"
+    roles = [
+        role
+        for role in bootstrap_policy(parse_feature_gates(gates, release))
+        if role["kind"] == "ClusterRole" and role["metadata"]["name"] == name
+    ]
+    rules = [rule for role in roles for rule in role["rules"] if "delete" not in rule["verbs"]]
+    assert sorted(each for rule in rules for each in rule["resources"] if "/" not in each) == readable

@@ -255,6 +255,10 @@ _POOL_STATUS = {
         f"resource.k8s.io | resourceclaims | {READ}",
     ),
 }
+_SUMMED_POOL_STATUS = {
+    name: (*rules, f"resource.k8s.io | devicetaintrules | {READ}") for name, rules in _POOL_STATUS.items()
+}
+"""As since 1.37, where answers tell of taints."""
 
 _GROUP_PROTECTION = {
     "podgroup-protection-controller": (
@@ -266,11 +270,13 @@ _GROUP_PROTECTION = {
 
 def controllers(features: FeatureGates) -> dict[str, tuple[str, ...]]:
     """The rules of each; some features bring a controller with them."""
+    sums = "DRAPartitionableDevicesType" in features.later()
+    pool_status = _SUMMED_POOL_STATUS if sums else _POOL_STATUS
     return {
         **_CONTROLLERS,
         **_STORAGE_CONTROLLERS,
         **_SERVICE_CONTROLLERS,
         **_OTHER_CONTROLLERS,
-        **(_POOL_STATUS if features.enabled("DRAResourcePoolStatus") else {}),
+        **(pool_status if features.enabled("DRAResourcePoolStatus") else {}),
         **(_GROUP_PROTECTION if features.enabled("GenericWorkload") else {}),
     }
