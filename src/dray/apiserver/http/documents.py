@@ -77,7 +77,7 @@ class Documents:
             page = self._older_openapi
         elif parts[:2] == ["openapi", "v3"]:
             page = self._openapi(parts[2:])
-        elif self._issuer is not None:
+        elif page is None and self._issuer is not None:
             page = self._issuer_page(parts)
         if page is None:
             return page_not_found()

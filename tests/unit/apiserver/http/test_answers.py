@@ -58,3 +58,9 @@ async def test_tokens_can_be_verified_by_what_is_published(url: str, tmp_path) -
     assert {name: key[name] for name in ("use", "kty", "crv", "alg")} == {
         "use": "sig", "kty": "EC", "crv": "P-256", "alg": "ES256"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/apis", "/version", "/metrics", "/healthz", "/openapi/v2"])
+async def test_a_server_that_publishes_keys_answers_everything_else_as_well(url: str, path: str) -> None:
+    async with aiohttp.ClientSession() as session, session.get(url + path) as answer:
+        assert answer.status == 200
