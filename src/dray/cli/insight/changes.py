@@ -9,6 +9,7 @@ import yaml
 
 from dray.api.meta import Object, name_of
 from dray.api.names import label_value, qualified_name
+from dray.insight.gates import gates_of
 from dray.insight.snapshot import Snapshot
 from dray.insight.whatif.devices import add_devices, fail_devices, taint_devices
 from dray.insight.whatif.manifests import find_object, set_at, with_object
@@ -100,7 +101,7 @@ def _read(files: Sequence[str], namespace: str, snapshot: Snapshot) -> list[Obje
     # Only manifests need the rules of the API server, which take long to load.
     from dray.cli.insight.manifests import read_objects
 
-    return read_objects(files, namespace, snapshot.now)
+    return read_objects(files, namespace, snapshot.now, gates_of(snapshot).as_settings())
 
 
 def _shape(snapshot: Snapshot, text: str, namespace: str) -> Shape:
@@ -133,7 +134,8 @@ def _valid(obj: Object, namespace: str, snapshot: Snapshot) -> Object:
     """The object after the API server's rules; what is not the user's to set stays as it is."""
     from dray.cli.insight.manifests import complete
 
-    spec = complete({key: value for key, value in obj.items() if key != "status"}, namespace, snapshot.now)
+    given = {key: value for key, value in obj.items() if key != "status"}
+    spec = complete(given, namespace, snapshot.now, gates_of(snapshot).as_settings())
     return {**spec, "status": obj["status"]} if "status" in obj else spec
 
 

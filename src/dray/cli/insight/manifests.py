@@ -48,23 +48,30 @@ class _Write:
         return True, ""
 
 
-def read_objects(files: Sequence[str], namespace: str, now: dt.datetime) -> list[Object]:
-    """In the order of the files. Raises NotThere."""
+def read_objects(
+    files: Sequence[str], namespace: str, now: dt.datetime, features: FeatureGates
+) -> list[Object]:
+    """In the order of the files; `features` are the server's. Raises NotThere."""
     try:
         objects = read_manifests(files)
     except Failure as failure:
         raise NotThere(str(failure).removeprefix("error: ")) from failure
     except OSError as failure:
         raise NotThere(str(failure)) from failure
-    return [complete(obj, namespace, now) for obj in objects]
+    return [complete(obj, namespace, now, features) for obj in objects]
 
 
-def complete(obj: Object, namespace: str, now: dt.datetime) -> Object:
+def complete(obj: Object, namespace: str, now: dt.datetime, features: FeatureGates) -> Object:
     """The object in the version that is stored, with defaults and a namespace. Raises NotThere."""
     group, _, version = str(obj.get("apiVersion", "")).rpartition("/")
     named = f"{obj.get('kind')} {(obj.get('metadata') or {}).get('name', '')}"
     kind = next(
-        (k for k in catalog() if k.resource.kind == obj.get("kind") and k.resource.group == group), None
+        (
+            k
+            for k in catalog(features.release)
+            if k.resource.kind == obj.get("kind") and k.resource.group == group
+        ),
+        None,
     )
     if kind is None:
         return {**obj, "metadata": {"name": "", **(obj.get("metadata") or {})}}
@@ -72,20 +79,20 @@ def complete(obj: Object, namespace: str, now: dt.datetime) -> Object:
         raise NotThere(
             f"{named}: there is no version {version} of it; write one of: {', '.join(kind.versions)}"
         )
-    hub = _decoded(obj, kind, version, named)
+    hub = _decoded(obj, kind, version, named, features)
     if kind.resource.namespaced:
         hub["metadata"] = {**hub["metadata"], "namespace": hub["metadata"].get("namespace") or namespace}
     if kind.resource in _VALIDATED:
-        _validate(hub, kind, now, named)
+        _validate(hub, kind, named, _Write(features, now))
     return hub
 
 
-def _decoded(obj: Object, kind: Kind, version: str, named: str) -> Object:
+def _decoded(obj: Object, kind: Kind, version: str, named: str, features: FeatureGates) -> Object:
     schema = schema_for(kind.resource.at(version).api_version, kind.resource.kind)
     if schema is None:
         return obj
     try:
-        decoded = decode(obj, schema)
+        decoded = decode(obj, schema, gates=features.later())
     except DecodeError as error:
         raise NotThere(f"{named}: {error}") from error
     if decoded.strict_errors:
@@ -97,8 +104,7 @@ def _decoded(obj: Object, kind: Kind, version: str, named: str) -> Object:
     return {**hub, "apiVersion": kind.resource.api_version, "kind": kind.resource.kind}
 
 
-def _validate(obj: Object, kind: Kind, now: dt.datetime, named: str) -> None:
-    context = _Write(FeatureGates(), now)
+def _validate(obj: Object, kind: Kind, named: str, context: _Write) -> None:
     errors = kind.authorize_create(context, obj) + kind.validate_create(context, obj)
     if not name_of(obj):
         raise NotThere(f"{named}: metadata.name: Required value")
