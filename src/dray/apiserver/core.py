@@ -26,6 +26,7 @@ from dray.store.backend import Store
 from dray.store.table import Watch
 
 if TYPE_CHECKING:
+    from dray.apiserver.components import Question
     from dray.apiserver.verbs.virtual import Reviewers
 
 
@@ -52,6 +53,8 @@ class Core:
         self.admission: Admission = admission or AdmitEverything()
         self.reviewers: Reviewers = reviewers or {}
         """Who answers the kinds that are never stored."""
+        self.components: dict[str, Question] = {}
+        """Whom to ask how the parts of the control plane are, by name."""
         self.watches: set[Watch] = set()
         """Those being served; whoever opens one takes it out again."""
         self.at_stop: list[Callable[[], Awaitable[None]]] = []

@@ -138,7 +138,7 @@ def _resource_entries(kind: Kind, version: str) -> list[Object]:
         entry["shortNames"] = list(kind.short_names)
     if kind.categories:
         entry["categories"] = list(kind.categories)
-    if not kind.virtual:
+    if not (kind.virtual or kind.told):
         entry["storageVersionHash"] = storage_version_hash(kind)
     parts: list[Object] = [entry]
     for part in subresources_of(kind):

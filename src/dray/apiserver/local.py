@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from dray.api import errors
 from dray.api.meta import Object, name_of, namespace_of
-from dray.api.resources import Resource
+from dray.api.resources import BINDINGS, Resource
 from dray.api.selectors import SelectorError, parse_field_selector, parse_label_selector
 from dray.apiserver.access import ADMIN, Attributes, selected_name
 from dray.apiserver.call import Call, WriteOptions
@@ -20,6 +20,7 @@ from dray.apiserver.core import Core
 from dray.apiserver.options import DeleteOptions, ListOptions
 from dray.apiserver.registry.kind import User
 from dray.apiserver.structure import Body, from_hub, structured, to_hub, type_name
+from dray.apiserver.verbs.binding import BINDING
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
@@ -27,7 +28,7 @@ from dray.apiserver.verbs.patch import apply
 from dray.apiserver.verbs.patch import patch as apply_patch
 from dray.apiserver.verbs.read import get, list_objects
 from dray.apiserver.verbs.scale import SCALE, get_scale, patch_scale, update_scale
-from dray.apiserver.verbs.subresources import POSTED, Posted
+from dray.apiserver.verbs.subresources import POSTED, Posted, bind_named
 from dray.apiserver.verbs.update import update
 from dray.apiserver.verbs.virtual import review
 from dray.apiserver.verbs.watch import (
@@ -142,6 +143,8 @@ class LocalClient:
         if subresource:
             posted = _posted(call, subresource)
             return await posted.post(call, structured(Body(obj), posted.type))
+        if call.kind.resource == BINDINGS:
+            return await bind_named(call, structured(Body(obj), BINDING))
         if call.kind.virtual:
             return await review(call, structured(Body(obj), type_name(call.kind, call.version)))
         return self._shown(call, await create(call, self._hub(call, obj)))

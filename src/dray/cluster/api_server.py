@@ -18,6 +18,7 @@ from dray.apiserver.authentication.front_proxy import FrontProxy
 from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.authorization.chain import AuthorizerChain
 from dray.apiserver.bootstrap import bootstrap
+from dray.apiserver.components import probed
 from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import Kind, User
@@ -40,6 +41,9 @@ OWN_NAMES = (
     "127.0.0.1",
     SERVICE_IP,
 )
+
+_COMPONENTS = {"controller-manager": 10257, "scheduler": 10259}
+"""Ports of this machine that tell of their health, unless they run in this process."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from dray.api.resources import (
 )
 from dray.apiserver.access import AUTHENTICATED
 from dray.apiserver.authentication.chain import service_account_groups
+from dray.apiserver.components import checked
 from dray.apiserver.registry.kind import User
 from dray.client.protocol import Client
 from dray.cluster.api_server import ApiServerRole, ApiServerSettings
@@ -98,11 +99,22 @@ class EmbeddedCluster:
         manager, scheduler = self._controller_manager(), self._scheduler()
         self._run(tasks, manager.run(), "controller-manager")
         self._run(tasks, scheduler.run(), "scheduler")
+        self._tell_of("controller-manager", manager.ready)
+        self._tell_of("scheduler", scheduler.ready)
         agents = [self._node(index, name) for index, name in enumerate(self.spec.node_names)]
         for agent in agents:
             self._run(tasks, agent.run(), agent.config.name)
         ready = [manager.ready, scheduler.ready, *(agent.ready for agent in agents)]
         await asyncio.gather(*(event.wait() for event in ready))
+
+    def _tell_of(self, component: str, ready: asyncio.Event) -> None:
+        """Of a role in this process, without a port of its own."""
+
+        def check() -> None:
+            if not ready.is_set():
+                raise ClusterError("not ready: still reading the cluster's state")
+
+        self._api.server.core.components[component] = checked(check)
 
     def _check_served(self) -> None:
         """The roles would wait for ever for an API that is turned off. Raises ClusterError."""

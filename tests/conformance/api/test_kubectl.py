@@ -32,7 +32,6 @@ Shell = Callable[[str], subprocess.CompletedProcess[str]]
 NOT_SERVED = {
     "kubectl get apiservices": "nothing is aggregated, so there are no APIService objects",
     "kubectl get crd": "custom resources are not served",
-    "kubectl get componentstatuses": "deprecated since 1.19; the components here answer for themselves",
 }
 """Commands that need a kind that is not served, and why it is not. They end with 1."""
 

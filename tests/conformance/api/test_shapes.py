@@ -31,8 +31,6 @@ NOT_SERVED = {
     "apiregistration.k8s.io/v1 apiservices": _NO_CUSTOM,
     "flowcontrol.apiserver.k8s.io/v1 flowschemas": _NO_FAIRNESS,
     "flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations": _NO_FAIRNESS,
-    "v1 bindings": "a pod is bound through its own subresource",
-    "v1 componentstatuses": "deprecated since 1.19; the components here answer for themselves",
 }
 """Recorded kinds that are missing here, and why."""
 LESS_SERVED = {

@@ -76,7 +76,7 @@ class View:
     # --- lists
 
     def listing(self, listing: Listing) -> bytes:
-        meta: Object = {"resourceVersion": str(listing.revision)}
+        meta: Object = {} if listing.revision is None else {"resourceVersion": str(listing.revision)}
         if listing.continue_token:
             meta["continue"] = listing.continue_token
         if listing.remaining is not None:

@@ -17,8 +17,9 @@ from dray.api import errors
 from dray.api.meta import Object
 from dray.api.resources import NODES
 from dray.apiserver.call import Call
+from dray.apiserver.endpoint import Endpoint
 from dray.apiserver.http.responses import NOT_CACHED
-from dray.apiserver.http.upgrade import Endpoint, splice
+from dray.apiserver.http.upgrade import splice
 from dray.apiserver.options import Query, first
 from dray.apiserver.verbs.read import get
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from dray.api.features import FeatureGates
-from dray.api.releases import Stage, known_gates
+from dray.api.releases import LATER, Gate, Stage, known_gates
 from dray.apiserver.core import Core
 from dray.apiserver.http.request_info import RequestInfo
+from dray.apiserver.registry.kind import Kind
 from dray.kits.metrics import Registry
 
 _BUCKETS: Final = (
@@ -67,8 +68,13 @@ class RequestMetrics:
 def _features(features: FeatureGates) -> dict[tuple[str, ...], float]:
     return {
         (name, "" if gate.stage is Stage.GA else gate.stage.value): float(features.enabled(name))
-        for name, gate in known_gates(features.release).items()
+        for name, gate in {**known_gates(features.release), **_turned_on(features)}.items()
     }
+
+
+def _turned_on(features: FeatureGates) -> dict[str, Gate]:
+    """Gates of later releases that somebody named."""
+    return {name: gate for name, gate in LATER.items() if features.enabled(name)}
 
 
 class Measured:
@@ -113,6 +119,10 @@ def _place(info: RequestInfo, verb: str) -> dict[str, str]:
     }
 
 
+def _is_stored(kind: Kind) -> bool:
+    return not (kind.virtual or kind.told)
+
+
 def _object_counts(core: Core) -> dict[tuple[str, ...], float]:
-    stored = {(kind.stored_as or kind.resource).qualified for kind in core.kinds.kinds if not kind.virtual}
+    stored = {(kind.stored_as or kind.resource).qualified for kind in core.kinds.kinds if _is_stored(kind)}
     return {(resource,): float(core.store.count(resource)) for resource in stored}

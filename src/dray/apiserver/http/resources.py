@@ -6,7 +6,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from dray.api import errors
+from dray.api.fields import quote
 from dray.api.meta import Object, name_of, uid_of
+from dray.api.resources import BINDINGS
 from dray.apiserver.access import Attributes
 from dray.apiserver.call import Call, WriteOptions
 from dray.apiserver.core import Core
@@ -38,6 +40,7 @@ from dray.apiserver.options import (
 )
 from dray.apiserver.registry.kind import Deprecation, Kind, User
 from dray.apiserver.structure import TypeName, read_delete_options, structured, to_hub, type_name
+from dray.apiserver.verbs.binding import BINDING
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.connect import admit_connection
 from dray.apiserver.verbs.create import create
@@ -46,7 +49,8 @@ from dray.apiserver.verbs.metadata import match_namespace
 from dray.apiserver.verbs.patch import apply, patch, read_patch
 from dray.apiserver.verbs.read import get, list_objects
 from dray.apiserver.verbs.scale import SCALE, get_scale, patch_scale, update_scale
-from dray.apiserver.verbs.subresources import POSTED
+from dray.apiserver.verbs.subresources import POSTED, bind_named
+from dray.apiserver.verbs.told import tell, tell_all
 from dray.apiserver.verbs.update import update
 from dray.apiserver.verbs.virtual import review
 from dray.apiserver.verbs.watch import open_watch
@@ -184,11 +188,13 @@ def _handler(kind: Kind, info: RequestInfo) -> Handler:
     if info.subresource:
         handlers = _subresource_handlers(kind, info.subresource)
     elif info.name:
-        handlers = _OBJECT
+        handlers = {"get": _tell} if kind.told else _OBJECT
     else:
         handlers = _collection_handlers(kind, info)
     handler = handlers.get(info.verb) if _is_method(info) else None
-    if handler is None or (not info.subresource and info.verb not in kind.verbs):
+    if handler is None or (
+        not info.subresource and info.verb not in kind.verbs and not (kind.told and info.verb == "watch")
+    ):
         raise method_not_allowed()
     return handler
 
@@ -199,8 +205,12 @@ def _is_method(info: RequestInfo) -> bool:
 
 
 def _collection_handlers(kind: Kind, info: RequestInfo) -> Mapping[str, Handler]:
+    if kind.told:
+        return _TOLD
+    if kind.virtual and kind.resource.namespaced and not info.namespace:
+        raise resource_not_found()
     if kind.virtual:
-        return {"create": _review}
+        return {"create": _bind if kind.resource == BINDINGS else _review}
     if kind.resource.namespaced and not info.namespace:
         return {"list": _list, "watch": _watch}
     return _COLLECTION
@@ -348,6 +358,33 @@ async def _review(wanted: ResourceRequest) -> web.StreamResponse:
     return json_answer(answered, status=201, warnings=call.warnings, accept=wanted.accept)
 
 
+async def _bind(wanted: ResourceRequest) -> web.StreamResponse:
+    wanted.represented()
+    wanted.written("CreateOptions")
+    answered = await bind_named(wanted.call, await wanted.object(BINDING))
+    return json_answer(answered, status=201, warnings=wanted.call.warnings, accept=wanted.accept)
+
+
+async def _tell(wanted: ResourceRequest) -> web.StreamResponse:
+    shown_as = wanted.represented()
+    return wanted.respond(await tell(wanted.call), shown_as)
+
+
+async def _tell_all(wanted: ResourceRequest) -> web.StreamResponse:
+    view = wanted.view(wanted.represented(is_collection=True))
+    listing = await tell_all(wanted.call, list_options(wanted.query))
+    return wanted.send(view.listing(listing), view.content_type)
+
+
+async def _not_watched(wanted: ResourceRequest) -> web.StreamResponse:
+    """Raises MethodNotAllowed, or NotFound for the older way to ask."""
+    if "watch" not in wanted.query:
+        raise resource_not_found()
+    plural = wanted.call.resource.plural
+    text = f"watch is not supported on resources of kind {quote(plural)}"
+    raise errors.MethodNotAllowed(text, details={"kind": plural})
+
+
 async def _log(wanted: ResourceRequest) -> web.StreamResponse:
     return await wanted.backends.kubelets.log(wanted.call, wanted.request, wanted.query)
 
@@ -410,6 +447,7 @@ _COLLECTION: Final[Mapping[str, Handler]] = {
     "watch": _watch,
     "deletecollection": _delete_collection,
 }
+_TOLD: Final[Mapping[str, Handler]] = {"list": _tell_all, "watch": _not_watched}
 _OBJECT: Final[Mapping[str, Handler]] = {
     "get": _get,
     "watch": _watch,

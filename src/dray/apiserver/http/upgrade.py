@@ -6,10 +6,7 @@ works. What becomes of a refusal is for the caller to say.
 
 import asyncio
 import contextlib
-import dataclasses
-import os
 import re
-import ssl
 from typing import Any, Final
 
 from aiohttp import web
@@ -17,6 +14,7 @@ from multidict import CIMultiDict
 
 from dray.api import errors
 from dray.api.fields import quote
+from dray.apiserver.endpoint import Endpoint, dial_failure
 
 CHUNK: Final = 64 * 1024
 HIGH_WATER: Final = 1024 * 1024
@@ -29,21 +27,6 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _PASSED_ON: Final = re.compile(
     r"upgrade|connection|sec-websocket-.*|x-stream-protocol-version|origin", re.IGNORECASE
 )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Endpoint:
-    host: str
-    port: int
-    ssl_context: ssl.SSLContext | None = dataclasses.field(default=None, compare=False)
-
-    @property
-    def authority(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    def url(self, path: str) -> str:
-        return f"{'https' if self.ssl_context else 'http'}://{self.authority}{path}"
 
 
 class Refused(Exception):
@@ -159,17 +142,6 @@ async def _connect(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.St
             )
     except (OSError, TimeoutError) as error:
         raise errors.StatusError(f"error dialing backend: {dial_failure(endpoint, error)}") from error
-
-
-def dial_failure(endpoint: Endpoint, error: BaseException) -> str:
-    """As Go words it."""
-    place = f"dial tcp {endpoint.authority}"
-    if isinstance(error, TimeoutError):
-        return f"{place}: i/o timeout"
-    if isinstance(error, ssl.SSLError):
-        return f"tls: {error.reason or error}"
-    number = error.errno if isinstance(error, OSError) else None
-    return f"{place}: connect: {os.strerror(number).lower()}" if number else f"{place}: {error}"
 
 
 async def _agree(

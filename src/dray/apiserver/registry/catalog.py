@@ -6,7 +6,9 @@ from dray.apiserver.registry.admission_policy import (
     VALIDATING_ADMISSION_POLICY_BINDING,
 )
 from dray.apiserver.registry.autoscaler import HORIZONTAL_POD_AUTOSCALER
+from dray.apiserver.registry.binding import BINDING
 from dray.apiserver.registry.certificate_request import CERTIFICATE_SIGNING_REQUEST
+from dray.apiserver.registry.component_status import COMPONENT_STATUS
 from dray.apiserver.registry.config_map import CONFIG_MAP, SECRET
 from dray.apiserver.registry.csi import CSI_DRIVER, CSI_NODE, CSI_STORAGE_CAPACITY
 from dray.apiserver.registry.daemon_set import DAEMON_SET
@@ -53,7 +55,7 @@ from dray.apiserver.registry.webhook_configuration import (
 )
 
 _CORE = (
-    CONFIG_MAP, ENDPOINTS_KIND, EVENT, LIMIT_RANGE, NAMESPACE, NODE, PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, POD,
+    BINDING, COMPONENT_STATUS, CONFIG_MAP, ENDPOINTS_KIND, EVENT, LIMIT_RANGE, NAMESPACE, NODE, PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME, POD,
     POD_TEMPLATE, REPLICATION_CONTROLLER, RESOURCE_QUOTA, SECRET, SERVICE_ACCOUNT, SERVICE,
 )  # fmt: skip
 _WORKLOADS = (

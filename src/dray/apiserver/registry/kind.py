@@ -199,6 +199,8 @@ class Kind:
     """What brings fields of later releases (`FeatureGates.later`); set by the server."""
     virtual: bool = False
     """Never stored: reviews such as TokenReview. `verbs/virtual.py` answers them."""
+    told: bool = False
+    """Never stored either: what is read is found out when it is asked for. `verbs/told.py` answers."""
     stored_as: Resource | None = None
     """The resource whose objects these are (events.k8s.io shows the core events); None: `resource` itself.
     `to_hub` and `from_hub` convert to and from that resource's form."""

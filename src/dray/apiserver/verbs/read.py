@@ -36,7 +36,8 @@ Matcher = Callable[[Object], bool]
 @dataclasses.dataclass(frozen=True, slots=True)
 class Listing:
     records: list[Record]
-    revision: int
+    revision: int | None
+    """None: of what is told and not stored."""
     continue_token: str = ""
     remaining: int | None = None
 

@@ -4,12 +4,16 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from dray.api import errors
 from dray.api.meta import Object
+from dray.api.resources import PODS
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.call import Call
 from dray.apiserver.structure import TypeName
+from dray.apiserver.verbs import lifecycle
 from dray.apiserver.verbs.binding import BINDING, bind
 from dray.apiserver.verbs.eviction import EVICTION, evict
+from dray.apiserver.verbs.metadata import match_namespace
 from dray.apiserver.verbs.virtual import review
 
 TOKEN_REQUEST: Final = TypeName("authentication.k8s.io/v1", "TokenRequest")
@@ -28,6 +32,22 @@ class Posted:
         await call.core.admission.mutate(request)
         await call.core.admission.validate(request)
         return await self.act(call, request.object or obj)
+
+
+async def bind_named(call: Call, obj: Object) -> Object:
+    """A binding posted beside the pods instead of to one. Raises BadRequest for one without a name, and as `bind`."""
+    meta = obj["metadata"]
+    match_namespace(call, meta)
+    lifecycle.check_create(call, meta.get("name") or "")
+    if not meta.get("name"):
+        raise errors.BadRequest("Name parameter required.")
+    meta.pop("uid", None)  # as on every creation: the server gives it
+    request = AdmissionRequest(call, "CREATE", obj, None, meta["name"], posted=BINDING)
+    await call.core.admission.mutate(request)
+    await call.core.admission.validate(request)
+    kind = call.core.kind_of(PODS)
+    of_pod = dataclasses.replace(call, kind=kind, name=meta["name"], subresource="binding")
+    return await bind(of_pod, request.object or obj)
 
 
 POSTED: Final[Mapping[str, Posted]] = {

@@ -16,12 +16,13 @@ from dray.api import errors
 from dray.api.resources import NODES
 from dray.apiserver.access import Attributes
 from dray.apiserver.call import Call
+from dray.apiserver.endpoint import Endpoint, dial_failure
 from dray.apiserver.http.proxy.answers import Answer
 from dray.apiserver.http.proxy.headers import forwarded, upgraded
 from dray.apiserver.http.proxy.paths import ProxyPath, WayBack, escaped, proxy_path
 from dray.apiserver.http.proxy.targets import locate
 from dray.apiserver.http.responses import NOT_CACHED
-from dray.apiserver.http.upgrade import Endpoint, Refused, dial_failure, hand_through
+from dray.apiserver.http.upgrade import Refused, hand_through
 from dray.apiserver.options import Query
 from dray.apiserver.verbs.connect import admit_proxy
 

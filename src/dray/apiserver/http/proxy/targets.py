@@ -22,8 +22,8 @@ from dray.api.pods import addresses_of
 from dray.api.resources import ENDPOINTS, NODES, PODS
 from dray.api.validation.lists import items_of
 from dray.apiserver.call import Call
+from dray.apiserver.endpoint import Endpoint
 from dray.apiserver.http.kubelet import kubelet_address, kubelet_endpoint
-from dray.apiserver.http.upgrade import Endpoint
 from dray.apiserver.verbs.writing import not_found
 
 _SCHEMES: Final = ("", "http", "https")
