@@ -1,119 +1,238 @@
 """Reads YAML as the API server does: YAML 1.1 turned into JSON, timestamps left as text, keys made strings.
 
-Decides what an unquoted word means (`yes`, `on` and `y` are booleans) and how a syntax error reads.
+Values are built while the text is read, so that aliases, merge keys, depth and number are bounded before they cost
+anything. What an unquoted word means is `yaml_scalars`'s; this decides the shape, and how a syntax error reads.
 """
 
-import functools
-from typing import Any
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any, Final
 
 from dray.api.fields import quote
+from dray.api.schema import go_text
+from dray.api.schema.yaml_scalars import BadScalar, plain, tagged
 
-COPIES_MAX = 100_000
+COPIES_MAX: Final = 100_000
 """Values that aliases and merge keys may add to a document: a few hundred bytes could else ask for all memory."""
 
+VALUES_MAX: Final = 500_000
+DEPTH_MAX: Final = 1000
+DUPLICATES_MAX: Final = 100
+"""How many keys that came twice are told."""
+
 _TOO_MANY_ALIASES = "yaml: document contains excessive aliasing"
+_MERGE: Final = "tag:yaml.org,2002:merge"
 
 
 class BadYaml(ValueError):
     """No YAML, or YAML that JSON cannot hold; `str()` is upstream's text: `yaml: line 1: did not find ...`."""
 
 
-def from_yaml(data: bytes, *, strict: bool = False) -> Any:
-    """The JSON value of the first document; null when there is none. `strict` refuses duplicate keys."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Document:
+    value: Any
+    """JSON."""
+    complaint: str = ""
+    """Which keys came twice: what a strict reader refuses."""
+
+
+def read_yaml(data: bytes) -> Document:
+    """The first document; its value is null when there is none. Raises BadYaml."""
     import yaml  # here: most requests are JSON, and the import is slow
 
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    builder = _Builder()
     try:
-        loader = _loader_type(strict)(data)
-        try:
-            return _Plain().value(loader.get_data() if loader.check_data() else None)
-        finally:
-            loader.dispose()
+        value = builder.document(yaml.parse(data, Loader=loader))
     except yaml.MarkedYAMLError as error:
         raise BadYaml(_describe(error)) from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+    except (yaml.YAMLError, UnicodeDecodeError):
         raise BadYaml("yaml: control characters are not allowed") from None
+    except BadScalar as error:
+        raise BadYaml(str(error)) from None
+    except RecursionError:  # in the copy of something deep
+        raise BadYaml("yaml: exceeded max depth") from None
+    lines = "".join(f"\n  {line}" for line in builder.duplicates)
+    return Document(value, f"yaml: unmarshal errors:{lines}" if lines else "")
 
 
-@functools.cache
-def _loader_type(strict: bool) -> Any:
-    import yaml
-
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class Loader(base):  # type: ignore[misc]
-        def flatten_mapping(self, node: Any) -> None:
-            written = len(node.value)
-            super().flatten_mapping(node)
-            if len(node.value) - written > COPIES_MAX:
-                raise BadYaml(_TOO_MANY_ALIASES)
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            self.flatten_mapping(node)
-            members: dict[Any, Any] = {}
-            for key_node, value_node in node.value:
-                key = _key(self.construct_object(key_node, deep=True))
-                if strict and key in members:
-                    line = key_node.start_mark.line + 1
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"line {line}: key {quote(key)} already set in map", None
-                    )
-                members[key] = self.construct_object(value_node, deep=deep)
-            return members
-
-    resolvers: dict[Any, Any] = {}
-    for first, rules in base.yaml_implicit_resolvers.items():
-        resolvers[first] = [rule for rule in rules if not rule[0].endswith((":timestamp", ":value"))]
-    Loader.yaml_implicit_resolvers = resolvers
-    for letter in "yYnN":
-        Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _single(letter), [letter])
-    Loader.bool_values = {**base.bool_values, "y": True, "n": False}
-    return Loader
+def from_yaml(data: bytes, *, strict: bool = False) -> Any:
+    """The JSON value of the first document; null when there is none. `strict` refuses duplicate keys."""
+    document = read_yaml(data)
+    if strict and document.complaint:
+        raise BadYaml(document.complaint)
+    return document.value
 
 
-def _single(letter: str) -> Any:
-    import re
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """A list or mapping whose end has not been read."""
 
-    return re.compile(f"^{letter}$")
+    value: Any
+    anchor: str | None
+    counted: int
+    """How many values there were before it."""
+    key: str | None = None
+    merges: bool = False
+    """Whether the next value is merged into the mapping instead of being a member of it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Anchored:
+    value: Any
+    weight: int
+    """How many values it is made of."""
+
+
+_REFERRED_TO_ITSELF: Final = _Anchored(None, -1)
+
+
+class _Builder:
+    """Makes one JSON value of the events of one document."""
+
+    def __init__(self) -> None:
+        self.duplicates: list[str] = []
+        self._open: list[_Open] = []
+        self._anchors: dict[str, _Anchored] = {}
+        self._values = 0
+        self._copied = 0
+        self._result: Any = None
+
+    def document(self, events: Iterator[Any]) -> Any:
+        for event in events:
+            name = event.__class__.__name__
+            if name == "ScalarEvent":
+                self._scalar(event)
+            elif name == "MappingStartEvent":
+                self._begin({}, event)
+            elif name == "SequenceStartEvent":
+                self._begin([], event)
+            elif name in ("MappingEndEvent", "SequenceEndEvent"):
+                self._end(event)
+            elif name == "AliasEvent":
+                self._put(self._copy(event.anchor), event)
+            elif name == "DocumentEndEvent":
+                break
+        return self._result
+
+    def _count(self) -> None:
+        self._values += 1
+        if self._values > VALUES_MAX:
+            raise BadYaml(f"yaml: document has more than {VALUES_MAX} values")
+
+    def _scalar(self, event: Any) -> None:
+        self._count()
+        text, tag = event.value, event.tag
+        if text == "<<" and (tag == _MERGE or event.implicit[0]) and self._awaits_key():
+            self._open[-1].merges = True
+            return
+        value = tagged(tag, text) if tag is not None else plain(text) if event.implicit[0] else text
+        if event.anchor:
+            self._anchors[event.anchor] = _Anchored(value, 1)
+        self._put(value, event)
+
+    def _awaits_key(self) -> bool:
+        top = self._open[-1] if self._open else None
+        return top is not None and top.value.__class__ is dict and top.key is None and not top.merges
+
+    def _begin(self, value: Any, event: Any) -> None:
+        self._count()
+        if len(self._open) >= DEPTH_MAX:
+            raise BadYaml("yaml: exceeded max depth")
+        if event.anchor:
+            self._anchors[event.anchor] = _REFERRED_TO_ITSELF
+        self._open.append(_Open(value, event.anchor, self._values - 1))
+
+    def _end(self, event: Any) -> None:
+        ended = self._open.pop()
+        if ended.anchor:
+            self._anchors[ended.anchor] = _Anchored(ended.value, self._values - ended.counted)
+        self._put(ended.value, event)
+
+    def _copy(self, anchor: str) -> Any:
+        anchored = self._anchors.get(anchor)
+        if anchored is None:
+            raise BadYaml(f"yaml: unknown anchor '{anchor}' referenced")
+        if anchored is _REFERRED_TO_ITSELF:
+            raise BadYaml(f"yaml: anchor '{anchor}' value contains itself")
+        # Counted first: what is refused must not have been made.
+        self._values += anchored.weight
+        self._copied += anchored.weight
+        if self._copied > COPIES_MAX:
+            raise BadYaml(_TOO_MANY_ALIASES)
+        return _copied(anchored.value)
+
+    def _put(self, value: Any, event: Any) -> None:
+        """Into the list or mapping that is open, as an element, a key or a member."""
+        if not self._open:
+            self._result = _finite(value)
+            return
+        top = self._open[-1]
+        if top.value.__class__ is list:
+            top.value.append(_finite(value))
+        elif top.merges:
+            top.merges = False
+            self._merge(top.value, value, event)
+        elif top.key is None:
+            top.key = _key(value)
+            self._note_duplicate(top.value, top.key, event)
+        else:
+            top.value[top.key] = _finite(value)
+            top.key = None
+
+    def _merge(self, mapping: dict[str, Any], value: Any, event: Any) -> None:
+        """The members of one mapping, or of several of which the first to have a key gives its value."""
+        for merged in reversed(value) if value.__class__ is list else [value]:
+            if merged.__class__ is not dict:
+                raise BadYaml("yaml: map merge requires map or sequence of maps as the value")
+            for key, item in merged.items():
+                self._note_duplicate(mapping, key, event)
+                mapping[key] = item
+
+    def _note_duplicate(self, mapping: dict[str, Any], key: str, event: Any) -> None:
+        if key in mapping and len(self.duplicates) < DUPLICATES_MAX:
+            self.duplicates.append(f"line {event.start_mark.line + 1}: key {quote(key)} already set in map")
+
+
+def _copied(value: Any) -> Any:
+    if value.__class__ is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if value.__class__ is list else value
+
+
+def _finite(value: Any) -> Any:
+    """As JSON has it: a number without a fraction is written without one."""
+    if value.__class__ is not float:
+        return value
+    if not math.isfinite(value):
+        raise BadYaml(f"json: unsupported value: {_written(value)}")
+    return int(value) if value.is_integer() and abs(value) < 2**63 else value
+
+
+def _written(value: float) -> str:
+    return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
 
 
 def _key(key: Any) -> str:
     if isinstance(key, bool):
         return "true" if key else "false"
-    if isinstance(key, str | int | float):
+    if isinstance(key, float):
+        return (
+            go_text.show(key)
+            if math.isfinite(key)
+            else {"+Inf": ".inf", "-Inf": "-.inf"}.get(_written(key), ".nan")
+        )
+    if isinstance(key, str | int):
         return str(key)
     if key is None:
-        return "null"
-    raise BadYaml(f"yaml: invalid map key: {key!r}")
-
-
-class _Plain:
-    """Makes JSON values of what was read, each alias a copy of what it stands for, but not without limit."""
-
-    def __init__(self) -> None:
-        self._known: set[int] = set()
-        self._copied = 0
-
-    def value(self, value: Any, *, copied: bool = False) -> Any:
-        if isinstance(value, bytes):
-            return value.decode("latin-1")
-        if not isinstance(value, dict | list | set | tuple):
-            return value
-        copied = copied or id(value) in self._known
-        self._known.add(id(value))
-        if copied:
-            self._copied += 1 + len(value)
-            if self._copied > COPIES_MAX:
-                raise BadYaml(_TOO_MANY_ALIASES)
-        if isinstance(value, dict):
-            return {key: self.value(item, copied=copied) for key, item in value.items()}
-        return [self.value(item, copied=copied) for item in value]
+        raise BadYaml("unsupported map key of type: %!s(<nil>), key: <nil>")
+    raise BadYaml(f"yaml: invalid map key: {go_text.show_typed(key)}")
 
 
 def _describe(error: Any) -> str:
     """libyaml's text with Go's line: counted from 0 by the parser, from 1 by the scanner, absent on the first line."""
     problem = str(error.problem or error.context or "malformed document")
-    if problem.startswith("line "):
-        return f"yaml: unmarshal errors:\n  {problem}"
     line = error.problem_mark.line if error.problem_mark else 0
     if line and type(error).__name__ == "ScannerError":
         line += 1

@@ -6,7 +6,7 @@ import orjson
 from aiohttp import web
 
 from dray.api import errors
-from dray.api.schema.yaml_text import BadYaml, from_yaml
+from dray.api.schema.yaml_text import BadYaml, from_yaml, read_yaml
 from dray.apiserver.http.negotiation import JSON, PROTOBUF, YAML
 from dray.apiserver.structure import Body, read_json, unrecognized
 
@@ -52,21 +52,17 @@ def _read_protobuf(data: bytes, kind_name: str) -> Body:
     from dray.wire.protobuf import ProtobufError, decode_object  # here: most requests are JSON
 
     try:
-        return Body(decode_object(data))
+        return Body(decode_object(data), skips_unknown=True)
     except ProtobufError as error:
         raise unrecognized(data, kind_name, str(error)) from None
 
 
 def _read_yaml(data: bytes, kind_name: str) -> Body:
     try:
-        tree = from_yaml(data)
+        document = read_yaml(data)
     except BadYaml as error:
         raise unrecognized(data, kind_name, str(error)) from None
-    try:
-        from_yaml(data, strict=True)
-    except BadYaml as error:
-        return Body(tree, complaints=(str(error),))
-    return Body(tree)
+    return Body(document.value, complaints=(document.complaint,) if document.complaint else ())
 
 
 async def read_configuration(request: web.BaseRequest) -> Any:

@@ -47,3 +47,21 @@ def test_aliases_and_merge_keys_are_copied_in_reason() -> None:
 def test_large_documents_without_aliases_are_read() -> None:
     text = "items:\n" + "".join(f"- {{a: {n}}}\n" for n in range(20_000))
     assert len(from_yaml(text.encode())["items"]) == 20_000
+
+
+HOSTILE = {
+    "few merges of a large mapping": "a: &a {" + ",".join(f"k{n}: v" for n in range(20_000)) + "}\nb: ["
+    + ",".join(["{<<: *a}"] * 20_000) + "]",
+    "a merge of itself": "a: &a {<<: *a}",
+    "copies of something deep": "a: &a " + "[" * 999 + "]" * 999 + "\nb: *a",
+    "a number in base 60": "a: 1" + ":59" * 1_000_000,
+    "more values than anybody means": "a: [" + "1," * 600_000 + "]",
+    "deeper than anybody means": "a: " + "[" * 2_000 + "]" * 2_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.timeout(15)
+def test_what_would_take_all_time_is_refused_or_read_quickly(name: str) -> None:
+    with contextlib.suppress(BadYaml):
+        assert from_yaml(HOSTILE[name].encode())["a"].startswith("1:59:59")
