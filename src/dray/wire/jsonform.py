@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from dray.api.schema.later import later_fields
 from dray.api.schema.registry import PACKAGES, types_of
 
 META: Final = "k8s.io.apimachinery.pkg.apis.meta.v1."
@@ -103,8 +104,12 @@ def flags_of(message: str) -> Mapping[str, str] | None:
     package = "/".join(path.split(".")[-2:])
     if package not in PACKAGES.values():
         return None
-    definition = types_of(package).get(_WITHOUT_OWN_TYPE.get(name, name))
-    return None if definition is None else {row[0]: row[2] for row in definition["fields"]}
+    known = _WITHOUT_OWN_TYPE.get(name, name)
+    definition = types_of(package).get(known)
+    if definition is None:
+        return None
+    later = {field: flags for field, (_, _, flags, _) in later_fields(package, known).items()}
+    return {row[0]: row[2] for row in definition["fields"]} | later
 
 
 _EPOCH: Final = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - UTC by definition of the message; printed with "Z"

@@ -3,7 +3,7 @@
 kubectl and Go clients post `application/vnd.kubernetes.protobuf` and do not try again in JSON. The body is four magic
 bytes and a `runtime.Unknown` envelope that names apiVersion and kind and carries the message. One generic decoder
 reads every kind from a table of fields (`data/kubernetes-protobuf-fields.json.gz`: message -> field number -> JSON
-name, label, type, extracted from Kubernetes 1.36); nothing here knows any single kind. Answers are always JSON, so
+name, label, type, extracted from Kubernetes 1.36; `later` has what came since); nothing here knows any single kind. Answers are always JSON, so
 there is no encoder.
 
 Unknown field numbers are skipped, as protobuf asks. A singular field that comes twice keeps its last value. Input is
@@ -22,6 +22,7 @@ import orjson
 
 from dray.api.meta import Object
 from dray.wire import jsonform
+from dray.wire.later import later_messages
 
 CONTENT_TYPE: Final = "application/vnd.kubernetes.protobuf"
 MAGIC: Final = b"k8s\x00"
@@ -63,7 +64,9 @@ def _table() -> Mapping[str, Mapping[str, tuple[str, str, str]]]:
         .joinpath("data/kubernetes-protobuf-fields.json.gz")
         .read_bytes()
     )
-    table: Mapping[str, Mapping[str, tuple[str, str, str]]] = orjson.loads(gzip.decompress(packed))
+    table: dict[str, dict[str, tuple[str, str, str]]] = orjson.loads(gzip.decompress(packed))
+    for message, fields in later_messages().items():
+        table.setdefault(message, {}).update(fields)
     return table
 
 

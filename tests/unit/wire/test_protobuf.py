@@ -150,6 +150,49 @@ def test_unknown_field_numbers_are_skipped() -> None:
     assert decoded == {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}
 
 
+def test_fields_of_a_later_release_are_read() -> None:
+    consumed = chunk(1, "s") + chunk(3, "g")
+    device = chunk(1, "gpu-0") + chunk(4, consumed)
+    spec = chunk(1, "d") + chunk(6, device) + chunk(9, "d/kind") + chunk(10, "*")
+    for version in ("v1", "v1beta2"):
+        decoded = decode_object(body(f"resource.k8s.io/{version}", "ResourceSlice", chunk(2, spec)))["spec"]
+        assert (decoded["partitionTypeAttribute"], decoded["skipNodeOperations"]) == ("d/kind", ["*"])
+        assert decoded["devices"][0]["consumesCounters"] == [
+            {"counterSet": "s", "compatibilityGroups": ["g"]}
+        ]
+
+
+def test_types_of_a_later_release_are_read() -> None:
+    def quantity(text: str) -> bytes:
+        return chunk(1, text)
+
+    capacity = (
+        chunk(1, "memory") + chunk(2, quantity("2Gi")) + chunk(3, quantity("")) + chunk(4, quantity("2Gi"))
+    )
+    shareable = integer(1, 0) + integer(2, 3) + chunk(3, capacity)
+    partition = chunk(1, "Half") + integer(2, 2) + integer(3, 0) + chunk(4, "d/kind")
+    pool = chunk(1, "d") + chunk(2, "p") + integer(9, 1) + chunk(11, partition) + chunk(13, shareable)
+    status = chunk(2, pool) + integer(6, 1)
+    raw = chunk(2, chunk(1, "d") + chunk(4, "d/kind")) + chunk(3, status)
+    decoded = decode_object(body("resource.k8s.io/v1alpha3", "ResourcePoolStatusRequest", raw))
+    assert decoded["spec"] == {"driver": "d", "defaultPartitionTypeAttribute": "d/kind"}
+    (found,) = decoded["status"]["pools"]
+    assert found["partitionSummary"] == [
+        {"attribute": "d/kind", "type": "Half", "total": 2, "allocatable": 0}
+    ]
+    assert found["shareableSummary"] == {
+        "fullyAvailableDevices": 0,
+        "partiallyAvailableDevices": 3,
+        "capacity": [{"name": "memory", "total": "2Gi", "consumed": "0", "available": "2Gi"}],
+    }
+    taint = chunk(1, "k") + chunk(3, "NoSchedule")
+    rule = chunk(2, chunk(1, chunk(2, "d") + chunk(4, "gpu-0")) + chunk(2, taint))
+    assert decode_object(body("resource.k8s.io/v1", "DeviceTaintRule", rule))["spec"] == {
+        "deviceSelector": {"driver": "d", "device": "gpu-0"},
+        "taint": {"key": "k", "effect": "NoSchedule"},
+    }
+
+
 def test_delete_options_are_understood_in_every_group() -> None:
     raw = integer(1, 0) + chunk(4, "Background")
     for api_version in ("v1", "apps/v1", "resource.k8s.io/v1", "policy/v1"):
