@@ -57,6 +57,8 @@ class Body:
     text: bytes | None = None
     complaints: tuple[str, ...] = ()
     """What a strict reader of the text found already."""
+    skips_unknown: bool = False
+    """Of a form whose readers skip what they do not know, however strict: protobuf."""
 
 
 DELETE_OPTIONS: Final = TypeName("v1", "DeleteOptions")
@@ -135,7 +137,7 @@ def structured(
     duplicate fields; under Warn those go to `warnings`.
     """
     _check_type(body, wanted, warnings if field_validation == "Warn" else None)
-    found: list[str] | None = None if field_validation == "Ignore" else []
+    found: list[str] | None = None if field_validation == "Ignore" or body.skips_unknown else []
     try:
         obj = strict_decode(body, wanted, found)
     except DecodeError as error:
