@@ -7,6 +7,7 @@ from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pod_groups import PodGroupRules
+from dray.apiserver.admission.pod_security import PodSecurity
 from dray.apiserver.admission.pods import PodDefaults, ServiceAccounts
 from dray.apiserver.admission.policies.plugin import PolicyAdmission
 from dray.apiserver.admission.priority_classes import OneDefaultPriority
@@ -18,6 +19,19 @@ from dray.apiserver.admission.webhooks.validating import ValidatingWebhooks
 from dray.apiserver.authorization.rbac import Rbac
 
 _Plugins = Mapping[str, Sequence[Admission]]
+
+
+_TEMPLATED = (
+    "replicationcontrollers",
+    "podtemplates",
+    "replicasets",
+    "deployments",
+    "statefulsets",
+    "daemonsets",
+    "jobs",
+    "cronjobs",
+)
+"""What makes pods of a template."""
 
 
 class AdmissionChain:
@@ -53,7 +67,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
     What users have configured comes late: policies and webhooks see what all others made of the object. Only quotas
     come after them, which are charged for what nobody refuses.
     """
-    restriction, escalation = NodeRestriction(), EscalationCheck(rbac)
+    restriction, escalation, security = NodeRestriction(), EscalationCheck(rbac), PodSecurity()
     client = WebhookClient()
     configured = (MutatingWebhooks(client), PolicyAdmission(), ValidatingWebhooks(client))
     return AdmissionChain(
@@ -63,7 +77,10 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
                 restriction,
                 _OnlyMain(PodDefaults()),
                 _OnlyMain(RuntimeClassRules()),
+                security,
             ),
+            "namespaces": (security,),
+            **dict.fromkeys(_TEMPLATED, (security,)),
             "podgroups": (_OnlyMain(PodGroupRules()),),
             "priorityclasses": (OneDefaultPriority(),),
             "nodes": (NodeTaint(), restriction),
