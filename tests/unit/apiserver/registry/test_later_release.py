@@ -251,3 +251,13 @@ def test_taint_rule_written_in_v1_is_the_same_object_in_every_version() -> None:
             assert found["spec"]["deviceSelector"] == {"driver": "d"}
 
     virtual.run(scenario())
+
+
+def test_protobuf_body_with_a_field_of_a_later_release_is_read_without_it_and_without_complaint() -> None:
+    served = Core(MemoryStore(), (RESOURCE_SLICE,), features=FeatureGates()).kinds.kinds[0]
+    warnings: list[str] = []
+    for validation in ("Strict", "Warn"):
+        body = Body(slice_(), skips_unknown=True)
+        obj = structured(body, type_name(served, "v1"), validation, warnings)
+        assert "partitionTypeAttribute" not in obj["spec"]
+    assert warnings == []
