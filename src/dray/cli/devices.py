@@ -71,7 +71,11 @@ class View:
     )
 )
 @click.option("--tree", is_flag=True, help="By node, driver and pool, with every device.")
-@click.option("--by", type=click.Choice(["node", "driver", "pool", "class"]), help="Only sums.")
+@click.option(
+    "--by",
+    type=click.Choice(["node", "driver", "pool", "class", "type"]),
+    help="Only sums; type: of partition, where slices name the attribute that tells it.",
+)
 @click.option("--node", default="", help="Only devices of this node.")
 @click.option("--driver", default="", help="Only devices of this driver.")
 @click.option("--class", "class_name", default="", help="Only devices that this DeviceClass selects.")

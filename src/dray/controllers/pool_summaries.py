@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
+from dray.api.attributes import find_attribute
 from dray.api.fields import quote
 from dray.api.meta import Object
 from dray.api.quantity import Quantity, parse_quantity
@@ -140,10 +141,7 @@ def _partition_types(
 
 
 def _type_of(pool: Pool, attribute: str, device: Object) -> str:
-    """An attribute in the driver's own domain may stand without it; with it, it counts before that."""
-    attributes = device.get("attributes") or {}
-    bare = attribute.removeprefix(f"{pool.driver}/")
-    value = (attributes.get(attribute) or attributes.get(bare) or {}).get("string")
+    value = (find_attribute(device, attribute, pool.driver) or {}).get("string")
     if value is None:
         raise NoSummaryError(
             f"PartitionTypeMissing: device {quote(device['name'])} in pool {pool} does not carry partition type "

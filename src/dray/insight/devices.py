@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dray.allocation import DeviceID, PoolKey
 from dray.allocation.inventory import PoolSlices
 from dray.allocation.slices import Device, Reach, Slice
+from dray.api.attributes import find_attribute
 from dray.api.meta import Object, key_of, name_of
 from dray.api.quantity import Quantity
 from dray.cel import CelCompileError, CelRuntimeError, DeviceInput, compile_selector
@@ -62,6 +63,15 @@ class DeviceRow:
     """Shared, and of some capacity nothing is left."""
     published: Device | None = dataclasses.field(default=None, repr=False, compare=False)
     """As the allocator sees it; None where it is gone."""
+
+    @property
+    def partition_type(self) -> str:
+        """`attribute=value`, as the slice tells the types of its partitions apart; "" where it does not."""
+        spec = self.published.slice.raw["spec"] if self.published else {}
+        if not (name := spec.get("partitionTypeAttribute")) or self.published is None:
+            return ""
+        attribute = find_attribute(self.published.raw, name, self.device.driver)
+        return f"{name}={attribute['string']}" if attribute and "string" in attribute else ""
 
     @property
     def in_use(self) -> bool:
@@ -283,7 +293,7 @@ class Count:
 
 
 def count_by(rows: Iterable[DeviceRow], group: str) -> list[Count]:
-    """By `node`, `driver`, `pool` or `class`; a device may count for several classes."""
+    """By `node`, `driver`, `pool`, `class` or `type` of partition; a device may count for several classes."""
     groups: dict[str, list[DeviceRow]] = {}
     for row in rows:
         for name in _groups_of(row, group):
@@ -299,6 +309,8 @@ def _groups_of(row: DeviceRow, group: str) -> tuple[str, ...]:
             return (row.device.driver,)
         case "pool":
             return (f"{row.device.driver}/{row.device.pool}",)
+        case "type":
+            return (row.partition_type or "(no type)",)
         case _:
             return row.classes or ("(no class)",)
 

@@ -80,6 +80,22 @@ def test_a_blocked_partition_names_the_partitions_that_block_it(ask: Any, tmp_pa
     assert blocked["blockedBy"] == [f"{DRIVER}/n1/gpu-0", f"{DRIVER}/n1/gpu-2"]
 
 
+def test_partitions_are_summed_up_by_the_type_that_their_slice_names(ask: Any) -> None:
+    published = partitions(3, "40Gi")
+    published["spec"]["partitionTypeAttribute"] = f"{DRIVER}/profile"
+    for device, kind in zip(published["spec"]["devices"], ("half", "half", "other"), strict=True):
+        device["attributes"] = {"profile": {"string": kind}}
+    objects = {
+        "resourceslices": [die(), published, gpus("n2", 1)],
+        "resourceclaims": [claim("c", held=("gpu-0",), pod="p"), claim("d", held=("gpu-2",), pod="q")],
+    }
+    text = ask("devices", "--by", "type", **objects)
+    assert "TYPE TOTAL USED FREE BLOCKED" in text
+    assert "(no type) 1 0 1 0" in text
+    assert f"{DRIVER}/profile=half 2 1 0 1" in text
+    assert f"{DRIVER}/profile=other 1 1 0 0" in text
+
+
 def test_nothing_of_an_incomplete_or_contradictory_pool_counts_as_free(ask: Any) -> None:
     assert "gpu-0 unusable - pool incomplete: 1 of 2 slices of generation 1" in ask(
         "devices", resourceslices=[gpus("n1", 1, slices=2)]

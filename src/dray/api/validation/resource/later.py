@@ -1,6 +1,7 @@
 """What later releases let a slice and an allocation say; the fields exist only behind their gates."""
 
 from dray.api import names
+from dray.api.attributes import find_attribute
 from dray.api.fields import FieldError, Path, invalid, not_supported, required
 from dray.api.meta import Object
 from dray.api.validation.lists import each_unique, items_of
@@ -43,20 +44,19 @@ def validate_partition_type(spec: Object) -> list[FieldError]:
         return [invalid(at, name, text)]
     if errors := validate_fully_qualified_name(name, at, one_slash=True):
         return errors
-    bare = name.removeprefix(f"{spec.get('driver') or ''}/")
+    driver = spec.get("driver") or ""
     return [
         error
         for index, device in enumerate(devices)
         if device.get("consumesCounters")
-        for error in _validate_type_of(
-            device, (name, bare), SPEC.child("devices").index(index).child("attributes").key(name)
+        for error in _validate_type(
+            find_attribute(device, name, driver),
+            SPEC.child("devices").index(index).child("attributes").key(name),
         )
     ]
 
 
-def _validate_type_of(device: Object, spellings: tuple[str, str], path: Path) -> list[FieldError]:
-    attributes = device.get("attributes") or {}
-    attribute = next((attributes[name] for name in spellings if name in attributes), None)
+def _validate_type(attribute: Object | None, path: Path) -> list[FieldError]:
     if attribute is None:
         text = "device consumes counters and `partitionTypeAttribute` names this attribute, so it must be set"
         return [required(path, text)]
