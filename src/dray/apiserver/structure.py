@@ -46,7 +46,9 @@ class TypeName:
     @property
     def schema(self) -> Schema | None:
         release = kind_brought_by(self.api_version, self.kind)
-        return schema_for(self.api_version, self.kind) if not release or release in self.gates else None
+        if release and release not in self.gates:
+            return None
+        return schema_for(self.api_version, self.kind, self.gates)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

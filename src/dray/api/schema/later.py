@@ -20,6 +20,12 @@ _DERIVED: Final[Row] = (
     _ATOMIC,
 )
 
+
+def _node_resources(version: str) -> Row:
+    go_type = f"map[v1.ResourceName]{version}.NodeAllocatableResource"
+    return ("1.37", "nodeAllocatableResources", "{}.NodeAllocatableResource", "", {"go": go_type})
+
+
 _RESOURCE: Final[Mapping[str, tuple[Row, ...]]] = {
     "ResourceSliceSpec": (
         ("DRAPartitionableDevicesType", "partitionTypeAttribute", "s", "p", {}),
@@ -36,6 +42,9 @@ _RESOURCE: Final[Mapping[str, tuple[Row, ...]]] = {
         ("DRAPartitionableDevicesType", "partitionSummary", "[].PartitionTypeStatus", "", _ATOMIC),
         ("DRAPartitionableDevicesType", "shareableSummary", ".ShareableSummaryStatus", "p", {}),
     ),
+    "resource/v1.Device": (_node_resources("v1"),),
+    "resource/v1beta2.Device": (_node_resources("v1beta2"),),
+    "resource/v1beta1.BasicDevice": (_node_resources("v1beta1"),),
     "ExactDeviceRequest": (_DERIVED,),
     "DeviceSubRequest": (_DERIVED,),
     # Flat: an empty list makes an `exactly`, so that it is told from none.
@@ -44,6 +53,9 @@ _RESOURCE: Final[Mapping[str, tuple[Row, ...]]] = {
 """By type of resource.k8s.io: in every version, or in the one that is named with it."""
 
 _CONDITIONS: Final = {"lt": "map", "lk": ["type"], "mk": "type", "ms": "merge"}
+_BY_NAME: Final = {"lt": "map", "lk": ["name"], "mk": "name", "ms": "merge"}
+_BY_CLAIM: Final = {"lt": "map", "lk": ["resourceClaimName"], "mk": "resourceClaimName", "ms": "merge"}
+_EVERYWHERE: Final = ("v1", "v1beta2", "v1beta1")
 
 _TYPES: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]] = {
     "DeviceTaintRule": (
@@ -72,8 +84,31 @@ _TYPES: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]] = {
         {"fields": [["driver", "s", "p"], ["pool", "s", "p"], ["device", "s", "p"]]},
     ),
     "DeviceDerivedAttribute": (
-        ("v1", "v1beta2", "v1beta1"),
+        _EVERYWHERE,
         {"fields": [["name", "s", "rk"], ["expression", "s", "rk"]]},
+    ),
+    "NodeAllocatableResource": (
+        _EVERYWHERE,
+        {
+            "fields": [
+                ["mapping", ".NodeAllocatableMapping", "p"],
+                ["overhead", ".NodeAllocatableOverhead", "p"],
+            ]
+        },
+    ),
+    "NodeAllocatableMapping": (
+        _EVERYWHERE,
+        {
+            "fields": [
+                ["capacityKey", "s", "p"],
+                ["capacityMultiplier", "q", "p"],
+                ["deviceMultiplier", "q", "p"],
+            ]
+        },
+    ),
+    "NodeAllocatableOverhead": (
+        _EVERYWHERE,
+        {"fields": [["perPod", "q", "p"], ["perContainer", "q", "p"]]},
     ),
     "PartitionTypeStatus": (
         ("v1alpha3",),
@@ -112,8 +147,47 @@ _TYPES: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]] = {
 
 _KINDS: Final[Mapping[tuple[str, str], str]] = {("resource.k8s.io/v1", "DeviceTaintRule"): "1.37"}
 
-_DROPPED: Final[Mapping[tuple[str, str], str]] = {("Device", "nodeAllocatableResourceMappings"): "1.37"}
+_DROPPED: Final[Mapping[tuple[str, str], str]] = {
+    ("Device", "nodeAllocatableResourceMappings"): "1.37",
+    ("BasicDevice", "nodeAllocatableResourceMappings"): "1.37",
+}
 """Fields of types of resource.k8s.io that a later release has no more."""
+
+_CORE_TYPES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "NodeAllocatableMappedResources": {"fields": [["name", "s", "rk"], ["quantity", "q", "rkp"]]},
+    "NodeAllocatableOverheadResources": {
+        "fields": [["name", "s", "rk"], ["perPod", "q", "p"], ["perContainer", "q", "p"]]
+    },
+}
+"""New types of core/v1."""
+
+_CHANGED: Final[Mapping[tuple[str, str], Mapping[str, tuple[Any, ...] | None]]] = {
+    ("core/v1", "Pod"): {},
+    ("core/v1", "PodStatus"): {
+        "nodeAllocatableResourceClaimStatuses": ("[].NodeAllocatableResourceClaimStatus", "", _BY_CLAIM)
+    },
+    ("core/v1", "NodeAllocatableResourceClaimStatus"): {
+        "resources": None,
+        "mapping": ("[].NodeAllocatableMappedResources", "", _BY_NAME),
+        "overhead": ("[].NodeAllocatableOverheadResources", "", _BY_NAME),
+    },
+}
+"""Types that 1.37 has otherwise, and those that lead to them: type code, flags and extras of a field, None if dropped."""
+
+CHANGED_BY: Final = "1.37"
+"""The release that changed types rather than adding to them."""
+
+
+def is_changed(package: str, name: str) -> bool:
+    """Whether the type is another one from CHANGED_BY on, be it by a type that it leads to."""
+    return (package, name) in _CHANGED
+
+
+def changed_rows(package: str, name: str, rows: list[list[Any]]) -> list[list[Any]]:
+    """The fields of a type as CHANGED_BY has them."""
+    changes = _CHANGED[package, name]
+    kept = [row for row in rows if row[0] not in changes]
+    return kept + [[field, *change] for field, change in changes.items() if change is not None]
 
 
 def dropped_field(package: str, name: str, field: str) -> str:
@@ -123,6 +197,8 @@ def dropped_field(package: str, name: str, field: str) -> str:
 
 def later_types(package: str) -> dict[str, dict[str, Any]]:
     """The types that later releases added to a package such as `resource/v1`."""
+    if package == "core/v1":
+        return {name: dict(stored) for name, stored in _CORE_TYPES.items()}
     group, _, version = package.partition("/")
     if group != "resource":
         return {}

@@ -128,7 +128,7 @@ def definition_name(definition: str) -> str:
 
 def _schemas(group_version: str, served: list[Served]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from _LEAVES.items()
-    roots = [schema_for(group_version, item.resource.kind) for item in served]
+    roots = [schema_for(group_version, item.resource.kind, item.later) for item in served]
     metas = [type_schema("meta/v1", name) for name in (*sorted(META_KINDS), "ListMeta")]
     later = frozenset[str]().union(*(item.later for item in served))
     for schema in _reached([root for root in roots if root] + metas, later):

@@ -14,7 +14,14 @@ from typing import Any
 
 import orjson
 
-from dray.api.schema.later import dropped_field, later_fields, later_types
+from dray.api.schema.later import (
+    CHANGED_BY,
+    changed_rows,
+    dropped_field,
+    is_changed,
+    later_fields,
+    later_types,
+)
 from dray.api.schema.model import ABSENT, Field, Scalar, Schema
 
 PACKAGES: Mapping[str, str] = {
@@ -62,14 +69,17 @@ _SCALARS: Mapping[str, tuple[Scalar, str]] = {
 }
 
 
-def schema_for(api_version: str, kind: str) -> Schema | None:
-    """The schema of `kind` objects in `api_version` (e.g. `apps/v1`, `v1`); None when dray has none."""
+def schema_for(api_version: str, kind: str, later: frozenset[str] = frozenset()) -> Schema | None:
+    """The schema of `kind` objects in `api_version` (e.g. `apps/v1`, `v1`); None when dray has none.
+
+    `later` (as in `Field.exists`) tells which form a type has that a later release changed.
+    """
     if kind in META_KINDS:
         return type_schema("meta/v1", kind)
     package = PACKAGES.get(api_version)
     if package is None or "kinds" not in types_of(package).get(kind, ()):
         return None
-    return type_schema(package, kind)
+    return type_schema(package, kind, changed=CHANGED_BY in later and is_changed(package, kind))
 
 
 @functools.cache
@@ -89,8 +99,8 @@ def kinds_of(package: str, name: str) -> list[tuple[str, str, str]]:
 
 
 @functools.cache
-def type_schema(package: str, name: str) -> Schema:
-    """The schema of one struct, e.g. `("resource/v1", "DeviceRequest")`."""
+def type_schema(package: str, name: str, changed: bool = False) -> Schema:
+    """The schema of one struct, e.g. `("resource/v1", "DeviceRequest")`; `changed`: as a later release has it."""
     stored = types_of(package)[name]
     version = package.partition("/")[2]
     return Schema(
@@ -98,11 +108,13 @@ def type_schema(package: str, name: str) -> Schema:
         f"{version}.{name}",
         definition=f"{package}.{name}",
         map_type=stored.get("map", "granular"),
-        load=lambda: _fields(package, name, stored["fields"]),
+        load=lambda: _fields(package, name, stored["fields"], changed),
     )
 
 
-def _fields(package: str, name: str, rows: list[list[Any]]) -> dict[str, Field]:
+def _fields(package: str, name: str, rows: list[list[Any]], changed: bool) -> dict[str, Field]:
+    if changed:
+        return {row[0]: _field(package, *row, changed=True) for row in changed_rows(package, name, rows)}
     fields = {row[0]: _field(package, *row, until=dropped_field(package, name, row[0])) for row in rows}
     for field, (gate, code, flags, extras) in later_fields(package, name).items():
         fields[field] = _field(package, field, code, flags, extras, gate=gate)
@@ -118,10 +130,11 @@ def _field(
     *,
     gate: str = "",
     until: str = "",
+    changed: bool = False,
 ) -> Field:
     return Field(
         name,
-        _schema(package, code, extras),
+        _schema(package, code, extras, changed),
         required="r" in flags,
         pointer="p" in flags,
         always="k" in flags,
@@ -134,10 +147,10 @@ def _field(
     )
 
 
-def _schema(package: str, code: str, extras: Mapping[str, Any]) -> Schema:
+def _schema(package: str, code: str, extras: Mapping[str, Any], changed: bool) -> Schema:
     go_type = extras.get("go", "")
     if code.startswith("[]"):
-        items = _schema(package, code[2:], {"go": go_type[2:]} if go_type.startswith("[]") else {})
+        items = _schema(package, code[2:], {"go": go_type[2:]} if go_type.startswith("[]") else {}, changed)
         return Schema(
             "list",
             go_type or f"[]{items.go_type}",
@@ -147,7 +160,7 @@ def _schema(package: str, code: str, extras: Mapping[str, Any]) -> Schema:
         )
     if code.startswith("{}"):
         inner = go_type.partition("]")[2] if go_type.startswith("map[") else ""
-        values = _schema(package, code[2:], {"go": inner} if inner else {})
+        values = _schema(package, code[2:], {"go": inner} if inner else {}, changed)
         return Schema(
             "map",
             go_type or f"map[string]{values.go_type}",
@@ -156,7 +169,8 @@ def _schema(package: str, code: str, extras: Mapping[str, Any]) -> Schema:
         )
     if "." in code:
         target, _, name = code.rpartition(".")
-        return type_schema(target or package, name)
+        package = target or package
+        return type_schema(package, name, changed=changed and is_changed(package, name))
     if code in ("a", "F"):
         return Schema("any", "runtime.RawExtension" if code == "a" else "v1.FieldsV1")
     scalar, default_type = _SCALARS[code]

@@ -48,6 +48,7 @@ class _Request(NamedTuple):
     reset: FieldSet
     convert: Converter | None
     time: str
+    later: frozenset[str]
 
 
 def apply(
@@ -61,6 +62,7 @@ def apply(
     subresource: str = "",
     reset_fields: FieldSet = EMPTY,
     convert: Converter | None = None,
+    later: frozenset[str] = frozenset(),
 ) -> Object:
     """The object that results from applying `config` to `live` (None when absent), both in `api_version`.
 
@@ -71,13 +73,13 @@ def apply(
     """
     if _owns(config):
         raise errors.BadRequest("metadata.managedFields must be nil")
-    schema = schema_of(api_version, config["kind"])
+    schema = schema_of(api_version, config["kind"], later)
     try:
         typed.check(config, schema)
     except typed.TypingError as error:
         raise errors.StatusError(f"failed to create typed patch object ({_name(config)}): {error}") from None
     key = entries.owner(manager, entries.APPLY, api_version, subresource)
-    request = _Request(config, key, api_version, schema, reset_fields, convert, format_time(now))
+    request = _Request(config, key, api_version, schema, reset_fields, convert, format_time(now), later)
     base = zero_struct(schema) if live is None else live
     holdings = _holdings(base, request)
     try:
@@ -112,7 +114,12 @@ def _holdings(live: Mapping[str, Any], request: _Request) -> Holdings:
     if holdings:
         return holdings
     versions = Versions(
-        zero_struct(request.schema), live, request.api_version, request.config["kind"], reset=request.reset
+        zero_struct(request.schema),
+        live,
+        request.api_version,
+        request.config["kind"],
+        reset=request.reset,
+        later=request.later,
     )
     before = entries.owner(BEFORE_FIRST_APPLY, entries.UPDATE, request.api_version, request.key.subresource)
     return take_over({}, versions, before, request.api_version, request.time)
@@ -140,9 +147,8 @@ def _applied(live: Mapping[str, Any], holdings: Holdings, request: _Request, for
     last = holdings.get(request.key)
     after = {**holdings, request.key: Holding(fields, request.api_version, last.time if last else None)}
     if last is not None:
-        merged = Pruning(request.api_version, request.config["kind"], request.convert).prune(
-            merged, last, after
-        )
+        pruning = Pruning(request.api_version, request.config["kind"], request.convert, request.later)
+        merged = pruning.prune(merged, last, after)
     versions = Versions(
         live,
         merged,
@@ -150,6 +156,7 @@ def _applied(live: Mapping[str, Any], holdings: Holdings, request: _Request, for
         request.config["kind"],
         reset=request.reset,
         convert=request.convert,
+        later=request.later,
     )
     if not force:
         _refuse_conflicts(after, versions, request.key)

@@ -26,10 +26,11 @@ from dray.apiserver.ownership.versions import Converter, schema_of
 
 
 class Pruning:
-    def __init__(self, api_version: str, kind: str, convert: Converter | None) -> None:
+    def __init__(self, api_version: str, kind: str, convert: Converter | None, later: frozenset[str]) -> None:
         self._api_version = api_version
         self._kind = kind
         self._convert = convert
+        self._later = later
 
     def prune(self, merged: Mapping[str, Any], last: Holding, holdings: Holdings) -> Mapping[str, Any]:
         """`merged` (in the request's version) without the items that `last` held and no holding holds any more."""
@@ -37,7 +38,7 @@ class Pruning:
         base = self._at(merged, self._api_version, version)
         if not last.fields or base is None:
             return merged
-        schema = schema_of(version, self._kind)
+        schema = schema_of(version, self._kind, self._later)
         owned_before = with_named(last.fields, schema)
         pruned = remove(base, owned_before, schema) or {}
         pruned = self._with_owned(base, pruned, version, holdings)
@@ -55,7 +56,7 @@ class Pruning:
         for other in sorted(
             owned, key=lambda name: name != version
         ):  # converting may need what this brings back
-            schema = schema_of(other, self._kind)
+            schema = schema_of(other, self._kind, self._later)
             whole, rest = self._at(base, version, other), self._at(pruned, version, other)
             if whole is None or rest is None:
                 continue

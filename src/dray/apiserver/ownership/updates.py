@@ -45,6 +45,7 @@ def record_update(
     now: dt.datetime,
     reset_fields: FieldSet = EMPTY,
     convert: Converter | None = None,
+    later: frozenset[str] = frozenset(),
 ) -> Object:
     """`new` with the managedFields that follow from changing `old` into it; both in `api_version`.
 
@@ -52,11 +53,13 @@ def record_update(
     they are unreadable or the write goes through a subresource; `[]` and `[{}]` forget all owners.
     """
     is_create = old is None or not old["metadata"].get("uid")
-    before = zero_struct(schema_of(api_version, new["kind"])) if old is None else old
+    before = zero_struct(schema_of(api_version, new["kind"], later)) if old is None else old
     kept, holdings = _starting_point(before, new, subresource)
     if not holdings and not is_create:
         return with_entries(new, [])
-    versions = Versions(before, new, api_version, new["kind"], reset=reset_fields, convert=convert)
+    versions = Versions(
+        before, new, api_version, new["kind"], reset=reset_fields, convert=convert, later=later
+    )
     key = entries.owner(manager, entries.UPDATE, api_version, subresource)
     try:
         after = take_over(holdings, versions, key, api_version, format_time(now))

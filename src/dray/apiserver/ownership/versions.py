@@ -16,7 +16,7 @@ Converter = Callable[[Mapping[str, Any], str], Mapping[str, Any] | None]
 
 
 class Versions:
-    """`reset`: fields that a write through this endpoint cannot change, in whichever version."""
+    """`reset`: fields that a write through this endpoint cannot change, in whichever version; `later` as for `schema_for`."""
 
     def __init__(
         self,
@@ -27,12 +27,14 @@ class Versions:
         *,
         reset: FieldSet = EMPTY,
         convert: Converter | None = None,
+        later: frozenset[str] = frozenset(),
     ) -> None:
         self._old = old
         self._new = new
         self._kind = kind
         self._reset = reset
         self._convert = convert
+        self._later = later
         self._api_version = api_version
         self._known: dict[str, Comparison | None] = {}
 
@@ -43,7 +45,7 @@ class Versions:
         return self._known[api_version]
 
     def _compare(self, api_version: str) -> Comparison | None:
-        schema = schema_for(api_version, self._kind)
+        schema = schema_for(api_version, self._kind, self._later)
         old, new = self.at(self._old, api_version), self.at(self._new, api_version)
         if schema is None or old is None or new is None:
             return None
@@ -60,9 +62,9 @@ class Versions:
         return self._convert(obj, api_version) if self._convert else None
 
 
-def schema_of(api_version: str, kind: str) -> Schema:
+def schema_of(api_version: str, kind: str, later: frozenset[str]) -> Schema:
     """Raises LookupError: only kinds with a schema can be applied."""
-    schema = schema_for(api_version, kind)
+    schema = schema_for(api_version, kind, later)
     if schema is None:
         raise LookupError(
             f"dray has no schema of {kind} in {api_version}; add its package to scripts/extract_schema.py"

@@ -40,6 +40,7 @@ def record(call: Call, new: Object, old: Object | None) -> None:
         now=call.now,
         reset_fields=reset_fields(kind.resource.kind, call.subresource),
         convert=_converter(call),
+        later=kind.gates,
     )
     _take(new, owned)
 
@@ -59,6 +60,7 @@ def applied(call: Call, live: Object | None, config: Mapping[str, Any]) -> Objec
         subresource=call.subresource,
         reset_fields=reset_fields(call.kind.resource.kind, call.subresource),
         convert=_converter(call),
+        later=call.kind.gates,
     )
 
 

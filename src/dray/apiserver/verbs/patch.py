@@ -12,7 +12,6 @@ import orjson
 from dray.api import errors
 from dray.api import patch as languages
 from dray.api.meta import Object
-from dray.api.schema import schema_for
 from dray.api.schema.duplicates import duplicate_members
 from dray.api.schema.inspection import DecodeError, syntax_error
 from dray.apiserver.call import Call
@@ -236,7 +235,7 @@ class _StrategicPatch(_MergePatch):
         return _members(body, "") or {}
 
     def __call__(self, shown: Object) -> Object:
-        schema = schema_for(self.type.api_version, self.type.kind)
+        schema = self.type.schema
         try:
             document = languages.strategic_merge_patch(shown, self.patch, schema)
         except languages.PatchError as error:

@@ -13,18 +13,21 @@ from dray.api.fields import (
     too_long,
 )
 from dray.api.meta import Object
-from dray.api.quantity import parse_quantity
 from dray.api.restart_rules import RESTART, action_of, may_restart_all
 from dray.api.validation.addresses import one_of_each_family, parse_address, validate_address
 from dray.api.validation.lists import items_of, repeated
 from dray.api.validation.meta import immutable
-from dray.api.validation.pod.resources import HUGE_PAGES
+from dray.api.validation.pod.node_claims import (
+    FIELD,
+    declared,
+    validate_node_claims,
+    validate_node_claims_137,
+)
 from dray.api.validation.pod.spec import validate_pod_annotations
 
 STATUS = Path("status")
 HEALTHS = ("Healthy", "Unhealthy", "Unknown")
 MESSAGE_MAX_BYTES = 1024
-_NODE_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 _NOT_A_CLAIM = (
     "must match one of the container's resource claims in a format 'claim:<claimName>/<request>' or "
@@ -32,8 +35,8 @@ _NOT_A_CLAIM = (
 )
 
 
-def validate_pod_status(new: Object, old: Object) -> list[FieldError]:
-    """All but the ObjectMeta that every kind has."""
+def validate_pod_status(new: Object, old: Object, *, release_137: bool = False) -> list[FieldError]:
+    """All but the ObjectMeta that every kind has. `release_137`: in the form and by the rules of that release."""
     status, before = new.get("status") or {}, old.get("status") or {}
     spec = new.get("spec") or {}
     errors = validate_pod_annotations(new)
@@ -49,8 +52,10 @@ def validate_pod_status(new: Object, old: Object) -> list[FieldError]:
         status.get("extendedResourceClaimStatus"), spec, STATUS.child("extendedResourceClaimStatus")
     )
     errors += _validate_health(status, spec)
-    errors += _validate_node_claims(status, spec, STATUS.child("nodeAllocatableResourceClaimStatuses"))
-    return errors + _validate_addresses(status)
+    at = STATUS.child(FIELD)
+    errors += (validate_node_claims_137 if release_137 else validate_node_claims)(status, spec, at)
+    errors += _validate_addresses(status)
+    return errors + (declared(status, at) if release_137 else [])
 
 
 def _validate_conditions(conditions: list[Object]) -> list[FieldError]:
@@ -162,29 +167,6 @@ def _validate_mapping(
     # Kubernetes leaves the index out of this one's path.
     at = parent.child("requestName")
     return errors + [invalid(at, request, text) for text in names.dns_label(request)]
-
-
-def _validate_node_claims(status: Object, spec: Object, path: Path) -> list[FieldError]:
-    """What the pod's claims take of the node's own resources, each claim one that the pod has."""
-    known = {claim.get("resourceClaimName") for claim in items_of(spec.get("resourceClaims"))}
-    known |= {one.get("resourceClaimName") for one in items_of(status.get("resourceClaimStatuses"))}
-    known.add((status.get("extendedResourceClaimStatus") or {}).get("resourceClaimName"))
-    errors: list[FieldError] = []
-    for index, one in enumerate(items_of(status.get("nodeAllocatableResourceClaimStatuses"))):
-        at, name = path.index(index), one.get("resourceClaimName") or ""
-        if not name:
-            errors.append(required(at.child("resourceClaimName")))
-        elif name not in known:
-            errors.append(invalid(at.child("resourceClaimName"), name, "no mapping found in pod reference"))
-        if not one.get("containers"):
-            errors.append(required(at.child("containers"), "must not be empty"))
-        for resource, amount in (one.get("resources") or {}).items():
-            where = at.child("resources").key(resource)
-            if resource not in _NODE_RESOURCES and not resource.startswith(HUGE_PAGES):
-                errors.append(invalid(where, resource, "must be a node allocatable resource name"))
-            if parse_quantity(amount).sign() < 0:
-                errors.append(invalid(where, amount, "must be non-negative"))
-    return errors
 
 
 def _validate_health(status: Object, spec: Object) -> list[FieldError]:

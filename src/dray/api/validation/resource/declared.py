@@ -45,6 +45,7 @@ _ELEMENTS: Final[Sequence[tuple[re.Pattern[str], str]]] = (
 )
 """Lists without duplicates, each with the type of its elements: the whole element is shown."""
 _ATTRIBUTE: Final = re.compile(r"spec\.devices\[\d+\]\.attributes\[.*\]")
+_MAPPING: Final = re.compile(r"spec\.devices\[\d+\]\.nodeAllocatableResources\[.*\]\.mapping")
 _ONE_VALUE: Final = "exactly one value must be specified"
 _KINDS: Final = ("int", "bool", "string", "version", "ints", "bools", "strings", "versions")
 
@@ -88,7 +89,7 @@ def _reworded(error: FieldError, obj: Object) -> FieldError | None:
         return FieldError(error.type, error.field, None, "field cannot be modified once set")
     if error.detail == _ONE_VALUE and _ATTRIBUTE.fullmatch(error.field):
         return _one_kind(error)
-    return None
+    return error if _MAPPING.fullmatch(error.field) else None
 
 
 def _one_kind(error: FieldError) -> FieldError:

@@ -14,7 +14,10 @@ from dray.api.validation.resource.capacity import validate_capacity
 from dray.api.validation.resource.counters import validate_counter_consumption
 from dray.api.validation.resource.internal import FORMS
 from dray.api.validation.resource.naming import check_name, shown_key, validate_qualified_name
-from dray.api.validation.resource.node_allocatable import validate_node_allocatable_mappings
+from dray.api.validation.resource.node_allocatable import (
+    validate_node_allocatable_mappings,
+    validate_node_allocatable_resources,
+)
 from dray.api.validation.resource.taints import validate_taint
 from dray.api.validation.sameness import same
 
@@ -73,7 +76,8 @@ def validate_device(device: Object, old: Object | None, path: Path, rules: Devic
     )
     errors += _validate_device_nodes(device, path, rules)
     errors += validate_binding_conditions(device, path)
-    return errors + validate_node_allocatable_mappings(device, path)
+    errors += validate_node_allocatable_mappings(device, path)
+    return errors + validate_node_allocatable_resources(device, path)
 
 
 def _validate_amounts(device: Object, path: Path) -> list[FieldError]:
