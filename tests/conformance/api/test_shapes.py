@@ -33,10 +33,6 @@ NOT_SERVED = {
     "flowcontrol.apiserver.k8s.io/v1 prioritylevelconfigurations": _NO_FAIRNESS,
 }
 """Recorded kinds that are missing here, and why."""
-LESS_SERVED = {
-    "v1 pods": {"resize": "nodes do not resize containers that run"},
-}
-"""Recorded subresources that are missing here, or take fewer verbs, and why."""
 
 
 @pytest.fixture
@@ -66,12 +62,6 @@ async def discovered(server: tuple[aiohttp.ClientSession, str]) -> dict[str, Obj
     return found
 
 
-def without_less(key: str, entries: Mapping[str, Object]) -> Object:
-    less = LESS_SERVED.get(key, {})
-    parts = entries[key].get("subresources", {})
-    return {**entries[key], "subresources": {name: parts[name] for name in parts if name not in less}}
-
-
 def condensed(entry: Object) -> Object:
     parts = {
         part["subresource"]: [part["responseKind"]["kind"], *part["verbs"]]
@@ -97,10 +87,9 @@ async def test_every_kind_is_discovered_as_it_was_recorded(
     found = await discovered(server)
     missing = {key for key in DISCOVERY if key not in found}
     shared = DISCOVERY.keys() & found.keys()
-    differ = {key: found[key] for key in shared if without_less(key, found) != without_less(key, DISCOVERY)}
+    differ = {key: found[key] for key in shared if found[key] != DISCOVERY[key]}
     assert missing == NOT_SERVED.keys()
     assert differ == {}
-    assert all(found[key] != DISCOVERY[key] for key in LESS_SERVED)
 
 
 async def test_every_table_has_the_recorded_columns(server: tuple[aiohttp.ClientSession, str]) -> None:

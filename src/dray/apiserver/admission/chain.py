@@ -7,6 +7,7 @@ from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pod_groups import PodGroupRules
+from dray.apiserver.admission.pod_resize import PodResize
 from dray.apiserver.admission.pod_security import PodSecurity
 from dray.apiserver.admission.pods import PodDefaults, ServiceAccounts
 from dray.apiserver.admission.policies.plugin import PolicyAdmission
@@ -78,6 +79,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
                 _OnlyMain(PodDefaults()),
                 _OnlyMain(RuntimeClassRules()),
                 security,
+                PodResize(),
             ),
             "namespaces": (security,),
             **dict.fromkeys(_TEMPLATED, (security,)),

@@ -102,7 +102,7 @@ class ResourceRequest:
         return self.request.headers.get("Accept", "")
 
     def represented(self, is_collection: bool = False) -> Representation:
-        has_table = not self.call.kind.virtual
+        has_table = not self.call.kind.virtual and self.call.subresource in ("", "status")
         return representation(self.accept, is_collection, has_table)
 
     def view(self, shown_as: Representation = PLAIN) -> View:

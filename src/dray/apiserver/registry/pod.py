@@ -13,6 +13,7 @@ from dray.apiserver.registry.pod_columns import COLUMNS
 from dray.apiserver.registry.pod_defaults import default_pod, mirror_service_account
 from dray.apiserver.registry.pod_gates import drop_disabled_pod_fields, drop_disabled_pod_status
 from dray.apiserver.registry.selection import FIELD_LABEL_TEXT
+from dray.apiserver.registry.pod_resize import RESIZE
 from dray.apiserver.registry.writes import keep_status, old_of, restore
 
 GATED = {
@@ -117,7 +118,10 @@ POD = Kind(
     validate_update=_validate_update,
     metadata_checks=("change", "whole"),
     status=StatusStrategy(_prepare_status, _validate_status),
-    updatable={"ephemeralcontainers": StatusStrategy(_prepare_ephemeral, _validate_ephemeral)},
+    updatable={
+        "ephemeralcontainers": StatusStrategy(_prepare_ephemeral, _validate_ephemeral),
+        "resize": RESIZE,
+    },
     subresources=(
         "attach",
         "binding",

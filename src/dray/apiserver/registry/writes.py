@@ -9,7 +9,7 @@ from dray.apiserver.registry.kind import WriteContext
 
 Prepare = Callable[[WriteContext, Object], None]
 
-_META_RESET_BY_STATUS = (
+META_RESET_BY_STATUS = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "generation",
@@ -59,7 +59,7 @@ def keep_all_but_status(context: WriteContext, obj: Object) -> None:
     for key in obj.keys() | old.keys():
         if key not in ("status", "metadata", "apiVersion", "kind"):
             restore(obj, old, key)
-    for key in _META_RESET_BY_STATUS:
+    for key in META_RESET_BY_STATUS:
         restore(obj["metadata"], old["metadata"], key)
 
 
