@@ -8,7 +8,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from dray.allocation import Allocated, DeviceIndex, Features
-from dray.controllers.pool_counts import summed
+from dray.api.features import FeatureGates
+from dray.api.schema import decode, schema_for
+from dray.api.validation.resource.pool_status import validate_pool_request_status
+from dray.controllers.pool_counts import counted, summed
 
 DRIVER = "d.example.com"
 ATTRIBUTE = f"{DRIVER}/kind"
@@ -199,6 +202,25 @@ def test_devices_and_capacities_are_summed_up_as_counting_one_by_one_does(
             consumed,
             max(0, total - consumed),
         ]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds())
+def test_every_answer_is_one_that_the_api_server_takes_as_it_is(
+    world: tuple[list[dict[str, Any]], list[dict[str, Any]], str | None],
+) -> None:
+    slices, held, _ = world
+    schema = schema_for("resource.k8s.io/v1alpha3", "ResourcePoolStatusRequest")
+    assert schema is not None
+    for release, pools in (
+        ("1.36", counted({"driver": DRIVER}, slices, held)),
+        ("1.37", [answer(world)]),
+    ):
+        status = {"poolCount": 1, "pools": pools}
+        assert validate_pool_request_status(status, None) == []
+        read = decode({"status": status}, schema, gates=FeatureGates(release=release).later())
+        assert read.strict_errors == ()
+        assert read.object["status"] == status
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
