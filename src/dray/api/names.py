@@ -18,6 +18,8 @@ PORT_NAME_MAX = 15
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_SEARCH_LABEL = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_SEARCH = rf"{_SEARCH_LABEL}(\.{_SEARCH_LABEL})*"
 _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
@@ -28,6 +30,7 @@ _CONDITION_REASON = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
 _LABEL_RE = re.compile(_LABEL)
 _SUBDOMAIN_RE = re.compile(_SUBDOMAIN)
 _SUBDOMAIN_ANY_CASE_RE = re.compile(_SUBDOMAIN, re.IGNORECASE | re.ASCII)
+_SEARCH_RE = re.compile(_SEARCH)
 _LABEL_1035_RE = re.compile(_LABEL_1035)
 _QUALIFIED_RE = re.compile(_QUALIFIED)
 _LABEL_VALUE_RE = re.compile(_LABEL_VALUE)
@@ -74,6 +77,12 @@ _SUBDOMAIN_ANY_CASE_TEXT = _regex_text(
     "alphanumeric character",
     _SUBDOMAIN,
     "Example.com",
+)
+_SEARCH_TEXT = _regex_text(
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must "
+    "start and end with an alphanumeric character",
+    _SEARCH,
+    "example.com",
 )
 _LABEL_1035_TEXT = _regex_text(
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
@@ -140,6 +149,14 @@ def dns_subdomain(text: str) -> list[str]:
     errors = [too_long(SUBDOMAIN_MAX)] if byte_length(text) > SUBDOMAIN_MAX else []
     if not _SUBDOMAIN_RE.fullmatch(text):
         errors.append(_SUBDOMAIN_TEXT)
+    return errors
+
+
+def search_domain(text: str) -> list[str]:
+    """A subdomain whose labels may begin with and hold underscores, as resolvers search them."""
+    errors = [too_long(SUBDOMAIN_MAX)] if byte_length(text) > SUBDOMAIN_MAX else []
+    if not _SEARCH_RE.fullmatch(text):
+        errors.append(_SEARCH_TEXT)
     return errors
 
 

@@ -41,8 +41,16 @@ _EMBEDDED = {
         (
             "VolumeSource",
             "Volume",
-            "configMap csi downwardAPI emptyDir ephemeral hostPath image iscsi nfs persistentVolumeClaim "
-            "projected secret",
+            "awsElasticBlockStore azureDisk azureFile cephfs cinder configMap csi downwardAPI emptyDir ephemeral fc "
+            "flexVolume flocker gcePersistentDisk gitRepo glusterfs hostPath image iscsi nfs persistentVolumeClaim "
+            "photonPersistentDisk portworxVolume projected quobyte rbd scaleIO secret storageos vsphereVolume",
+        ),
+        (
+            "PersistentVolumeSource",
+            "PersistentVolumeSpec",
+            "awsElasticBlockStore azureDisk azureFile cephfs cinder csi fc flexVolume flocker gcePersistentDisk "
+            "glusterfs hostPath iscsi local nfs photonPersistentDisk portworxVolume quobyte rbd scaleIO storageos "
+            "vsphereVolume",
         ),
     )
     for struct in structs.split()

@@ -26,6 +26,18 @@ def validate_address(text: str, path: Path) -> list[FieldError]:
     return [] if parse_address(text) else [invalid(path, text, _BAD_ADDRESS)]
 
 
+def validate_plain_address(text: str, path: Path) -> list[FieldError]:
+    """As newer fields take them: without leading zeros, and none of IPv4 in the clothes of IPv6."""
+    address = parse_address(text)
+    if address is None:
+        return [invalid(path, text, _BAD_ADDRESS)]
+    if ":" not in text and any(len(part) > 1 and part[0] == "0" for part in text.split(".")):
+        return [invalid(path, text, "must not have leading 0s")]
+    if address.version == 6 and address.ipv4_mapped is not None:
+        return [invalid(path, text, "must not be an IPv4-mapped IPv6 address")]
+    return []
+
+
 def one_of_each_family(texts: list[str]) -> bool:
     """Whether these are an IPv4 and an IPv6 address, in either order, and nothing else."""
     return len(texts) == 2 and {address.version for text in texts if (address := parse_address(text))} == {

@@ -1,7 +1,7 @@
 """Label selectors as objects carry them (matchLabels, matchExpressions)."""
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, forbidden, invalid, required
+from dray.api.fields import Choice, FieldError, Path, forbidden, invalid, required
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
 from dray.api.validation.meta import validate_labels
@@ -27,7 +27,7 @@ def _validate_requirement(requirement: Object, path: Path) -> list[FieldError]:
         if values:
             errors.append(forbidden(at, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
     else:
-        errors.append(invalid(path.child("operator"), operator, "not a valid selector operator"))
+        errors.append(invalid(path.child("operator"), Choice(operator), "not a valid selector operator"))
     key = requirement.get("key") or ""
     errors += [invalid(path.child("key"), key, text) for text in names.qualified_name(key)]
     for index, value in enumerate(values):

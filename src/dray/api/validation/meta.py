@@ -16,6 +16,12 @@ METADATA = Path("metadata")
 IMMUTABLE = "field is immutable"
 
 _STANDARD_FINALIZERS = {"kubernetes", "orphan", "foregroundDeletion"}
+_SET_BY_OTHERS = (
+    "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp",
+    "deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences", "finalizers", "managedFields",
+)  # fmt: skip
+# Kubernetes derives the shown name from Go's.
+_SHOWN_FIELDS = {"uid": "uID"}
 _OWNER_FIELDS = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
 _FIXED_FIELDS = (
     ("name", ""),
@@ -91,6 +97,22 @@ def validate_change(new: Object, old: Object, path: Path = METADATA) -> list[Fie
 
 def immutable(new: Any, old: Any, path: Path) -> list[FieldError]:
     return [] if new == old else [invalid(path, new, IMMUTABLE)]
+
+
+def validate_template_metadata(meta: Object, path: Path) -> list[FieldError]:
+    """Metadata that a claim made from a template gets: labels and annotations, nothing else."""
+    errors = validate_annotations(meta.get("annotations") or {}, path.child("annotations"))
+    errors += validate_labels(meta.get("labels") or {}, path.child("labels"))
+    return errors + [
+        forbidden(path.child(_SHOWN_FIELDS.get(field, field)), "cannot be set")
+        for field in _SET_BY_OTHERS
+        if _is_set(field, meta.get(field))
+    ]
+
+
+def _is_set(field: str, value: Any) -> bool:
+    """Whether the field differs from Go's zero value, as an empty list does."""
+    return value is not None and value != "" and (field, value) != ("generation", 0)
 
 
 def validate_labels(labels: Mapping[str, str], path: Path) -> list[FieldError]:

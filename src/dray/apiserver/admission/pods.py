@@ -6,7 +6,9 @@ Sources: kubernetes plugin/pkg/admission/{serviceaccount,priority,defaulttolerat
 import random
 
 from dray.api import errors
+from dray.api.fields import quote
 from dray.api.meta import Object, annotations_of, name_of
+from dray.api.names import path_segment
 from dray.api.resources import SERVICE_ACCOUNTS
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.priority_classes import priority_of
@@ -82,9 +84,12 @@ class ServiceAccounts:
 def _account(request: AdmissionRequest, pod: Object, name: str) -> Object:
     """Raises Forbidden where there is none."""
     namespace = request.call.namespace
+    if problems := path_segment(name):
+        why = f"error looking up service account {namespace}/{name}: invalid resource name {quote(name)}: [{' '.join(problems)}]"
+        raise errors.forbidden("", "pods", display_name(pod), why)
     found = request.call.find(SERVICE_ACCOUNTS, name, namespace)
     if found is None:
-        missing = f'serviceaccount "{name}" not found'
+        missing = f"serviceaccount {quote(name)} not found"
         why = f"error looking up service account {namespace}/{name}: {missing}"
         raise errors.forbidden("", "pods", display_name(pod), why)
     return found

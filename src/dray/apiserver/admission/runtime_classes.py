@@ -6,7 +6,9 @@ Source: kubernetes plugin/pkg/admission/runtimeclass, 1.36.
 from collections.abc import Sequence
 
 from dray.api import errors
+from dray.api.fields import quote
 from dray.api.meta import Object
+from dray.api.names import path_segment
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.refusals import display_name
 from dray.apiserver.registry.runtime_class import RUNTIME_CLASSES
@@ -41,13 +43,15 @@ class RuntimeClassRules:
 
 
 def _class_of(request: AdmissionRequest, pod: Object) -> Object:
-    """Empty for a pod that names none. Raises Forbidden for one that does not exist."""
+    """Empty for a pod that names none. Raises Forbidden for one that does not exist, StatusError for what is no name."""
     name = pod["spec"].get("runtimeClassName")
     if name is None:
         return {}
+    if problems := path_segment(name):
+        raise errors.StatusError(f"invalid resource name {quote(name)}: [{' '.join(problems)}]")
     found = request.call.find(RUNTIME_CLASSES, name)
     if found is None:
-        raise _refused(pod, f'pod rejected: RuntimeClass "{name}" not found')
+        raise _refused(pod, f"pod rejected: RuntimeClass {quote(name)} not found")
     return found
 
 

@@ -7,13 +7,14 @@ from dray.api.resources import PODS
 from dray.api.validation.pod.spec import validate_pod_create
 from dray.api.validation.pod.status import validate_pod_status
 from dray.api.validation.pod.update import validate_ephemeral_update, validate_pod_update
+from dray.api.validation.pod.warnings import pod_warnings
 from dray.apiserver.registry.columns import find
 from dray.apiserver.registry.kind import Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_columns import COLUMNS
 from dray.apiserver.registry.pod_defaults import default_pod, mirror_service_account
 from dray.apiserver.registry.pod_gates import drop_disabled_pod_fields, drop_disabled_pod_status
-from dray.apiserver.registry.selection import FIELD_LABEL_TEXT
 from dray.apiserver.registry.pod_resize import RESIZE
+from dray.apiserver.registry.selection import FIELD_LABEL_TEXT
 from dray.apiserver.registry.writes import keep_status, old_of, restore
 
 GATED = {
@@ -42,7 +43,10 @@ def _prepare_create(context: WriteContext, obj: Object) -> None:
     spec = obj["spec"]
     drop_disabled_pod_fields(context.features, spec, None)
     mirror_service_account(spec)
-    obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1
+    given = find(obj, "status", "qosClass")
+    obj["status"] = {"phase": "Pending", "qosClass": given or qos_class(spec)}
     if spec.get("schedulingGates"):
         since = {"lastProbeTime": None, "lastTransitionTime": format_time(context.now)}
         obj["status"]["conditions"] = [{**GATED, **since}]
@@ -83,12 +87,18 @@ def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_pod_create(obj)
 
 
+def _warnings(context: WriteContext, obj: Object) -> list[str]:
+    """Only new pods are warned of."""
+    return pod_warnings(obj) if context.old is None else []
+
+
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_pod_update(obj, old_of(context))
 
 
 def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_pod_status(obj, old_of(context))
+    newer = context.features.reaches("1.37")
+    return validate_pod_status(obj, old_of(context), release_137=newer)
 
 
 def _validate_ephemeral(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -116,6 +126,7 @@ POD = Kind(
     prepare_update=_prepare_update,
     validate_create=_validate_create,
     validate_update=_validate_update,
+    warnings=_warnings,
     metadata_checks=("change", "whole"),
     status=StatusStrategy(_prepare_status, _validate_status),
     updatable={

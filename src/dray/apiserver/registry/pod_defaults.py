@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
+from dray.api.validation.pod.resources import is_of_pod
 from dray.apiserver.registry.volume_defaults import default_pull_policy, default_volume
 
 _CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
@@ -129,5 +130,8 @@ def _publish_on_host(container: Object) -> None:
 
 
 def _default_pod_level_resources(spec: Object) -> None:
-    """Pod-level requests follow the pod-level limits."""
-    _requests_follow_limits(spec.get("resources"))
+    """Pod-level requests follow the pod-level limits, of what a pod as a whole can have."""
+    resources = spec.get("resources") or {}
+    limits = {name: limit for name, limit in (resources.get("limits") or {}).items() if is_of_pod(name)}
+    if limits:
+        resources["requests"] = {**limits, **(resources.get("requests") or {})}

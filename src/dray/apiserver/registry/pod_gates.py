@@ -11,12 +11,47 @@ _STATUS_FIELDS = (
     ("DRAExtendedResource", "extendedResourceClaimStatus"),
     ("DRANodeAllocatableResources", "nodeAllocatableResourceClaimStatuses"),
 )
+_PROJECTIONS = (
+    ("ClusterTrustBundleProjection", "clusterTrustBundle"),
+    ("PodCertificateRequest", "podCertificate"),
+)
 
 
 def drop_disabled_pod_fields(features: FeatureGates, spec: Object, old: Object | None) -> None:
     """Changes `spec`; `old` is the stored one on update."""
     if not features.enabled("GenericWorkload") and not (old or {}).get("schedulingGroup"):
         spec.pop("schedulingGroup", None)
+    if not features.enabled("ContainerStopSignals") and not any(_stop_signals(old or {})):
+        _drop_stop_signals(spec)
+    for gate, source in _PROJECTIONS:
+        if not features.enabled(gate) and not any(source in each for each in _projections(old or {})):
+            for projection in _projections(spec):
+                projection.pop(source, None)
+
+
+def _containers(spec: Object) -> Iterator[Object]:
+    for field in ("containers", "initContainers", "ephemeralContainers"):
+        yield from (container for container in spec.get(field) or () if container is not None)
+
+
+def _stop_signals(spec: Object) -> Iterator[str]:
+    for container in _containers(spec):
+        signal = (container.get("lifecycle") or {}).get("stopSignal")
+        if signal is not None:
+            yield signal
+
+
+def _drop_stop_signals(spec: Object) -> None:
+    for container in _containers(spec):
+        lifecycle = container.get("lifecycle") or {}
+        if lifecycle.pop("stopSignal", None) is not None and not lifecycle:
+            del container["lifecycle"]
+
+
+def _projections(spec: Object) -> Iterator[Object]:
+    for volume in spec.get("volumes") or ():
+        sources = ((volume or {}).get("projected") or {}).get("sources")
+        yield from (source for source in sources or () if source is not None)
 
 
 def drop_disabled_pod_status(features: FeatureGates, status: Object, old: Object) -> None:

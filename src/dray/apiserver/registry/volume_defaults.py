@@ -1,6 +1,7 @@
 """Defaults of a pod's volumes and of the claims they stand for."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from dray.api.meta import Object
@@ -20,6 +21,12 @@ _REFERENCE: Final = re.compile(
     re.ASCII,
 )
 """An image: `[registry[:port]/]path[:tag][@digest]`. The policy of any other text is that of a pinned image."""
+_DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "iscsi": {"iscsiInterface": "default"},
+    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+}
+_DISK_DEFAULTS: Final = {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4"}
 _IDENTIFIER: Final = re.compile("[a-f0-9]{64}")
 _LONGEST_PATH: Final = 255
 
@@ -38,14 +45,26 @@ def default_volume(volume: Object) -> None:
     image = volume.get("image")
     if image is not None and not image.get("pullPolicy"):
         image["pullPolicy"] = default_pull_policy(image.get("reference") or "")
-    if volume.get("iscsi") is not None and not volume["iscsi"].get("iscsiInterface"):
-        volume["iscsi"]["iscsiInterface"] = "default"
+    for source, values in _DEFAULTS.items():
+        if volume.get(source) is not None:
+            _fill(volume[source], values)
+    disk = volume.get("azureDisk")
+    if disk is not None:
+        for field, value in {**_DISK_DEFAULTS, "readOnly": False}.items():
+            if disk.get(field) is None:
+                disk[field] = value
     _default_field_references(volume.get("downwardAPI"))
     for projection in items_of((volume.get("projected") or {}).get("sources")):
         _default_projection(projection)
     template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
     if template is not None:
         default_volume_claim_spec(template.setdefault("spec", {}))
+
+
+def _fill(source: Object, values: Mapping[str, str]) -> None:
+    for field, value in values.items():
+        if not source.get(field):
+            source[field] = value
 
 
 def _whole_path(found: re.Match[str]) -> str:

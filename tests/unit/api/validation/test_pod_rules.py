@@ -58,7 +58,11 @@ def container_findings(**changes):
                 "dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None"
             ],
         ),
-        ({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["010.1.1.1"], "searches": ["a.b."]}}, []),
+        ({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["10.1.1.1"], "searches": ["a.b.", "_x.y"]}}, []),
+        (
+            {"dnsConfig": {"nameservers": ["010.1.1.1"]}},
+            ['dnsConfig.nameservers[0]: Invalid value: "010.1.1.1": must not have leading 0s'],
+        ),
         (
             {"dnsConfig": {"nameservers": ["1.1.1.1"] * 4, "options": [{}]}},
             [

@@ -8,10 +8,12 @@ from dray.api.meta import Object
 from dray.api.validation.lists import items_of
 from dray.api.validation.pod.internal import FORMS
 from dray.api.validation.pod.mounts import validate_local_path
+from dray.api.validation.pod.windows import validate_windows_options
 
 _ID_RANGE = "must be between 0 and 2147483647, inclusive"
 _PROFILE_TYPES = ("Localhost", "RuntimeDefault", "Unconfined")
 _CHANGE_POLICIES = ("Always", "OnRootMismatch")
+_SELINUX_POLICIES = ("Recursive",)
 _GROUPS_POLICIES = ("Merge", "Strict")
 _MAX_ID = 2**31 - 1
 _SYSCTL_MAX = 253
@@ -38,6 +40,7 @@ def validate_container_security(
         if "CAP_SYS_ADMIN" in added:
             text = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
             errors.append(invalid(path, FORMS.show("SecurityContext", context), text))
+    errors += validate_windows_options(context.get("windowsOptions"), path.child("windowsOptions"))
     return errors + _validate_app_armor(context.get("appArmorProfile"), path.child("appArmorProfile"))
 
 
@@ -53,8 +56,10 @@ def validate_pod_security(spec: Object, path: Path) -> list[FieldError]:
     errors += _validate_sysctls(items_of(context.get("sysctls")), path.child("sysctls"))
     errors += _choice(context, "fsGroupChangePolicy", _CHANGE_POLICIES, path)
     errors += _validate_seccomp(context.get("seccompProfile"), path.child("seccompProfile"))
+    errors += validate_windows_options(context.get("windowsOptions"), path.child("windowsOptions"))
     errors += _validate_app_armor(context.get("appArmorProfile"), path.child("appArmorProfile"))
-    return errors + _choice(context, "supplementalGroupsPolicy", _GROUPS_POLICIES, path)
+    errors += _choice(context, "supplementalGroupsPolicy", _GROUPS_POLICIES, path)
+    return errors + _choice(context, "seLinuxChangePolicy", _SELINUX_POLICIES, path)
 
 
 def _choice(context: Object, field: str, choices: tuple[str, ...], path: Path) -> list[FieldError]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 
 from dray.api import names
 from dray.api.fields import (
+    Choice,
     FieldError,
     Path,
     duplicate,
@@ -21,20 +22,18 @@ from dray.api.validation.pod.environment import validate_env, validate_env_from
 from dray.api.validation.pod.handlers import validate_lifecycle, validate_probe
 from dray.api.validation.pod.mounts import validate_volume_devices, validate_volume_mounts
 from dray.api.validation.pod.resources import validate_container_resources
+from dray.api.validation.pod.restarting import validate_restart_rules
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_RESIZED = ("cpu", "memory")
+_RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
-_EPHEMERAL_FORBIDDEN = {
-    "ports": "cannot be set for an Ephemeral Container",
-    "livenessProbe": "cannot be set for an Ephemeral Container",
-    "readinessProbe": "cannot be set for an Ephemeral Container",
-    "startupProbe": "cannot be set for an Ephemeral Container",
-    "lifecycle": "cannot be set for an Ephemeral Container",
-    "resizePolicy": "cannot be set for an Ephemeral Container",
-}
+_NOT_EPHEMERAL = "cannot be set for an Ephemeral Container"
+_BEFORE_RESOURCES = ("restartPolicy", "restartPolicyRules", "ports")
+_EPHEMERAL_FORBIDDEN = (*_BEFORE_RESOURCES, "resizePolicy", *PROBES, "lifecycle")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def validate_containers(containers: list[Object], path: Path, around: Surroundin
             errors += validate_lifecycle(container["lifecycle"], at.child("lifecycle"), around.grace_seconds)
         for probe in PROBES:
             errors += validate_probe(container.get(probe), at.child(probe))
-        errors += _validate_restart_policy(container, at)
+        errors += validate_restart_rules(container, at)
     return errors + _check_host_ports(containers, path)
 
 
@@ -78,10 +77,7 @@ def validate_init_containers(
         at = path.index(index)
         errors += _validate_common(container, at, around)
         errors += _check_new_name(container, seen, at)
-        policy = container.get("restartPolicy")
-        if policy is not None and policy not in ("Always", "Never", "OnFailure"):
-            choices = ("Always", "Never", "OnFailure")
-            errors.append(not_supported(at.child("restartPolicy"), policy, choices))
+        errors += validate_restart_rules(container, at, is_init=True)
         errors += _check_host_ports([container], path)
         errors += _validate_init_handlers(container, at, around.grace_seconds)
     return errors
@@ -99,15 +95,23 @@ def validate_ephemeral_containers(
         errors += _check_new_name(container, seen, at)
         target = container.get("targetContainerName") or ""
         if target and target not in other_names:
-            text = "must be the name of a container in the pod"
-            errors.append(not_found(at.child("targetContainerName"), target, text))
-        for field, text in _EPHEMERAL_FORBIDDEN.items():
-            if container.get(field):
-                errors.append(forbidden(at.child(field), text))
-        resources = container.get("resources") or {}
-        if any(resources.get(part) for part in ("limits", "requests", "claims")):
-            text = "cannot be set for an Ephemeral Container"
-            errors.append(forbidden(at.child("resources"), text))
+            errors.append(not_found(at.child("targetContainerName"), target))
+        errors += _forbid_for_ephemeral(container, at)
+    return errors
+
+
+def _forbid_for_ephemeral(container: Object, path: Path) -> list[FieldError]:
+    resources = container.get("resources") or {}
+    amounts = any(resources.get(part) is not None for part in ("limits", "requests", "claims"))
+    found = [field for field in _EPHEMERAL_FORBIDDEN if container.get(field) is not None]
+    if amounts:
+        found.insert(sum(field in _BEFORE_RESOURCES for field in found), "resources")
+    errors = [forbidden(path.child(field), _NOT_EPHEMERAL) for field in found]
+    for index, mount in enumerate(items_of(container.get("volumeMounts"))):
+        for field in ("subPath", "subPathExpr"):
+            if mount.get(field):
+                at = path.child("volumeMounts").index(index).child(field)
+                errors.append(forbidden(at, _NOT_EPHEMERAL))
     return errors
 
 
@@ -138,7 +142,7 @@ def _validate_common(container: Object, path: Path, around: Surroundings) -> lis
         errors.append(required(path.child("image")))
     errors += _choice(container, "terminationMessagePolicy", MESSAGE_POLICIES, path)
     errors += _validate_ports(items_of(container.get("ports")), path.child("ports"))
-    errors += validate_env(items_of(container.get("env")), path.child("env"))
+    errors += validate_env(items_of(container.get("env")), path.child("env"), around.volumes)
     errors += validate_env_from(items_of(container.get("envFrom")), path.child("envFrom"))
     errors += validate_volume_mounts(container, around.volumes, path.child("volumeMounts"))
     errors += validate_volume_devices(container, around.volumes, path.child("volumeDevices"))
@@ -146,6 +150,7 @@ def _validate_common(container: Object, path: Path, around: Surroundings) -> lis
     errors += validate_container_resources(
         container.get("resources") or {}, around.claims, path.child("resources")
     )
+    errors += _validate_resize_policy(container, path.child("resizePolicy"), around.restart_policy)
     return errors + validate_container_security(
         container.get("securityContext"), path.child("securityContext"), host_users=around.host_users
     )
@@ -156,6 +161,25 @@ def _choice(container: Object, field: str, choices: tuple[str, ...], path: Path)
     if not value:
         return [required(path.child(field))]
     return [] if value in choices else [not_supported(path.child(field), value, choices, in_order=True)]
+
+
+def _validate_resize_policy(container: Object, path: Path, restart_policy: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, policy in enumerate(items_of(container.get("resizePolicy"))):
+        name, restart = policy.get("resourceName") or "", policy.get("restartPolicy") or ""
+        if name in seen:
+            errors.append(duplicate(path.index(index), Choice(name)))
+        seen.add(name)
+        for value, choices in ((name, _RESIZED), (restart, _RESIZE_POLICIES)):
+            if not value:
+                errors.append(required(path))
+            elif value not in choices:
+                errors.append(not_supported(path, value, choices))
+        if restart_policy == "Never" and restart and restart != "NotRequired":
+            text = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
+            errors.append(invalid(path, Choice(restart), text))
+    return errors
 
 
 def _validate_ports(ports: list[Object], path: Path) -> list[FieldError]:
@@ -200,13 +224,6 @@ def _check_host_ports(containers: list[Object], path: Path) -> list[FieldError]:
                 errors.append(duplicate(at.child("hostPort"), key))
             taken.add(key)
     return errors
-
-
-def _validate_restart_policy(container: Object, path: Path) -> list[FieldError]:
-    policy = container.get("restartPolicy")
-    if policy is not None and policy not in ("Always", "Never", "OnFailure"):
-        return [not_supported(path.child("restartPolicy"), policy, ("Always", "Never", "OnFailure"))]
-    return []
 
 
 def _validate_init_handlers(container: Object, path: Path, grace_seconds: int | None) -> list[FieldError]:

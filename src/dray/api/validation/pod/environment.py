@@ -1,11 +1,14 @@
 """Environment variables: their names, and the one source a value may come from."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, invalid, not_supported, required
+from dray.api.fields import FieldError, Path, invalid, not_found, not_supported, required
 from dray.api.meta import Object
 from dray.api.quantity import parse_quantity
+from dray.api.validation.pod.mounts import validate_no_backsteps
 
 ENV_FIELDS = (
     "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
@@ -23,6 +26,8 @@ RESOURCES = (
     "requests.cpu", "requests.ephemeral-storage", "requests.memory",
 )  # fmt: skip
 
+NO_VOLUMES: Mapping[str, Object] = MappingProxyType({})
+
 _CONVERTIBLE = {*ENV_FIELDS, *VOLUME_FIELDS, "spec.restartPolicy", "spec.schedulerName", "status.phase"}
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 _SUBSCRIPT = re.compile(r"(.+)\['([^']*)'\]")
@@ -35,7 +40,10 @@ _DIVISORS = {
 _HUGE_PAGES = ("limits.hugepages-", "requests.hugepages-")
 
 
-def validate_env(variables: list[Object], path: Path) -> list[FieldError]:
+def validate_env(
+    variables: list[Object], path: Path, volumes: Mapping[str, Object] = NO_VOLUMES
+) -> list[FieldError]:
+    """`volumes` are those of the pod, by name."""
     errors: list[FieldError] = []
     for index, variable in enumerate(variables):
         at = path.index(index)
@@ -43,7 +51,7 @@ def validate_env(variables: list[Object], path: Path) -> list[FieldError]:
             errors += [invalid(at.child("name"), name, text) for text in names.env_name(name)]
         else:
             errors.append(required(at.child("name")))
-        errors += _validate_source(variable, at.child("valueFrom"))
+        errors += _validate_source(variable, at.child("valueFrom"), volumes)
     return errors
 
 
@@ -64,7 +72,7 @@ def validate_env_from(sources: list[Object], path: Path) -> list[FieldError]:
     return errors
 
 
-def _validate_source(variable: Object, path: Path) -> list[FieldError]:
+def _validate_source(variable: Object, path: Path, volumes: Mapping[str, Object]) -> list[FieldError]:
     source = variable.get("valueFrom")
     if source is None:
         return []
@@ -76,9 +84,11 @@ def _validate_source(variable: Object, path: Path) -> list[FieldError]:
     for field in ("configMapKeyRef", "secretKeyRef"):
         if source.get(field) is not None:
             errors += _validate_key_reference(source[field], path.child(field))
+    if source.get("fileKeyRef") is not None:
+        errors += _validate_file_reference(source["fileKeyRef"], path.child("fileKeyRef"), volumes)
     count = sum(source.get(field) is not None for field in _SOURCES)
     if not count:
-        text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+        text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
         errors.append(invalid(path, "", text))
     elif variable.get("value"):
         errors.append(invalid(path, "", "may not be specified when `value` is not empty"))
@@ -94,6 +104,8 @@ def validate_field_reference(reference: Object, fields: tuple[str, ...], path: P
         return [required(path.child("apiVersion"))]
     if not field:
         return [required(at)]
+    if (version := reference["apiVersion"]) != "v1":
+        return [invalid(at, field, f"error converting fieldPath: unsupported pod version: {version}")]
     subscripted = _SUBSCRIPT.fullmatch(field)
     plain = subscripted[1] if subscripted else field
     if plain not in _CONVERTIBLE:
@@ -151,3 +163,22 @@ def _validate_key_reference(reference: Object, path: Path) -> list[FieldError]:
     if not key:
         return [*errors, required(at)]
     return errors + [invalid(at, key, text) for text in names.config_key(key)]
+
+
+def _validate_file_reference(
+    reference: Object, path: Path, volumes: Mapping[str, Object]
+) -> list[FieldError]:
+    """A variable from a file that another container of the pod wrote into an empty directory."""
+    key, place, volume = (reference.get(field) or "" for field in ("key", "path", "volumeName"))
+    at = path.child("key")
+    errors = [invalid(at, key, text) for text in names.env_name(key)] if key else [required(at)]
+    at = path.child("volumeName")
+    errors += [invalid(at, volume, text) for text in names.dns_label(volume)] if volume else [required(at)]
+    at = path.child("path")
+    errors += validate_no_backsteps(place, at) if place else [required(at)]
+    at = path.child("volumeName")
+    if volume not in volumes:
+        errors.append(not_found(at, volume))
+    elif volumes[volume].get("emptyDir") is None:
+        errors.append(invalid(at, volume, "referenced volume must be of type emptyDir"))
+    return errors

@@ -6,6 +6,7 @@ from dray.api.fields import FieldError, Path, forbidden, invalid, not_found, not
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
 
+_RECURSIONS = ("Disabled", "Enabled", "IfPossible")
 _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
 
 
@@ -25,24 +26,32 @@ def validate_volume_mounts(container: Object, volumes: Mapping[str, Object], pat
         errors += _check_devices(mount, devices, at)
         errors += _validate_sub_paths(mount, path, at)
         errors += _validate_propagation(mount, container, path.child("mountPropagation"))
+        errors += _validate_recursion(mount, path.child("recursiveReadOnly"))
     return errors
 
 
 def validate_volume_devices(container: Object, volumes: Mapping[str, Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
+    used: set[str] = set()
+    places: set[str] = set()
     for index, device in enumerate(items_of(container.get("volumeDevices"))):
         at = path.index(index)
+        if (name := device.get("name") or "") in used:
+            errors.append(invalid(at.child("name"), name, "must be unique"))
         errors += _check_volume(device, volumes, at)
-        source = volumes.get(device.get("name") or "") or {}
+        used.add(name)
+        source = volumes.get(name) or {}
         if source and not source.get("persistentVolumeClaim") and not source.get("ephemeral"):
-            name = device.get("name") or ""
             text = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
             errors.append(invalid(at.child("name"), name, text))
         place = device.get("devicePath") or ""
         if not place:
             errors.append(required(at.child("devicePath")))
+        elif place in places:
+            errors.append(invalid(at.child("devicePath"), place, "must be unique"))
         elif ".." in place.split("/"):
             errors.append(invalid(at.child("devicePath"), place, "can not contain backsteps ('..')"))
+        places.add(place)
     return errors
 
 
@@ -97,3 +106,17 @@ def _validate_propagation(mount: Object, container: Object, path: Path) -> list[
     if mode == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
         return [forbidden(path, "Bidirectional mount propagation is available only to privileged containers")]
     return []
+
+
+def _validate_recursion(mount: Object, path: Path) -> list[FieldError]:
+    mode = mount.get("recursiveReadOnly")
+    if mode is None or mode == "Disabled":
+        return []
+    if mode not in _RECURSIONS:
+        return [not_supported(path, mode, _RECURSIONS)]
+    errors: list[FieldError] = []
+    if not mount.get("readOnly"):
+        errors.append(forbidden(path, "may only be specified when readOnly is true"))
+    if mount.get("mountPropagation") not in (None, "None"):
+        errors.append(forbidden(path, "may only be specified when mountPropagation is None or not specified"))
+    return errors

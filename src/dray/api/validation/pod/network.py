@@ -3,7 +3,7 @@
 from dray.api import names
 from dray.api.fields import FieldError, Path, forbidden, invalid, required
 from dray.api.meta import Object
-from dray.api.validation.addresses import validate_address
+from dray.api.validation.addresses import validate_plain_address
 from dray.api.validation.lists import items_of
 
 _NAMESERVERS_MAX = 3
@@ -40,7 +40,7 @@ def validate_dns(config: Object | None, policy: str, path: Path) -> list[FieldEr
     if len(servers) > _NAMESERVERS_MAX:
         errors.append(invalid(at, servers, f"must not have more than {_NAMESERVERS_MAX} nameservers"))
     for index, server in enumerate(servers):
-        errors += validate_address(server, at.index(index))
+        errors += validate_plain_address(server, at.index(index))
     errors += _validate_searches(config.get("searches") or [], path.child("searches"))
     for index, option in enumerate(items_of(config.get("options"))):
         if not option.get("name"):
@@ -57,8 +57,10 @@ def _validate_searches(searches: list[str], path: Path) -> list[FieldError]:
         text = f"must not have more than {limit} characters (including spaces) in the search list"
         errors.append(invalid(path, searches, text))
     for index, search in enumerate(searches):
+        if search == ".":
+            continue
         domain = search.removesuffix(".")
-        errors += [invalid(path.index(index), domain, text) for text in names.dns_subdomain(domain)]
+        errors += [invalid(path.index(index), domain, text) for text in names.search_domain(domain)]
     return errors
 
 
@@ -66,7 +68,7 @@ def validate_host_aliases(aliases: list[Object], path: Path) -> list[FieldError]
     errors: list[FieldError] = []
     for index, alias in enumerate(aliases):
         at = path.index(index)
-        errors += validate_address(alias.get("ip") or "", at.child("ip"))
+        errors += validate_plain_address(alias.get("ip") or "", at.child("ip"))
         for position, name in enumerate(alias.get("hostnames") or ()):
             where = at.child("hostnames").index(position)
             errors += [invalid(where, name, text) for text in names.dns_subdomain(name)]

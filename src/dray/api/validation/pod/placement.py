@@ -1,7 +1,7 @@
 """Where a pod may run: affinity, tolerations, spreading, gates."""
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, duplicate, invalid, not_supported, required
+from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from dray.api.meta import Object
 from dray.api.validation.core.node import TAINT_EFFECTS
 from dray.api.validation.label_selector import validate_label_selector
@@ -22,7 +22,7 @@ def validate_affinity(affinity: Object | None, path: Path) -> list[FieldError]:
     node = affinity.get("nodeAffinity") or {}
     at = path.child("nodeAffinity")
     if node.get(_REQUIRED) is not None:
-        errors += validate_node_selector(node[_REQUIRED], at.child(_REQUIRED))
+        errors += validate_node_selector(node[_REQUIRED], at.child(_REQUIRED), strict_values=True)
     for index, term in enumerate(items_of(node.get(_PREFERRED))):
         where = at.child(_PREFERRED).index(index)
         errors += _validate_weight(term, where)
@@ -48,10 +48,36 @@ def _validate_pod_term(term: Object, path: Path) -> list[FieldError]:
     errors += validate_label_selector(term.get("namespaceSelector"), path.child("namespaceSelector"))
     for name in term.get("namespaces") or ():
         errors += [invalid(path.child("namespace"), name, text) for text in names.dns_label(name)]
+    errors += _validate_label_keys(term, path)
     key, at = term.get("topologyKey") or "", path.child("topologyKey")
     if not key:
         errors.append(required(at, "can not be empty"))
     return errors + [invalid(at, key, text) for text in names.qualified_name(key)]
+
+
+def _validate_label_keys(term: Object, path: Path) -> list[FieldError]:
+    """Labels whose values the term takes from the pod itself."""
+    matched, mismatched = (term.get(field) or [] for field in ("matchLabelKeys", "mismatchLabelKeys"))
+    errors: list[FieldError] = []
+    for field, keys in (("matchLabelKeys", matched), ("mismatchLabelKeys", mismatched)):
+        errors += _validate_taken_keys(keys, term.get("labelSelector"), path.child(field))
+    for key in mismatched:
+        if key in matched:
+            at = path.child("matchLabelKeys").index(matched.index(key))
+            errors.append(invalid(at, key, "exists in both matchLabelKeys and mismatchLabelKeys"))
+    return errors
+
+
+def _validate_taken_keys(keys: list[str], selector: Object | None, path: Path) -> list[FieldError]:
+    if not keys:
+        return []
+    if selector is None:
+        return [forbidden(path, "must not be specified when labelSelector is not set")]
+    return [
+        invalid(path.index(index), key, text)
+        for index, key in enumerate(keys)
+        for text in names.qualified_name(key)
+    ]
 
 
 def _validate_weight(term: Object, path: Path) -> list[FieldError]:
@@ -87,7 +113,8 @@ def _validate_toleration(toleration: Object, path: Path) -> list[FieldError]:
             shown = FORMS.show("Toleration", toleration)
             errors.append(invalid(at, shown, "value must be empty when `operator` is 'Exists'"))
     else:
-        errors.append(not_supported(at, operator, ("Equal", "Exists")))
+        gated = ("Lt", "Gt") if operator in ("Lt", "Gt") else ()
+        errors.append(not_supported(at, operator, ("Equal", "Exists", *gated), in_order=True))
     if effect and effect not in TAINT_EFFECTS:
         errors.append(not_supported(path.child("effect"), effect, TAINT_EFFECTS, in_order=True))
     return errors
@@ -104,8 +131,6 @@ def validate_spread(constraints: list[Object], path: Path) -> list[FieldError]:
             errors.append(invalid(at.child("maxSkew"), skew, "must be greater than zero"))
         if not key:
             errors.append(required(at.child("topologyKey"), "can not be empty"))
-        else:
-            errors += [invalid(at.child("topologyKey"), key, text) for text in names.qualified_name(key)]
         if choice not in _UNSATISFIABLE:
             errors.append(not_supported(at.child("whenUnsatisfiable"), choice, _UNSATISFIABLE))
         # Of two that are alike the first is told of.
@@ -117,8 +142,22 @@ def validate_spread(constraints: list[Object], path: Path) -> list[FieldError]:
             policy = constraint.get(field)
             if policy is not None and policy not in _INCLUSION:
                 errors.append(not_supported(at.child(field), policy, _INCLUSION))
+        errors += _validate_spread_keys(constraint, at.child("matchLabelKeys"))
         errors += validate_label_selector(constraint.get("labelSelector"), at.child("labelSelector"))
     return errors
+
+
+def _validate_spread_keys(constraint: Object, path: Path) -> list[FieldError]:
+    keys, selector = constraint.get("matchLabelKeys") or [], constraint.get("labelSelector")
+    errors = _validate_taken_keys(keys, selector, path)
+    selected = {
+        *((selector or {}).get("matchLabels") or {}),
+        *(each.get("key") for each in items_of((selector or {}).get("matchExpressions"))),
+    }
+    text = "exists in both matchLabelKeys and labelSelector"
+    return errors + [
+        invalid(path.index(index), key, text) for index, key in enumerate(keys) if key in selected
+    ]
 
 
 def _validate_domains(domains: int | None, choice: str, path: Path) -> list[FieldError]:

@@ -3,7 +3,16 @@
 from collections.abc import Collection, Mapping
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_found, required
+from dray.api.fields import (
+    FieldError,
+    Path,
+    duplicate,
+    forbidden,
+    invalid,
+    not_found,
+    not_supported,
+    required,
+)
 from dray.api.meta import Object
 from dray.api.quantity import Quantity, parse_quantity
 from dray.api.validation.lists import items_of
@@ -11,6 +20,7 @@ from dray.api.validation.lists import items_of
 HUGE_PAGES = "hugepages-"
 
 _CONTAINER_RESOURCES = {"cpu", "memory", "ephemeral-storage"}
+_POD_RESOURCES = ("cpu", "memory")
 _COUNTED_RESOURCES = {
     "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps", "persistentvolumeclaims",
     "services.nodeports", "services.loadbalancers",
@@ -43,30 +53,36 @@ def allows_overcommit(name: str) -> bool:
     return is_native(name) and not name.startswith(HUGE_PAGES)
 
 
+def is_of_pod(name: str) -> bool:
+    """A resource that a pod as a whole can have."""
+    return name in _POD_RESOURCES or name.startswith(HUGE_PAGES)
+
+
 def validate_container_resources(resources: Object, claims: Collection[str], path: Path) -> list[FieldError]:
     """`claims` are the names of the pod's resource claims."""
     errors = validate_amounts(resources, path)
     return errors + _validate_claims(items_of(resources.get("claims")), claims, path.child("claims"))
 
 
-def validate_pod_resources(resources: Object | None, path: Path) -> list[FieldError]:
+def validate_pod_resources(resources: Object | None, claims: Collection[str], path: Path) -> list[FieldError]:
     """Resources of the pod as a whole, which cannot use claims."""
     if resources is None:
         return []
-    errors = validate_amounts(resources, path)
-    if resources.get("claims"):
+    errors: list[FieldError] = []
+    if resources.get("claims") is not None:
         text = "claims may not be set for Resources at pod-level"
         errors.append(forbidden(path.child("claims"), text))
-    return errors
+    errors += validate_amounts(resources, path, of_pod=True)
+    return errors + _validate_claims(items_of(resources.get("claims")), claims, path.child("claims"))
 
 
-def validate_amounts(resources: Object, path: Path) -> list[FieldError]:
+def validate_amounts(resources: Object, path: Path, *, of_pod: bool = False) -> list[FieldError]:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     errors: list[FieldError] = []
     for name, amount in limits.items():
-        errors += _validate_amount(name, parse_quantity(amount), path.child("limits").key(name))
+        errors += _validate_amount(name, parse_quantity(amount), path.child("limits").key(name), of_pod)
     for name, amount in requests.items():
-        errors += _validate_amount(name, parse_quantity(amount), path.child("requests").key(name))
+        errors += _validate_amount(name, parse_quantity(amount), path.child("requests").key(name), of_pod)
         errors += _validate_request(name, parse_quantity(amount), limits, path)
     used = {*limits, *requests}
     if any(name.startswith(HUGE_PAGES) for name in used) and not used & {"cpu", "memory"}:
@@ -90,13 +106,38 @@ def _validate_request(
     return []
 
 
-def _validate_amount(name: str, amount: Quantity, path: Path) -> list[FieldError]:
-    errors = _validate_name(name, path)
+def _validate_amount(name: str, amount: Quantity, path: Path, of_pod: bool) -> list[FieldError]:
+    errors = _validate_name_of_pod(name, path) if of_pod else _validate_name(name, path)
     if amount.sign() < 0:
         errors.append(invalid(path, str(amount), "must be greater than or equal to 0"))
     if is_whole(name) and not amount.is_integer():
         errors.append(invalid(path, str(amount), "must be an integer"))
+    if name.startswith(HUGE_PAGES):
+        errors += _validate_pages(name, amount, path)
     return errors
+
+
+def _validate_pages(name: str, amount: Quantity, path: Path) -> list[FieldError]:
+    """Memory in pages comes in whole pages."""
+    try:
+        size = parse_quantity(name.removeprefix(HUGE_PAGES))
+    except ValueError:
+        return []
+    pages, wanted = size.value(), amount.value()
+    if pages <= 0 or wanted % pages == 0:
+        return []
+    return [invalid(path, str(amount), f"{amount} is not positive integer multiple of {name}")]
+
+
+def _validate_name_of_pod(name: str, path: Path) -> list[FieldError]:
+    """Of a pod as a whole only these are shared out."""
+    if errors := [invalid(path, name, text) for text in names.qualified_name(name)]:
+        return errors
+    if "/" not in name and not name.startswith(HUGE_PAGES) and name not in _STANDARD_RESOURCES:
+        return [invalid(path, name, "must be a standard resource type or fully qualified")]
+    if is_of_pod(name):
+        return []
+    return [not_supported(path, name, (*_POD_RESOURCES, HUGE_PAGES))]
 
 
 def _validate_name(name: str, path: Path) -> list[FieldError]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported, required
+from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported, required, too_long
 from dray.api.meta import Object
 from dray.api.names import NameRule
 from dray.api.validation.lists import items_of
@@ -32,12 +32,14 @@ from dray.api.validation.pod.placement import (
 )
 from dray.api.validation.pod.resources import validate_amounts, validate_pod_resources
 from dray.api.validation.pod.volumes import validate_volumes
+from dray.api.validation.pod.windows import validate_host_processes
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 SPEC, METADATA = Path("spec"), Path("metadata")
 
+_HOSTNAME_MAX = 64
 _MAX_INT32 = 2**31 - 1
 _NAMES: Mapping[str, NameRule] = {
     "serviceAccountName": names.dns_subdomain,
@@ -69,7 +71,7 @@ def validate_pod(pod: Object) -> list[FieldError]:
     spec = pod.get("spec") or {}
     errors = validate_pod_annotations(pod)
     errors += validate_pod_spec(spec, SPEC, is_pod=True)
-    for field in ("containers", "initContainers"):
+    for field in ("containers", "initContainers", "ephemeralContainers"):
         errors += validate_images_of_pod(items_of(spec.get(field)), SPEC.child(field))
     return errors
 
@@ -94,7 +96,7 @@ def validate_pod_spec(spec: Object, path: Path, *, is_pod: bool = False) -> list
         host_users=spec.get("hostUsers") is not False,
     )
     errors += _validate_all_containers(spec, path, around)
-    errors += validate_pod_resources(spec.get("resources"), path.child("resources"))
+    errors += validate_pod_resources(spec.get("resources"), around.claims, path.child("resources"))
     errors += validate_host_ports(spec, path, is_pod=is_pod)
     errors += _validate_policies(spec, path)
     errors += validate_labels(spec.get("nodeSelector") or {}, path.child("nodeSelector"))
@@ -158,15 +160,29 @@ def _validate_deadline(spec: Object, path: Path) -> list[FieldError]:
 
 
 def _validate_rest(spec: Object, path: Path) -> list[FieldError]:
-    errors: list[FieldError] = []
+    errors = _validate_hostname(spec, path.child("hostnameOverride"))
+    errors += validate_host_processes(spec, path)
     errors += validate_preemption_policy(spec.get("preemptionPolicy"), path.child("preemptionPolicy"))
     if spec.get("overhead"):
         errors += validate_amounts({"limits": spec["overhead"]}, path.child("overhead"))
     system = spec.get("os")
     if system is not None and system.get("name") not in ("linux", "windows"):
-        at = path.child("os", "name")
         name = system.get("name") or ""
-        errors.append(not_supported(at, name, ("linux", "windows")) if name else required(at))
+        at = path.child("os")
+        errors.append(not_supported(at, name, ("linux", "windows")) if name else required(at.child("name")))
+    return errors
+
+
+def _validate_hostname(spec: Object, path: Path) -> list[FieldError]:
+    """What the pod calls itself, in place of what it is called."""
+    name = spec.get("hostnameOverride")
+    if name is None:
+        return []
+    errors = [too_long(path, _HOSTNAME_MAX)] if names.byte_length(name) > _HOSTNAME_MAX else []
+    errors += [invalid(path, name, text) for text in names.dns_subdomain(name)]
+    for field in ("hostNetwork", "setHostnameAsFQDN"):
+        if spec.get(field):
+            errors.append(forbidden(path, f"may not be specified when {field} is true"))
     return errors
 
 

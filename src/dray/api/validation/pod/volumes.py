@@ -3,21 +3,26 @@
 from collections.abc import Mapping
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
+from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required, too_long
 from dray.api.meta import Object
 from dray.api.quantity import parse_quantity
+from dray.api.validation.core.volume_claim import validate_claim_spec
 from dray.api.validation.lists import Check, items_of
+from dray.api.validation.meta import validate_template_metadata
 from dray.api.validation.pod.environment import (
     VOLUME_FIELDS,
     validate_field_reference,
     validate_resource_reference,
 )
 from dray.api.validation.pod.mounts import validate_local_path, validate_no_backsteps
+from dray.api.validation.pod.storage import STORAGE
 
 _MODE_TEXT = "must be a number between 0 and 0777 (octal), both inclusive"
 _HOST_PATH_TYPES = (
     "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket",
 )  # fmt: skip
+_DRIVER_MAX = 63
+_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _MIN_TOKEN_SECONDS, _MAX_TOKEN_SECONDS = 600, 2**32
 
 
@@ -43,15 +48,13 @@ def validate_volumes(volumes: list[Object], path: Path) -> tuple[dict[str, Objec
 
 
 def _validate_source(volume: Object, path: Path) -> list[FieldError]:
-    sources = [field for field, value in volume.items() if field != "name" and value is not None]
+    sources = [source for source in _CHECKS if volume.get(source) is not None]
     if not sources:
         return [required(path, "must specify a volume type")]
-    errors: list[FieldError] = []
-    for position, source in enumerate(sources):
-        if position:
-            errors.append(forbidden(path.child(source), "may not specify more than 1 volume type"))
-        elif source in _CHECKS:
-            errors += _CHECKS[source](volume[source], path.child(source))
+    errors = _CHECKS[sources[0]](volume[sources[0]], path.child(sources[0]))
+    for source in sources[1:]:
+        at = path.child(_MISSPELT.get(source, source))
+        errors.append(forbidden(at, "may not specify more than 1 volume type"))
     return errors
 
 
@@ -81,6 +84,23 @@ def _validate_secret(source: Object, path: Path) -> list[FieldError]:
 def _validate_config_map(source: Object, path: Path) -> list[FieldError]:
     errors = [] if source.get("name") else [required(path.child("name"))]
     return errors + _validate_files(source, path)
+
+
+def _validate_image(source: Object, path: Path) -> list[FieldError]:
+    errors = [] if source.get("reference") else [required(path.child("reference"))]
+    policy = source.get("pullPolicy") or ""
+    if policy and policy not in _PULL_POLICIES:
+        errors.append(not_supported(path.child("pullPolicy"), policy, _PULL_POLICIES))
+    return errors
+
+
+def _validate_ephemeral(source: Object, path: Path) -> list[FieldError]:
+    """A claim of the pod's own, made from a template that may name labels and annotations."""
+    template, at = source.get("volumeClaimTemplate"), path.child("volumeClaimTemplate")
+    if template is None:
+        return [required(at)]
+    errors = validate_template_metadata(template.get("metadata") or {}, at.child("metadata"))
+    return errors + validate_claim_spec(template.get("spec") or {}, at.child("spec"))
 
 
 def _validate_files(source: Object, path: Path) -> list[FieldError]:
@@ -114,8 +134,8 @@ def _validate_mode(holder: Object, field: str, path: Path) -> list[FieldError]:
 
 def _validate_downward(source: Object, path: Path) -> list[FieldError]:
     errors = _validate_mode(source, "defaultMode", path)
-    for index, item in enumerate(items_of(source.get("items"))):
-        at = path.child("items").index(index)
+    at = path  # Kubernetes does not tell which of the items is meant.
+    for item in items_of(source.get("items")):
         errors += _validate_file_path(item, at)
         field, resource = item.get("fieldRef"), item.get("resourceFieldRef")
         if field is not None:
@@ -134,17 +154,30 @@ def _validate_downward(source: Object, path: Path) -> list[FieldError]:
 
 def _validate_projected(source: Object, path: Path) -> list[FieldError]:
     errors = _validate_mode(source, "defaultMode", path)
+    taken: set[str] = set()
     for index, projection in enumerate(items_of(source.get("sources"))):
         at = path.child("sources").index(index)
-        kinds = [kind for kind, value in projection.items() if value is not None]
-        for position, kind in enumerate(kinds):
-            if position:
-                text = "may not specify more than 1 volume type per source"
-                errors.append(forbidden(at.child(kind), text))
-            elif kind in _PROJECTIONS:
-                errors += _PROJECTIONS[kind](projection[kind], at.child(kind))
-        if not kinds:
-            errors.append(required(at, "must specify a source"))
+        kinds = [kind for kind in _PROJECTIONS if projection.get(kind) is not None]
+        for kind in kinds:
+            errors += _PROJECTIONS[kind](projection[kind], at.child(kind))
+            errors += _check_places(kind, projection[kind], taken, path)
+        if len(kinds) > 1:
+            errors.append(forbidden(at, "may not specify more than 1 volume type per source"))
+    return errors
+
+
+def _check_places(kind: str, source: Object, taken: set[str], path: Path) -> list[FieldError]:
+    """No two files may come to one place; whole sources are not looked into, nor are tokens compared."""
+    if kind == "serviceAccountToken":
+        at = path.child("path")
+        return validate_local_path(source["path"], at) if source.get("path") else [required(at)]
+    errors: list[FieldError] = []
+    for item in items_of(source.get("items")):
+        place = item.get("path") or ""
+        if place and place in taken:
+            shown = place if kind == "downwardAPI" else source.get("name") or ""
+            errors.append(invalid(path, shown, "conflicting duplicate paths"))
+        taken.add(place)
     return errors
 
 
@@ -160,8 +193,6 @@ def _validate_token(source: Object, path: Path) -> list[FieldError]:
         errors.append(invalid(at, seconds, "may not specify a duration less than 10 minutes"))
     elif seconds > _MAX_TOKEN_SECONDS:
         errors.append(invalid(at, seconds, "may not specify a duration larger than 2^32 seconds"))
-    if not source.get("path"):
-        errors.append(required(path.child("path")))
     return errors
 
 
@@ -171,9 +202,16 @@ def _validate_claim(source: Object, path: Path) -> list[FieldError]:
 
 def _validate_csi(source: Object, path: Path) -> list[FieldError]:
     driver, at = source.get("driver") or "", path.child("driver")
-    if not driver:
-        return [required(at)]
-    return [invalid(at, driver, text) for text in names.dns_subdomain_caseless(driver)]
+    errors = [required(at)] if not driver else []
+    if driver:
+        errors += [too_long(at, _DRIVER_MAX)] if names.byte_length(driver) > _DRIVER_MAX else []
+        errors += [invalid(at, driver, text) for text in names.dns_subdomain_caseless(driver)]
+    secret = source.get("nodePublishSecretRef")
+    if secret is None:
+        return errors
+    if not (name := secret.get("name") or ""):
+        return [*errors, required(path.child("nodePublishSecretRef", "name"))]
+    return errors + [invalid(path.child("name"), name, text) for text in names.dns_subdomain(name)]
 
 
 def _validate_nfs(source: Object, path: Path) -> list[FieldError]:
@@ -186,14 +224,37 @@ def _validate_nfs(source: Object, path: Path) -> list[FieldError]:
 _CHECKS: Mapping[str, Check] = {
     "emptyDir": _validate_empty_dir,
     "hostPath": _validate_host_path,
+    "gitRepo": STORAGE["gitRepo"],
+    "gcePersistentDisk": STORAGE["gcePersistentDisk"],
+    "awsElasticBlockStore": STORAGE["awsElasticBlockStore"],
     "secret": _validate_secret,
-    "configMap": _validate_config_map,
-    "downwardAPI": _validate_downward,
-    "projected": _validate_projected,
-    "persistentVolumeClaim": _validate_claim,
-    "csi": _validate_csi,
     "nfs": _validate_nfs,
+    "iscsi": STORAGE["iscsi"],
+    "glusterfs": STORAGE["glusterfs"],
+    "flocker": STORAGE["flocker"],
+    "persistentVolumeClaim": _validate_claim,
+    "rbd": STORAGE["rbd"],
+    "cinder": STORAGE["cinder"],
+    "cephfs": STORAGE["cephfs"],
+    "quobyte": STORAGE["quobyte"],
+    "downwardAPI": _validate_downward,
+    "fc": STORAGE["fc"],
+    "flexVolume": STORAGE["flexVolume"],
+    "configMap": _validate_config_map,
+    "azureFile": STORAGE["azureFile"],
+    "vsphereVolume": STORAGE["vsphereVolume"],
+    "photonPersistentDisk": STORAGE["photonPersistentDisk"],
+    "portworxVolume": STORAGE["portworxVolume"],
+    "azureDisk": STORAGE["azureDisk"],
+    "storageos": STORAGE["storageos"],
+    "projected": _validate_projected,
+    "scaleIO": STORAGE["scaleIO"],
+    "csi": _validate_csi,
+    "ephemeral": _validate_ephemeral,
+    "image": _validate_image,
 }
+"""In the order in which Kubernetes looks for them."""
+_MISSPELT = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}
 _PROJECTIONS: Mapping[str, Check] = {
     "secret": _validate_projected_map,
     "configMap": _validate_projected_map,
