@@ -6,11 +6,13 @@ the file. Source: kubernetes apiserver/pkg/apis/audit/v1/types.go, 1.36.
 """
 
 import datetime as dt
+import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TextIO
+from typing import Final
 
 import orjson
 
@@ -19,24 +21,30 @@ from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.registry.kind import User
 from dray.kits.clock import Clock
 
+log = logging.getLogger("dray.apiserver")
+
 _LONGEST_URI: Final = 4096
+_CREDENTIAL: Final = re.compile(r"([?&](?:[a-z_]*token|password|secret)=)[^&]*", re.IGNORECASE)
 
 
 class AuditLog:
-    """Lines are flushed as they are written; they are not synced, so power loss may cost the last ones."""
+    """Lines are written at once; they are not synced, so power loss may cost the last ones.
 
-    def __init__(self, file: TextIO, clock: Clock) -> None:
-        self._file = file
+    What cannot be written (a full disk) is lost and told in the log: the request was answered all the same.
+    """
+
+    def __init__(self, descriptor: int, clock: Clock) -> None:
+        self._descriptor = descriptor
         self._clock = clock
+        self._lost = 0
 
     @classmethod
     def open(cls, path: Path, clock: Clock) -> "AuditLog":
         """Appends to `path`, which only its owner may read. Raises OSError."""
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        return cls(os.fdopen(descriptor, "a", encoding="utf-8", buffering=1), clock)
+        return cls(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), clock)
 
     def close(self) -> None:
-        self._file.close()
+        os.close(self._descriptor)
 
     def received(self) -> dt.datetime:
         return self._clock.now()
@@ -65,7 +73,7 @@ class AuditLog:
             "level": "Metadata",
             "auditID": audit_id,
             "stage": "ResponseComplete",
-            "requestURI": uri[:_LONGEST_URI],
+            "requestURI": _without_credentials(uri[:_LONGEST_URI]),
             "verb": info.verb,
             "user": _shown(impersonator or user),
         }
@@ -81,7 +89,24 @@ class AuditLog:
         }
         if annotations:
             event["annotations"] = dict(annotations)
-        self._file.write(orjson.dumps(event).decode() + "\n")
+        self._write(orjson.dumps(event) + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        try:
+            os.write(self._descriptor, line)
+        except OSError as error:
+            if not self._lost:
+                log.error("the audit log cannot be written, its lines are lost: %s", error)
+            self._lost += 1
+            return
+        if self._lost:
+            log.error("the audit log is written again; %d of its lines were lost", self._lost)
+            self._lost = 0
+
+
+def _without_credentials(uri: str) -> str:
+    """Nothing here takes a credential from a query, but clients have been seen to send one."""
+    return _CREDENTIAL.sub(r"\1***", uri)
 
 
 def _shown(user: User | None) -> Object:

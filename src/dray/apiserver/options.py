@@ -28,6 +28,8 @@ Query = Mapping[str, Sequence[str]]
 _MATCH = Path("resourceVersionMatch")
 NO_FIELDS = FieldSelector()
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_LONGEST_DIGITS = 19
+"""Of a number of 64 bits."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -238,4 +240,9 @@ def _integer(query: Query, name: str) -> int | None:
         return None
     if not _INTEGER.fullmatch(text):
         raise errors.BadRequest(f"strconv.ParseInt: parsing {fields.quote(text)}: invalid syntax")
-    return int(text)
+    digits = text.lstrip("+-").lstrip("0") or "0"
+    value = int(digits) if len(digits) <= _LONGEST_DIGITS else 2**64
+    value = -value if text[0] == "-" else value
+    if not -(2**63) <= value < 2**63:
+        raise errors.BadRequest(f"strconv.ParseInt: parsing {fields.quote(text)}: value out of range")
+    return value

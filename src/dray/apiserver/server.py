@@ -18,10 +18,11 @@ from dray.apiserver.core import Core
 from dray.apiserver.health import Health
 from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.body import MAX_BYTES
+from dray.apiserver.http.connection import StatusServer, readable
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.handler import HttpApi
+from dray.apiserver.http.inflight import KUBERNETES_LIMITS, InflightLimits
 from dray.apiserver.http.kubelet import Kubelets
-from dray.apiserver.http.malformed import StatusServer
 from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.http.proxy.forwarding import Proxies
 from dray.apiserver.http.request import ApiRequest
@@ -43,7 +44,7 @@ def _request(
     task: "asyncio.Task[None]",
 ) -> web.BaseRequest:
     loop = asyncio.get_running_loop()
-    return ApiRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BYTES)
+    return ApiRequest(readable(message), payload, protocol, writer, task, loop, client_max_size=MAX_BYTES)
 
 
 class ApiServer:
@@ -67,6 +68,7 @@ class ApiServer:
         metrics: Registry | None = None,
         audit: AuditLog | None = None,
         issuer: TokenIssuer | None = None,
+        limits: InflightLimits = KUBERNETES_LIMITS,
     ) -> None:
         """`issuer`: whose tokens others may verify by what the server publishes.
 
@@ -94,6 +96,7 @@ class ApiServer:
             self._backends,
             RequestMetrics(self.metrics, self.core),
             audit,
+            limits,
         )
         self._runner: web.ServerRunner | None = None
         self.address = ""

@@ -1,6 +1,7 @@
 """`dray apiserver`: the API server, alone."""
 
 import asyncio
+import datetime as dt
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,27 @@ def _with_logging(function: Any) -> Any:
     help="Write who asked what, and the answer's code, as audit.k8s.io/v1 events (no bodies).",
 )
 @click.option(
+    "--max-requests-inflight",
+    default=400,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Reads that are answered at once; more are told to come again (429). 0: no limit.",
+)
+@click.option(
+    "--max-mutating-requests-inflight",
+    default=200,
+    show_default=True,
+    type=click.IntRange(0),
+    help="The same for writes.",
+)
+@click.option(
+    "--event-ttl-minutes",
+    default=60,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How long events are kept after their last change.",
+)
+@click.option(
     "--verify-kubelets/--no-verify-kubelets",
     default=True,
     show_default=True,
@@ -85,12 +107,16 @@ def command(
     emulated_version: str,
     runtime_config: str,
     audit_log_path: pathlib.Path | None,
+    max_requests_inflight: int,
+    max_mutating_requests_inflight: int,
+    event_ttl_minutes: int,
     verify_kubelets: bool,
     logging_format: str,
     verbosity: int,
     **proxy: Any,
 ) -> None:
     """Serve the Kubernetes API on TLS: the DRA groups whole, and what a cluster needs beside them."""
+    from dray.apiserver.http.inflight import InflightLimits
     from dray.cluster.api_server import ApiServerSettings
 
     set_up_logging(logging_format, verbosity)
@@ -106,6 +132,8 @@ def command(
         runtime_config=runtime_config,
         audit_log=audit_log_path,
         verify_kubelets=verify_kubelets,
+        limits=InflightLimits(max_requests_inflight, max_mutating_requests_inflight),
+        event_ttl=dt.timedelta(minutes=event_ttl_minutes),
     )
     serve(_serve(data_dir, settings))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime as dt
 import errno
 import ipaddress
 import pathlib
@@ -19,6 +20,8 @@ from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.authorization.chain import AuthorizerChain
 from dray.apiserver.bootstrap import bootstrap
 from dray.apiserver.components import probed
+from dray.apiserver.event_expiry import EVENT_TTL, EventExpiry
+from dray.apiserver.http.inflight import KUBERNETES_LIMITS, InflightLimits
 from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import Kind, User
@@ -29,6 +32,7 @@ from dray.cluster.certificates import Authority, CertificateError, service_accou
 from dray.cluster.kubeconfig import kubeconfig_for, write_kubeconfig
 from dray.cluster.layout import ClusterError, Layout, cannot_write
 from dray.kits.clock import Clock, SystemClock
+from dray.kits.tasks import TaskSet
 from dray.store.errors import StoreError
 from dray.store.sqlite import SqliteStore
 
@@ -64,6 +68,10 @@ class ApiServerSettings:
     front_proxy: FrontProxy | None = None
     """Who may name users in headers; None: who shows a certificate of the cluster's own authority for that."""
     bootstrap_tokens: bool = False
+    limits: InflightLimits = KUBERNETES_LIMITS
+    """How many requests are answered at once."""
+    event_ttl: dt.timedelta = EVENT_TTL
+    """How long an event is kept after its last change."""
     verify_kubelets: bool = True
     """Whether kubelets must show certificates of this cluster's authority; real ones mostly sign their own."""
 
@@ -126,6 +134,9 @@ class ApiServerRole:
                 **self.front_proxy.published(),
             },
         )
+        tasks = TaskSet("apiserver")
+        self._exit.push_async_callback(tasks.stop)
+        tasks.start(EventExpiry(store, self._clock, self.settings.event_ttl).run(), "event expiry")
         self._write_kubeconfig()
 
     def _own_front_proxy(self) -> FrontProxy:
@@ -163,6 +174,7 @@ class ApiServerRole:
             kubelet_ssl=self._kubelet_context(),
             audit=self._audit_log(),
             issuer=issuer,
+            limits=self.settings.limits,
         )
 
     def _kinds(self) -> tuple[Kind, ...]:

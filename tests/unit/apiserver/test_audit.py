@@ -68,3 +68,28 @@ async def test_only_its_owner_may_read_it(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "audit.log"
     await audited(path)
     assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_what_looks_like_a_credential_in_a_url_is_left_out(tmp_path: pathlib.Path) -> None:
+    (event,) = await audited(
+        tmp_path / "audit.log",
+        ("GET", f"{SECRETS}?limit=1&access_token=very-secret&password=very-secret&continue=x", b"", {}),
+    )
+    assert event["requestURI"] == f"{SECRETS}?limit=1&access_token=***&password=***&continue=x"
+
+
+async def test_a_disk_without_room_costs_lines_and_no_answer() -> None:
+    events = await answered_with(pathlib.Path("/dev/full"))
+    assert events == [404, 404]
+
+
+async def answered_with(path: pathlib.Path) -> list[int]:
+    audit = AuditLog.open(path, SystemClock())
+    server = ApiServer(MemoryStore(), catalog(), audit=audit)
+    await server.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            return [(await session.get(f"http://{server.address}{SECRETS}/a")).status for _ in range(2)]
+    finally:
+        await server.stop()
+        audit.close()

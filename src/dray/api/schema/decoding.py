@@ -101,13 +101,16 @@ def _compile_struct(schema: Schema, full: bool) -> Reader:
     zeros: list[tuple[str, Callable[[], Any]]] = []
 
     def compile_fields() -> None:
-        # Only at the first value, so that an unused part of a kind costs nothing.
+        # Only at the first value, so that an unused part of a kind costs nothing. Two threads may come here at once,
+        # and neither may see the rules half made by the other.
+        made: dict[str, _Rule] = {}
         for rank, (name, field) in enumerate(schema.fields.items()):
             if (field.gate or field.until) and not full:
                 continue
-            rules[name] = (reader(field.schema, full=full), _drops_empty(field), rank)
+            made[name] = (reader(field.schema, full=full), _drops_empty(field), rank)
             if field.zero() is not ABSENT:
                 zeros.append((name, field.zero))
+        rules.update(made)
 
     def read(value: Any) -> Any:
         if value.__class__ is not dict:

@@ -1,6 +1,12 @@
-"""Request bodies: JSON, YAML or Kubernetes protobuf, read into one form."""
+"""Request bodies: JSON, YAML or Kubernetes protobuf, read into one form.
 
-from typing import Any, Final
+Bodies are read when who sends them is known and allowed to. A large one is decoded in a thread, where it holds up nobody.
+"""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import orjson
 from aiohttp import web
@@ -13,13 +19,47 @@ from dray.apiserver.structure import Body, read_json, unrecognized
 MAX_BYTES: Final = 3 * 1024 * 1024
 """Kubernetes' limit on a request body."""
 
+SECONDS: Final = 60.0
+"""For a body to arrive: as long as Kubernetes gives a request altogether."""
+
+LARGE_BYTES: Final = 64 * 1024
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_decoders = concurrent.futures.ThreadPoolExecutor(2, "dray-decoder")
+_Result = TypeVar("_Result")
+
 
 async def read(request: web.BaseRequest) -> bytes:
-    """Raises RequestEntityTooLarge."""
+    """Raises RequestEntityTooLarge, BadRequest for a broken or unknown transfer, Timeout for a slow one."""
+    if (request.content_length or 0) > MAX_BYTES:
+        raise _too_large()
+    await _expected(request)
     try:
-        return await request.read()
+        async with asyncio.timeout(SECONDS):
+            return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise errors.RequestEntityTooLarge(f"Request entity too large: limit is {MAX_BYTES}") from None
+        raise _too_large() from None
+    except web.RequestPayloadError as error:
+        raise errors.BadRequest(f"the body cannot be read: {error}") from None
+    except TimeoutError:
+        raise errors.Timeout("Timeout: request did not complete within the allotted timeout") from None
+
+
+async def _expected(request: web.BaseRequest) -> None:
+    """Ask for the body of a client that waits until it is asked."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(_CONTINUE)
+        request.writer.output_size = 0  # nothing of the answer itself is on its way
+
+
+def _too_large() -> errors.RequestEntityTooLarge:
+    return errors.RequestEntityTooLarge(f"Request entity too large: limit is {MAX_BYTES}")
+
+
+async def decoded(size: int, decode: Callable[[], _Result]) -> _Result:
+    """What `decode` makes of a body of `size` bytes."""
+    if size < LARGE_BYTES:
+        return decode()
+    return await asyncio.get_running_loop().run_in_executor(_decoders, decode)
 
 
 def content_type(request: web.BaseRequest) -> str:
@@ -43,9 +83,8 @@ async def read_object(request: web.BaseRequest, kind_name: str) -> Body:
     """Raises UnsupportedMediaType, RequestEntityTooLarge, or BadRequest for a body that cannot be read."""
     kind_of_body = check_type(request)
     data = await read(request)
-    if kind_of_body == JSON:
-        return read_json(data, kind_name)
-    return _read_yaml(data, kind_name) if kind_of_body == YAML else _read_protobuf(data, kind_name)
+    decode = {JSON: read_json, YAML: _read_yaml, PROTOBUF: _read_protobuf}[kind_of_body]
+    return await decoded(len(data), lambda: decode(data, kind_name))
 
 
 def _read_protobuf(data: bytes, kind_name: str) -> Body:
@@ -68,6 +107,10 @@ def _read_yaml(data: bytes, kind_name: str) -> Body:
 async def read_configuration(request: web.BaseRequest) -> Any:
     """The body of a server-side apply: YAML, or JSON, which is YAML. Raises BadRequest."""
     data = await read(request)
+    return await decoded(len(data), lambda: _configuration(data))
+
+
+def _configuration(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

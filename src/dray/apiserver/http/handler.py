@@ -16,10 +16,11 @@ from dray.apiserver.core import Core
 from dray.apiserver.http import request_info, resources
 from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.documents import Documents
+from dray.apiserver.http.inflight import NO_LIMITS, Inflight, InflightLimits, TooManyInflight
 from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.http.request import audit_id
 from dray.apiserver.http.request_info import RequestInfo
-from dray.apiserver.http.responses import error_answer
+from dray.apiserver.http.responses import error_answer, too_many_requests
 from dray.apiserver.options import Query, first
 from dray.apiserver.registry.kind import User
 
@@ -35,8 +36,10 @@ class HttpApi:
         backends: Backends,
         metrics: RequestMetrics,
         audit: AuditLog | None = None,
+        limits: InflightLimits = NO_LIMITS,
     ) -> None:
         self._audit = audit
+        self._inflight = Inflight(limits)
         self._metrics = metrics
         self._core = core
         self._backends = backends
@@ -76,12 +79,12 @@ class HttpApi:
     ) -> web.StreamResponse:
         """Never raises a StatusError, nor anything unforeseen: both become answers."""
         try:
-            user = await self._identify(request, info, query, asker)
-            if info.is_resource:
-                return await resources.serve(
-                    self._core, self._backends, request, info, user, query, asker.annotations
-                )
-            return await self._documents.serve(request, query)
+            attributes = await self._identify(request, info, query, asker)
+            with self._inflight.admitted(info, attributes.user):
+                self._core.authorize(attributes)
+                return await self._serve(request, info, attributes.user, query, asker)
+        except TooManyInflight:
+            return too_many_requests()
         except errors.StatusError as error:
             return error_answer(error, accept=request.headers.get("Accept", ""))
         except web.HTTPException:
@@ -92,18 +95,26 @@ class HttpApi:
                 errors.InternalError("Internal error occurred: the API server's log says more")
             )
 
+    async def _serve(
+        self, request: web.BaseRequest, info: RequestInfo, user: User, query: Query, asker: "_Asker"
+    ) -> web.StreamResponse:
+        if not info.is_resource:
+            return await self._documents.serve(request, query)
+        return await resources.serve(
+            self._core, self._backends, request, info, user, query, asker.annotations
+        )
+
     async def _identify(
         self, request: web.BaseRequest, info: RequestInfo, query: Query, asker: "_Asker"
-    ) -> User:
-        """Who asks, once allowed to; noted in `asker` before it is. Raises Unauthorized, Forbidden."""
+    ) -> Attributes:
+        """Who asks for what, noted in `asker`; not yet allowed to. Raises Unauthorized, Forbidden."""
         user = asker.user = await self._authenticator.authenticate(request)
         attributes = _attributes(info, user, query)
         if (wanted := wanted_user(request.headers)) is not None:
             user, asker.impersonator = impersonate(user, wanted, self._core.authorizer, attributes), user
             asker.user = user
             attributes = _attributes(info, user, query)
-        self._core.authorize(attributes)
-        return user
+        return attributes
 
 
 @dataclasses.dataclass(slots=True)

@@ -121,7 +121,9 @@ class ResourceRequest:
         """The body as an object of that type. Raises BadRequest, UnsupportedMediaType."""
         body = await bodies.read_object(self.request, wanted.kind)
         self.sent = body.tree
-        return structured(body, wanted, self.call.options.field_validation, self.call.warnings)
+        size = self.request.content.total_bytes
+        validation, warnings = self.call.options.field_validation, self.call.warnings
+        return await bodies.decoded(size, lambda: structured(body, wanted, validation, warnings))
 
     def respond(self, record: Record, shown_as: Representation, status: int = 200) -> web.Response:
         view = self.view(shown_as)

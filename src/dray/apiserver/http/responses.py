@@ -74,6 +74,14 @@ def page_not_found() -> web.Response:
     return response
 
 
+def too_many_requests() -> web.Response:
+    """To those that come on top of as many as are answered at once: not a Status, either."""
+    response = text_answer("Too many requests, please try again later.\n", 429)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Retry-After"] = "1"
+    return response
+
+
 def resource_not_found() -> errors.NotFound:
     """A group version is served, but not this resource of it."""
     return errors.NotFound("the server could not find the requested resource", details={})

@@ -1,12 +1,9 @@
 """GET: one object, or a list of them, now or as of a revision."""
 
 import asyncio
-import base64
 import dataclasses
 from collections.abc import Callable
 from typing import Final
-
-import orjson
 
 from dray.api import errors
 from dray.api.fields import quote
@@ -16,6 +13,7 @@ from dray.apiserver.call import Call
 from dray.apiserver.core import path_of, prefix_of
 from dray.apiserver.options import ListOptions
 from dray.apiserver.registry.kind import GENERIC_UNKNOWN_FIELD
+from dray.apiserver.verbs.continue_token import decode_continue, encode_continue
 from dray.apiserver.verbs.writing import not_found
 from dray.store.errors import Compacted
 from dray.store.record import Record
@@ -81,6 +79,7 @@ async def _start(call: Call, options: ListOptions, prefix: str) -> tuple[int | N
         if options.resource_version not in ("", "0"):
             raise errors.BadRequest("specifying resource version is not allowed when using continue")
         revision, after = decode_continue(options.continue_token)
+        await reach(call, revision or 0)
         return revision, prefix + after
     if options.resource_version in ("", "0"):
         return None, ""
@@ -156,7 +155,7 @@ def _field_value(call: Call, field: str, obj: Object) -> str:
     return call.kind.field_labels[field](obj)
 
 
-# --- revisions and tokens
+# --- revisions
 
 
 def parse_version(text: str) -> int:
@@ -183,27 +182,4 @@ async def reach(call: Call, revision: int) -> None:
                 "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]
             },
             retry_after_seconds=1,
-        ) from None
-
-
-def encode_continue(revision: int, path: str) -> str:
-    token = orjson.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": path})
-    return base64.urlsafe_b64encode(token).rstrip(b"=").decode()
-
-
-def decode_continue(token: str) -> tuple[int, str]:
-    """Raises BadRequest."""
-    try:
-        data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    except ValueError:
-        raise errors.BadRequest(f"invalid continue token: continue key is not valid: {token}") from None
-    try:
-        value = orjson.loads(data)
-        return int(value["rv"]), str(value["start"])
-    except (ValueError, TypeError, KeyError):
-        first = data[:1].decode("latin-1")
-        shown = f"'{first}'" if first.isascii() and first.isprintable() else f"'\\x{ord(first or ' '):02x}'"
-        raise errors.BadRequest(
-            "invalid continue token: continue key is not valid: "
-            f"invalid character {shown} looking for beginning of value"
         ) from None

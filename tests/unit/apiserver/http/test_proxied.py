@@ -343,13 +343,13 @@ async def test_bodies_are_not_held_back(api: Api, backend: Backend) -> None:
         assert await answer.text() == str(64 * 65536 + 3)
 
 
-async def test_a_packed_body_arrives_unpacked(api: Api) -> None:
+async def test_a_packed_body_arrives_as_it_was_sent(api: Api) -> None:
     headers = {"Content-Encoding": "gzip"}
     data = gzip.compress(b"hello")
     async with api.session.post(f"{api.url}{PODS}/web/proxy/x", data=data, headers=headers) as answer:
         seen = await answer.json()
-    assert seen["body"] == "hello"
-    assert "content-encoding" not in {name.lower() for name, _ in seen["headers"]}
+    assert seen["body"] == "hello"  # the backend unpacks it
+    assert ["content-encoding", "gzip"] in [[name.lower(), value] for name, value in seen["headers"]]
 
 
 @pytest.mark.parametrize("path", ["slow", "silent"])

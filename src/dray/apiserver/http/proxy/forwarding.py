@@ -5,7 +5,7 @@ stands: the client leaves when it has waited enough, and the backend's connectio
 """
 
 import ssl
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from aiohttp import web
@@ -75,7 +75,7 @@ class Proxies:
             request.method,
             URL(endpoint.url(_with_query(path.sent, request)), encoded=True),
             headers=headers,
-            data=_body(request, headers),
+            data=request.content if request.body_exists else None,
             ssl=endpoint.ssl_context or True,
             allow_redirects=False,
         ) as answer:
@@ -121,15 +121,6 @@ def _asks_for_packing(request: web.BaseRequest, headers: CIMultiDict[str]) -> bo
         return False
     headers["Accept-Encoding"] = "gzip"
     return True
-
-
-def _body(request: web.BaseRequest, headers: CIMultiDict[str]) -> Any:
-    if not request.body_exists:
-        return None
-    if headers.popall("Content-Encoding", None):
-        # What arrives here was unpacked on the way in.
-        headers.popall("Content-Length", None)
-    return request.content
 
 
 async def _upgrade(request: web.BaseRequest, endpoint: Endpoint, path: str) -> web.StreamResponse:
