@@ -91,6 +91,8 @@ def test_entries_say_their_attribute_and_stand_in_order() -> None:
 def test_no_more_can_be_had_than_there_are_devices() -> None:
     plenty = {"name": "gpu-0", "counters": {"memory": {"value": "800Gi"}}}
     assert left(sums(pool_of(FULL, HALF, counters=(plenty,)))) == {"Full": (1, 1), "Half": (1, 1)}
+    held = sums(pool_of(FULL, HALF, OTHER, counters=(plenty,)), claims("half-0"))
+    assert left(held) == {"Full": (1, 1), "Half": (2, 1)}
 
 
 def test_tightest_of_several_counter_sets_decides() -> None:
