@@ -122,3 +122,13 @@ def test_field_of_a_later_release_is_published_where_that_is_stood_for() -> None
     assert "skipNodeOperations" in newer - older
     assert "nodeAllocatableResourceMappings" in older - newer
     assert properties(frozenset({"DRAOptionalNodeOperations"})) - older == {"skipNodeOperations"}
+
+
+def test_types_of_a_later_release_are_published_where_a_field_leads_to_them() -> None:
+    def definitions(later: frozenset[str]) -> set[str]:
+        served = [Served(resources.RESOURCE_POOL_STATUS_REQUESTS, subresources=("status",), later=later)]
+        schemas = openapi_v3("resource.k8s.io/v1alpha3", served)["components"]["schemas"]
+        return {name.rpartition(".")[2] for name in schemas}
+
+    newer = definitions(frozenset({"DRAPartitionableDevicesType"})) - definitions(frozenset())
+    assert newer == {"PartitionTypeStatus", "ShareableSummaryStatus", "ShareableCapacityStatus"}
