@@ -165,6 +165,14 @@ def dns_subdomain_caseless(text: str) -> list[str]:
     return dns_subdomain(text.lower())
 
 
+def short_name(text: str) -> list[str]:
+    """A label, in the words of declarative validation, which counts bytes."""
+    errors = [too_long(LABEL_MAX, "bytes")] if byte_length(text) > LABEL_MAX else []
+    if not _LABEL_RE.fullmatch(text):
+        errors.append("must not contain dots" if _SUBDOMAIN_RE.fullmatch(text) else _LABEL_TEXT)
+    return errors
+
+
 def long_name(text: str) -> list[str]:
     """A subdomain, in the words of declarative validation, which counts bytes."""
     errors = [too_long(SUBDOMAIN_MAX, "bytes")] if byte_length(text) > SUBDOMAIN_MAX else []

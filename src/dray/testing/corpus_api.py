@@ -23,6 +23,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from dray.api.features import FeatureGates
 from dray.api.patch import merge_patch
 from dray.testing.corpus_normal import Normalizer, is_openshift, without_lines
 
@@ -91,8 +92,9 @@ async def replay(
     tokens: str | Path | None = None,
     areas: Container[str] | None = None,
     known: Container[str] = (),
+    features: FeatureGates | None = None,
 ) -> Report:
-    """Run every scenario of `file` (those of `areas`) against `server`, or one of our own started for it.
+    """Run every scenario of `file` (those of `areas`) against `server`, or one of our own started with `features`.
 
     `tokens` names the identities: kube-apiserver's CSV, or JSON alias -> token; needed with `server`. `known`: ids of
     scenarios that may disagree. Raises ValueError without tokens for a server that is not ours.
@@ -101,7 +103,7 @@ async def replay(
     if server is None:
         from dray.testing.scenario_server import scenario_server
 
-        async with scenario_server() as (url, own_tokens):
+        async with scenario_server(features) as (url, own_tokens):
             return await _replay_all(scenarios, url, own_tokens, known)
     if tokens is None:
         raise ValueError("--tokens must name the identities that the server knows")

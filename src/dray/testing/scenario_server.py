@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from dray.api.features import FeatureGates
 from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.authentication.chain import AuthenticatorChain
 from dray.apiserver.authentication.tokens import TokenIssuer
@@ -29,7 +30,7 @@ IDENTITIES = {
 
 
 @contextlib.asynccontextmanager
-async def scenario_server() -> AsyncIterator[tuple[str, dict[str, str]]]:
+async def scenario_server(features: FeatureGates | None = None) -> AsyncIterator[tuple[str, dict[str, str]]]:
     """A server on the loopback, without TLS: its URL, and a token for each identity."""
     store, clock = MemoryStore(), SystemClock()
     tokens = {alias: f"tok-{alias}" for alias in IDENTITIES}
@@ -42,6 +43,7 @@ async def scenario_server() -> AsyncIterator[tuple[str, dict[str, str]]]:
         store,
         catalog(),
         clock=clock,
+        features=features,
         authenticator=authenticator,
         authorizer=authorizer,
         admission=default_admission(authorizer.rbac),

@@ -5,6 +5,7 @@ Source: kubernetes pkg/apis/scheduling and the declarative rules of scheduling.k
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required, too_many
@@ -13,7 +14,6 @@ from dray.api.names import NameRule
 from dray.api.validation.conditions import validate_conditions
 from dray.api.validation.lists import Check, each, items_of, repeated
 from dray.api.validation.meta import IMMUTABLE
-from dray.api.validation.sameness import same
 
 TEMPLATES_MAX = 8
 CLAIMS_MAX = 4
@@ -48,13 +48,17 @@ def validate_pod_group_update(new: Object, old: Object, rules: GroupRules) -> li
     allowed = {"schedulingConstraints": rules.topology, **dict.fromkeys(_OF_PREEMPTION, rules.preemption)}
     errors = []
     for field in (*_FIXED, *_OF_PREEMPTION):
-        if same(new.get(field), old.get(field)):
-            continue
         at, value = SPEC.child(field), new.get(field)
+        if _equal(value, old.get(field)):
+            continue
         if allowed.get(field, True):
             errors.append(invalid(at, None, IMMUTABLE))
         elif value:
             errors.append(forbidden(at, ""))
+        if field == "resourceClaims" and value is not None and len(value) > CLAIMS_MAX:
+            errors.append(too_many(at, len(value), CLAIMS_MAX))
+        if field == "disruptionMode" and rules.preemption and value is None:
+            errors.append(required(at))
     return errors
 
 
@@ -84,13 +88,30 @@ def validate_workload(spec: Object, rules: GroupRules) -> list[FieldError]:
 
 
 def validate_workload_update(new: Object, old: Object) -> list[FieldError]:
-    fields = ("controllerRef", "podGroupTemplates")
-    changed = (field for field in fields if not same(new.get(field), old.get(field)))
-    return [invalid(SPEC.child(field), None, IMMUTABLE) for field in changed]
+    errors = []
+    if not _equal(new.get("controllerRef"), old.get("controllerRef")):
+        errors.append(invalid(SPEC.child("controllerRef"), None, IMMUTABLE))
+    at, templates = SPEC.child("podGroupTemplates"), new.get("podGroupTemplates") or []
+    if not _equal(templates, old.get("podGroupTemplates")):
+        errors.append(invalid(at, None, IMMUTABLE))
+        if not templates:
+            errors.append(required(at))
+        elif len(templates) > TEMPLATES_MAX:
+            errors.append(too_many(at, len(templates), TEMPLATES_MAX))
+    return errors
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """Whether two parts say the same. Unlike a part that is absent, one without content says something (`basic`)."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return all(_equal(left.get(key), right.get(key)) for key in left.keys() | right.keys())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    return left == right or (left in (None, []) and right in (None, []))
 
 
 def _validate_template(template: Object, path: Path, rules: GroupRules) -> list[FieldError]:
-    errors = _required_name(template.get("name"), path.child("name"), names.dns_label)
+    errors = _required_name(template.get("name"), path.child("name"), names.short_name)
     return errors + _validate_common(template, path, rules)
 
 
@@ -124,7 +145,7 @@ def _validate_topology(constraint: Object, path: Path) -> list[FieldError]:
 
 def _validate_claim(claim: Object, path: Path) -> list[FieldError]:
     errors = _one_of(claim, ("resourceClaimName", "resourceClaimTemplateName"), path)
-    errors += _required_name(claim.get("name"), path.child("name"), names.dns_label)
+    errors += _required_name(claim.get("name"), path.child("name"), names.short_name)
     for field in ("resourceClaimName", "resourceClaimTemplateName"):
         errors += _optional_name(claim.get(field), path.child(field))
     return errors
@@ -153,7 +174,7 @@ def _validate_reference(reference: Object, path: Path) -> list[FieldError]:
         return errors
     errors += _required_name(workload.get("workloadName"), at.child("workloadName"), names.long_name)
     template = workload.get("podGroupTemplateName")
-    return errors + _required_name(template, at.child("podGroupTemplateName"), names.dns_label)
+    return errors + _required_name(template, at.child("podGroupTemplateName"), names.short_name)
 
 
 def _validate_controller(reference: Object, path: Path) -> list[FieldError]:

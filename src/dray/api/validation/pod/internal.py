@@ -39,7 +39,9 @@ PodSpec:
   ResourceClaims resourceClaims []PodResourceClaim
   Resources resources *ResourceRequirements
   HostnameOverride hostnameOverride any
-  SchedulingGroup schedulingGroup any
+  SchedulingGroup schedulingGroup *PodSchedulingGroup
+PodSchedulingGroup:
+  PodGroupName podGroupName any
 Volume:
   Name name string
   HostPath hostPath *HostPathVolumeSource

@@ -170,7 +170,18 @@ def _validate_rest(spec: Object, path: Path) -> list[FieldError]:
         name = system.get("name") or ""
         at = path.child("os")
         errors.append(not_supported(at, name, ("linux", "windows")) if name else required(at.child("name")))
-    return errors
+    return errors + _validate_group(
+        spec.get("schedulingGroup"), path.child("schedulingGroup", "podGroupName")
+    )
+
+
+def _validate_group(group: Object | None, path: Path) -> list[FieldError]:
+    if group is None:
+        return []
+    name = group.get("podGroupName")
+    if name is None:
+        return [invalid(path, None, "must specify one of: `podGroupName`")]
+    return [invalid(path, name, text) for text in names.dns_subdomain(name)]
 
 
 def _validate_hostname(spec: Object, path: Path) -> list[FieldError]:

@@ -125,7 +125,7 @@ def _validate_rest(spec: Object, before: Object) -> list[FieldError]:
 def spec_difference(old: Object, new: Object) -> str:
     """A unified diff of the two specs in internal form, as messages show it."""
     texts = (json.dumps(internal_pod_spec(spec), indent=1, ensure_ascii=False) for spec in (old, new))
-    before, after = (text.splitlines(keepends=True) for text in texts)
+    before, after = (f"{text}\n".splitlines(keepends=True) for text in texts)
     return "".join(list(difflib.unified_diff(before, after))[2:])
 
 
