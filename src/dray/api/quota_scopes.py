@@ -10,6 +10,7 @@ from typing import Any, Final
 from dray.api.meta import Object
 from dray.api.qos import qos_class
 from dray.api.resources import PERSISTENT_VOLUME_CLAIMS, PODS, Resource
+from dray.api.volumes import attributes_classes
 
 TERMINATING: Final = "Terminating"
 NOT_TERMINATING: Final = "NotTerminating"
@@ -78,17 +79,6 @@ def _holds_for_pod(scope: Mapping[str, Any], pod: Object) -> bool:
         case "CrossNamespacePodAffinity":
             return _looks_elsewhere(spec.get("affinity") or {})
     return False
-
-
-def attributes_classes(claim: Object) -> list[str]:
-    """Every VolumeAttributesClass that a volume claim has, had until now, or is on the way to."""
-    status = claim.get("status") or {}
-    names = (
-        (claim.get("spec") or {}).get("volumeAttributesClassName"),
-        status.get("currentVolumeAttributesClassName"),
-        (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName"),
-    )
-    return list(dict.fromkeys(name for name in names if name))
 
 
 def _selects(scope: Mapping[str, Any], names: Iterable[str]) -> bool:

@@ -60,6 +60,9 @@ LIMIT_RANGES = _core("limitranges", "LimitRange")
 POD_TEMPLATES = _core("podtemplates", "PodTemplate")
 REPLICATION_CONTROLLERS = _core("replicationcontrollers", "ReplicationController")
 PERSISTENT_VOLUME_CLAIMS = _core("persistentvolumeclaims", "PersistentVolumeClaim")
+VOLUME_ATTRIBUTES_CLASSES = Resource(
+    "storage.k8s.io", "v1", "volumeattributesclasses", "VolumeAttributesClass", False
+)
 
 DAEMON_SETS = Resource("apps", "v1", "daemonsets", "DaemonSet", True)
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", True)

@@ -29,6 +29,11 @@ from dray.controllers.pool_status import PoolStatusRequests
 from dray.controllers.quotas import Quotas
 from dray.controllers.replica_sets import ReplicaSets
 from dray.controllers.service_accounts import RootCertificates, ServiceAccounts
+from dray.controllers.volume_protection import (
+    AttributesClassProtection,
+    ClaimProtection,
+    VolumeProtection,
+)
 from dray.kits.clock import Clock
 from dray.kits.metrics import Registry
 from dray.kits.tasks import TaskSet
@@ -57,6 +62,9 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     PolicyStatus,
     ServiceAccounts,
     Quotas,
+    ClaimProtection,
+    VolumeProtection,
+    AttributesClassProtection,
     ClusterRoleAggregation,
 )
 

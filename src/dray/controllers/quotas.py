@@ -12,7 +12,7 @@ from dray.api.meta import Object, ObjectKey, is_deleting, key_of, namespace_of
 from dray.api.pod_requests import add_amounts
 from dray.api.quantity import Quantity, parse_quantity
 from dray.api.quota import Usage, count_name, extended_names, tracked, usage_of
-from dray.api.quota_scopes import attributes_classes, is_about, is_terminating
+from dray.api.quota_scopes import is_about, is_terminating
 from dray.api.resources import (
     DEVICE_CLASSES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -22,6 +22,7 @@ from dray.api.resources import (
     SERVICES,
     Resource,
 )
+from dray.api.volumes import attributes_classes
 from dray.client.informer import Informer
 from dray.controllers.base import Context, Controller, RetryAfter
 

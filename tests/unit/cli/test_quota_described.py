@@ -1,8 +1,9 @@
-"""Quotas are described as kubectl 1.36 describes them."""
+"""Quotas and limit ranges are described as kubectl 1.36 describes them."""
 
 import asyncio
 from typing import Any, cast
 
+from dray.cli.kubectl import describe_limits
 from dray.cli.kubectl.describe_quota import of_namespace, resource_quota
 from dray.cli.kubectl.elastic import align
 from dray.cli.kubectl.session import Session
@@ -37,4 +38,22 @@ def test_description_of_a_namespace_has_its_quotas() -> None:
         "  Resource  Used  Hard\n"
         "  --------  ---   ---\n"
         "  pods      1     2\n"
+    )
+
+
+def test_limits_of_a_namespace_are_one_table() -> None:
+    containers = {
+        "type": "Container",
+        "min": {"cpu": "50m"},
+        "max": {"cpu": "2"},
+        "default": {"memory": "256Mi"},
+    }
+    limits = {"metadata": {"name": "a", "namespace": "lr"}, "spec": {"limits": [containers]}}
+    assert describe_limits.of_namespace([]) == ["No LimitRange resource."]
+    assert align(describe_limits.of_namespace([limits])) == (
+        "Resource Limits\n"
+        " Type       Resource  Min  Max  Default Request  Default Limit  Max Limit/Request Ratio\n"
+        " ----       --------  ---  ---  ---------------  -------------  -----------------------\n"
+        " Container  cpu       50m  2    -                -              -\n"
+        " Container  memory    -    -    -                256Mi          -\n"
     )

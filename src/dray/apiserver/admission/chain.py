@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dray.apiserver.access import Admission, AdmissionRequest
 from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
+from dray.apiserver.admission.limits import LimitRanges
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pod_groups import PodGroupRules
 from dray.apiserver.admission.pod_resize import PodResize
@@ -14,6 +15,8 @@ from dray.apiserver.admission.policies.plugin import PolicyAdmission
 from dray.apiserver.admission.priority_classes import OneDefaultPriority
 from dray.apiserver.admission.quotas import QuotaAdmission
 from dray.apiserver.admission.runtime_classes import RuntimeClassRules
+from dray.apiserver.admission.storage import ClaimClasses, IngressClasses, InUseProtection
+from dray.apiserver.admission.topology import TopologyLabels
 from dray.apiserver.admission.webhooks.client import WebhookClient
 from dray.apiserver.admission.webhooks.mutating import MutatingWebhooks
 from dray.apiserver.admission.webhooks.validating import ValidatingWebhooks
@@ -69,15 +72,18 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
     come after them, which are charged for what nobody refuses.
     """
     restriction, escalation, security = NodeRestriction(), EscalationCheck(rbac), PodSecurity()
+    limits, protection = LimitRanges(), _OnlyMain(InUseProtection())
     client = WebhookClient()
     configured = (MutatingWebhooks(client), PolicyAdmission(), ValidatingWebhooks(client))
     return AdmissionChain(
         {
             "pods": (
+                limits,
                 _OnlyMain(ServiceAccounts()),
                 restriction,
                 _OnlyMain(PodDefaults()),
                 _OnlyMain(RuntimeClassRules()),
+                TopologyLabels(),
                 security,
                 PodResize(),
             ),
@@ -90,7 +96,10 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
             "serviceaccounts": (restriction,),
             "leases": (restriction,),
             "csinodes": (restriction,),
-            "persistentvolumeclaims": (restriction,),
+            "persistentvolumeclaims": (restriction, limits, _OnlyMain(ClaimClasses()), protection),
+            "persistentvolumes": (protection,),
+            "volumeattributesclasses": (protection,),
+            "ingresses": (_OnlyMain(IngressClasses()),),
             "roles": (escalation,),
             "clusterroles": (escalation,),
             "rolebindings": (escalation,),

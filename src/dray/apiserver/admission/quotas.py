@@ -11,7 +11,7 @@ from dray.api import errors
 from dray.api.meta import Object, name_of
 from dray.api.quantity import Quantity, parse_quantity
 from dray.api.quota import Usage, extended_names, tracked, undeclared, usage_of
-from dray.api.quota_scopes import attributes_classes, is_about, is_terminating
+from dray.api.quota_scopes import is_about, is_terminating
 from dray.api.resources import (
     DEVICE_CLASSES,
     PERSISTENT_VOLUME_CLAIMS,
@@ -21,6 +21,7 @@ from dray.api.resources import (
     SERVICES,
     Resource,
 )
+from dray.api.volumes import attributes_classes
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.core import Core, prefix_of
 from dray.store.errors import KeyMissing, RevisionConflict

@@ -64,6 +64,12 @@ def _addresses(obj: Object, now: dt.datetime) -> str:
     return joined(point.get("ip") or point.get("hostname") or "" for point in points)
 
 
+def _warnings(context: WriteContext, obj: Object) -> list[str]:
+    if context.old is not None or _CLASS_ANNOTATION not in (obj["metadata"].get("annotations") or {}):
+        return []
+    return [f'annotation "{_CLASS_ANNOTATION}" is deprecated, please use \'spec.ingressClassName\' instead']
+
+
 INGRESS = Kind(
     INGRESSES,
     singular="ingress",
@@ -86,6 +92,7 @@ INGRESS = Kind(
     validate_update=_validate,
     status=StatusStrategy(keep_spec),
     has_generation=True,
+    warnings=_warnings,
 )
 
 

@@ -3,14 +3,17 @@
 import datetime as dt
 
 from dray.api.fields import FieldError, Path
+from dray.api.limits import fill_in
 from dray.api.meta import Object
 from dray.api.resources import LIMIT_RANGES, RESOURCE_QUOTAS
+from dray.api.validation.core.limit_range import validate_limit_range
 from dray.api.validation.core.quota import (
     quota_warnings,
     validate_quota,
     validate_quota_amounts,
     validate_quota_update,
 )
+from dray.api.validation.lists import items_of
 from dray.apiserver.registry.columns import AGE, CREATED_AT, NAME, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.templates import checks, checks_update
@@ -45,6 +48,11 @@ def _limits(quota: Object, now: dt.datetime) -> str:
     return _usage(quota, limits=True)
 
 
+def _default_limits(obj: Object, version: str) -> None:
+    for item in items_of(find(obj, "spec", "limits")):
+        fill_in(item)
+
+
 RESOURCE_QUOTA = Kind(
     RESOURCE_QUOTAS,
     singular="resourcequota",
@@ -69,5 +77,8 @@ LIMIT_RANGE = Kind(
     singular="limitrange",
     short_names=("limits",),
     columns=(NAME, CREATED_AT),
+    default=_default_limits,
+    validate_create=checks(validate_limit_range),
+    validate_update=checks(validate_limit_range),
     create_on_update=True,
 )

@@ -4,16 +4,19 @@ import datetime as dt
 
 from dray.api.fields import FieldError, Path, forbidden, required
 from dray.api.meta import Object
-from dray.api.resources import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, Resource
+from dray.api.quantity import parse_quantity
+from dray.api.resources import (
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    VOLUME_ATTRIBUTES_CLASSES,
+    Resource,
+)
 from dray.apiserver.registry.columns import AGE, NAME, Cell, at, find, wide
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.volume_defaults import default_volume_claim_spec
 from dray.apiserver.registry.writes import keep_spec, keep_status, old_of
 
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False)
-VOLUME_ATTRIBUTES_CLASSES = Resource(
-    "storage.k8s.io", "v1", "volumeattributesclasses", "VolumeAttributesClass", False
-)
 UNSET = "<unset>"
 
 _SHORT_MODES = {
@@ -22,7 +25,8 @@ _SHORT_MODES = {
     "ReadWriteMany": "RWX",
     "ReadWriteOncePod": "RWOP",
 }
-_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+_IMMUTABLE = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
 _DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -36,7 +40,7 @@ def _modes(*path: str) -> Cell:
 
 def _class(obj: Object, now: dt.datetime) -> str:
     annotations = obj["metadata"].get("annotations") or {}
-    return str(annotations.get(_CLASS_ANNOTATION) or find(obj, "spec", "storageClassName", default=""))
+    return str(annotations.get(CLASS_ANNOTATION) or find(obj, "spec", "storageClassName", default=""))
 
 
 def _phase(obj: Object, now: dt.datetime) -> str:
@@ -93,6 +97,47 @@ def _validate_claim(context: WriteContext, obj: Object) -> list[FieldError]:
     return errors
 
 
+def _validate_claim_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    """Of a claim's spec little may change: the volume it is bound to, its class once, and the size of a bound one."""
+    old = old_of(context)
+    spec, before = dict(obj.get("spec") or {}), old.get("spec") or {}
+    errors = _validate_claim(context, obj)
+    sizes = [find(each, "spec", "resources", "requests", "storage") for each in (obj, old)]
+    if not before.get("volumeName"):
+        spec["volumeName"] = before.get("volumeName")
+    if before.get("storageClassName") is None:
+        spec["storageClassName"] = None
+    if find(old, "status", "phase") == "Bound":
+        spec["volumeAttributesClassName"] = before.get("volumeAttributesClassName")
+        if sizes[0]:
+            requests = {**find(spec, "resources", "requests"), "storage": sizes[1]}
+            spec["resources"] = {**spec["resources"], "requests": requests}
+    if _known(spec) != _known(before):
+        errors.append(forbidden(Path("spec"), _IMMUTABLE))
+    capacity = find(old, "status", "capacity", "storage") or "0"
+    if sizes[0] and sizes[1] and parse_quantity(sizes[0]) < min(map(parse_quantity, (sizes[1], capacity))):
+        path = Path("spec.resources.requests.storage")
+        errors.append(forbidden(path, "field can not be less than status.capacity"))
+    return errors
+
+
+def _known(spec: Object) -> Object:
+    return {key: value for key, value in spec.items() if value is not None}
+
+
+def _claim_warnings(context: WriteContext, obj: Object) -> list[str]:
+    texts = []
+    if CLASS_ANNOTATION in (obj["metadata"].get("annotations") or {}):
+        name = f"metadata.annotations[{CLASS_ANNOTATION}]"
+        texts.append(f'{name}: deprecated since v1.8; use "storageClassName" attribute instead')
+    size = find(obj, "spec", "resources", "requests", "storage")
+    if size and not parse_quantity(size).is_integer():
+        shown = parse_quantity(size)
+        text = f'fractional byte value "{shown}" is invalid, must be an integer'
+        texts.append(f"spec.resources.requests[storage]: {text}")
+    return texts
+
+
 PERSISTENT_VOLUME = Kind(
     PERSISTENT_VOLUMES,
     singular="persistentvolume",
@@ -140,6 +185,8 @@ PERSISTENT_VOLUME_CLAIM = Kind(
     prepare_create=_pending,
     prepare_update=keep_status,
     validate_create=_validate_claim,
+    validate_update=_validate_claim_update,
+    warnings=_claim_warnings,
     status=StatusStrategy(keep_spec),
     returns_deleted=True,
 )

@@ -32,7 +32,7 @@ async def bind(call: Call, binding: Object) -> Object:
             raise errors.conflict("", "pods", call.name, why)
         if why := _refusal(pod, call.name):
             raise errors.conflict("", "pods/binding", call.name, why)
-        return _assigned(call, pod, target["name"], meta.get("annotations") or {})
+        return _assigned(call, pod, target["name"], meta)
 
     await amend(call, assigned)
     return created()
@@ -75,11 +75,14 @@ def _refusal(pod: Object, name: str) -> str:
     return ""
 
 
-def _assigned(call: Call, pod: Object, node: str, annotations: Object) -> Object:
+def _assigned(call: Call, pod: Object, node: str, meta: Object) -> Object:
+    """With the labels and annotations that the binding has."""
     new: Object = clone(pod)
     new["spec"]["nodeName"] = node
-    if annotations:
-        new["metadata"]["annotations"] = {**(new["metadata"].get("annotations") or {}), **annotations}
+    for field in ("annotations", "labels"):
+        if meta.get(field):
+            merged = {**(new["metadata"].get(field) or {}), **meta[field]}
+            new["metadata"][field] = dict(sorted(merged.items()))
     status = new.setdefault("status", {})
     # The promise of a node is kept now, and would hold back its room for nobody.
     status.pop("nominatedNodeName", None)

@@ -30,6 +30,7 @@ OWN: Final = {
     ("", "Node"): "describe_node:node",
     ("", "Namespace"): "describe_small:namespace",
     ("", "ConfigMap"): "describe_small:config_map",
+    ("", "LimitRange"): "describe_limits:limit_range",
     ("", "ResourceQuota"): "describe_quota:resource_quota",
     ("", "ServiceAccount"): "describe_access:service_account",
     ("apps", "DaemonSet"): "describe_daemon_set:daemon_set",

@@ -1,9 +1,9 @@
 """The descriptions of namespaces, config maps and priority classes."""
 
 from dray.api.meta import Object, name_of
-from dray.api.resources import RESOURCE_QUOTAS
+from dray.api.resources import LIMIT_RANGES, RESOURCE_QUOTAS
+from dray.cli.kubectl import describe_limits, describe_quota
 from dray.cli.kubectl.describe import annotation_lines, event_lines, events_of, header_lines
-from dray.cli.kubectl.describe_quota import of_namespace
 from dray.cli.kubectl.session import Session
 from dray.client.protocol import Selection
 
@@ -18,9 +18,10 @@ async def namespace(session: Session, obj: Object) -> list[str]:
             f"{each.get('message', '')}"
             for each in conditions
         ]
-    held = await session.client.list(RESOURCE_QUOTAS, Selection(namespace=name_of(obj)))
-    quotas = sorted(held.items, key=name_of)
-    return [*lines, "", *of_namespace(quotas), "", "No LimitRange resource."]
+    here = Selection(namespace=name_of(obj))
+    quotas = sorted((await session.client.list(RESOURCE_QUOTAS, here)).items, key=name_of)
+    ranges = sorted((await session.client.list(LIMIT_RANGES, here)).items, key=name_of)
+    return [*lines, "", *describe_quota.of_namespace(quotas), "", *describe_limits.of_namespace(ranges)]
 
 
 async def config_map(session: Session, obj: Object) -> list[str]:

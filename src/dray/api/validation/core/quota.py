@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from dray.api import names
 from dray.api.fields import FieldError, Path, invalid, required
 from dray.api.meta import Object
 from dray.api.quantity import parse_quantity
@@ -17,28 +16,25 @@ from dray.api.quota_scopes import (
     SCOPES,
     TERMINATING,
 )
+from dray.api.validation.core.resource_names import (
+    OF_PODS,
+    OF_VOLUME_CLAIMS,
+    is_standard_for_quota,
+    validate_resource_name,
+)
 from dray.api.validation.lists import items_of
 from dray.api.validation.pod.resources import is_whole
 
 SPEC: Final = Path("spec")
 
-_OF_PODS: Final = frozenset(
-    {"pods", "cpu", "memory", "ephemeral-storage"}
-    | {f"{part}.{name}" for part in ("requests", "limits") for name in ("cpu", "memory", "ephemeral-storage")}
-)
-_OF_VOLUME_CLAIMS: Final = frozenset({"persistentvolumeclaims", "requests.storage"})
-_STANDARD: Final = _OF_PODS | _OF_VOLUME_CLAIMS | {
-    "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "services.nodeports",
-    "services.loadbalancers",
-}  # fmt: skip
 _SIMPLE: Final = (BEST_EFFORT, NOT_BEST_EFFORT, TERMINATING, NOT_TERMINATING, CROSS_NAMESPACE)
 _EXCLUSIVE: Final = ((BEST_EFFORT, NOT_BEST_EFFORT), (TERMINATING, NOT_TERMINATING))
 _COUNTABLE: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(
-        (TERMINATING, NOT_TERMINATING, NOT_BEST_EFFORT, PRIORITY_CLASS, CROSS_NAMESPACE), _OF_PODS
+        (TERMINATING, NOT_TERMINATING, NOT_BEST_EFFORT, PRIORITY_CLASS, CROSS_NAMESPACE), OF_PODS
     ),
     BEST_EFFORT: frozenset({"pods"}),
-    ATTRIBUTES_CLASS: _OF_VOLUME_CLAIMS,
+    ATTRIBUTES_CLASS: OF_VOLUME_CLAIMS,
 }
 """By scope, the standard names that can be counted within it."""
 
@@ -73,16 +69,10 @@ def validate_quota_amounts(amounts: Mapping[str, Any], path: Path) -> list[Field
 
 
 def _validate_name(name: str, path: Path) -> list[FieldError]:
-    errors = [invalid(path, name, text) for text in names.qualified_name(name)]
-    if "/" not in name and not _is_standard(name):
-        if not errors and name != "storage":
-            errors.append(invalid(path, name, "must be a standard resource type or fully qualified"))
+    errors = validate_resource_name(name, path)
+    if "/" not in name and not is_standard_for_quota(name):
         errors.append(invalid(path, name, "must be a standard resource for quota"))
     return errors
-
-
-def _is_standard(name: str) -> bool:
-    return name in _STANDARD or name.startswith(("hugepages-", "requests.hugepages-"))
 
 
 def _validate_scopes(spec: Mapping[str, Any]) -> list[FieldError]:
@@ -100,7 +90,7 @@ def _misapplied(scope: str, spec: Mapping[str, Any], path: Path, shown: Any) -> 
     fitting = _COUNTABLE.get(scope)
     if fitting is None:
         return []
-    wrong = [name for name in spec.get("hard") or {} if _is_standard(name) and name not in fitting]
+    wrong = [name for name in spec.get("hard") or {} if is_standard_for_quota(name) and name not in fitting]
     return [invalid(path, shown, "unsupported scope applied to resource") for _ in wrong]
 
 
