@@ -3,9 +3,10 @@
 Amounts are whole numbers: cpu in thousandths, everything else in its unit (bytes, pieces), rounded up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from dray.api.node_claims import shares
 from dray.api.quantity import InvalidQuantity, Quantity, parse_quantity
 
 CPU = "cpu"
@@ -35,21 +36,31 @@ def pod_requests(pod: Mapping[str, Any]) -> Amounts:
     requests replace the sum for the resources they name.
     """
     spec: Mapping[str, Any] = pod["spec"]
-    statuses = _resized_amounts(pod)
-    total = sum_of_containers(spec, lambda container: _container_requests(container, statuses))
-    for claim in _claims_on_node(pod):
-        add_amounts(total, parse_amounts(claim.get("resources")))
+    total = requests_of_containers(pod)
     total.update(parse_amounts((spec.get("resources") or {}).get("requests")))
     if spec.get("overhead"):
         add_amounts(total, parse_amounts(spec["overhead"]))
     return total
 
 
-def _claims_on_node(pod: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """What a pod without a node says of this is left over from an attempt to find one."""
-    if not pod["spec"].get("nodeName"):
-        return ()
-    return (pod.get("status") or {}).get("nodeAllocatableResourceClaimStatuses") or ()
+def requests_of_containers(pod: Mapping[str, Any]) -> Amounts:
+    """The same without overhead and regardless of pod-level requests."""
+    statuses = _resized_amounts(pod)
+    own, lasting = _claimed(pod)
+    total = sum_of_containers(
+        pod["spec"], lambda container: _container_requests(container, statuses, own.get(container["name"]))
+    )
+    add_amounts(total, lasting)
+    return total
+
+
+def _claimed(pod: Mapping[str, Any]) -> tuple[dict[str, Amounts], Amounts]:
+    """What the pod's devices take of its node: by container, and for as long as the pod lives."""
+    by_container: dict[str, Amounts] = {}
+    for container, (name, quantity) in shares(pod):
+        add_amounts(by_container.setdefault(container, {}), {name: amount_of(name, quantity)})
+    lasting = by_container.pop("", {})
+    return by_container, lasting
 
 
 def sum_of_containers(
@@ -78,10 +89,14 @@ def sum_of_containers(
     return total
 
 
-def _container_requests(container: Mapping[str, Any], statuses: Mapping[str, Amounts]) -> Amounts:
+def _container_requests(
+    container: Mapping[str, Any], statuses: Mapping[str, Amounts], claimed: Amounts | None
+) -> Amounts:
     requests = parse_amounts((container.get("resources") or {}).get("requests"))
     if statuses and (held := statuses.get(container["name"])):
         _raise_to(requests, held)
+    if claimed:
+        add_amounts(requests, claimed)
     return requests
 
 

@@ -20,7 +20,7 @@ from dray.scheduler.futility import Futility
 from dray.scheduler.happenings import DEFAULT_PREEMPTION, NODE_NAME
 from dray.scheduler.node_search import EXPLAINED_NODES, NODES_TO_COMPARE, Found, NodeSearch
 from dray.scheduler.plugins.dynamic_resources.commit import Reservation
-from dray.scheduler.plugins.dynamic_resources.node_allocatable import STATUS as NODE_ALLOCATABLE
+from dray.scheduler.plugins.dynamic_resources.node_allocatable import as_placed
 from dray.scheduler.plugins.dynamic_resources.plan import NOTHING_TO_CHOOSE, Choice, DevicePlan, NotPlannable
 from dray.scheduler.plugins.dynamic_resources.release import release_idle
 from dray.scheduler.plugins.dynamic_resources.sharing import Team
@@ -139,8 +139,7 @@ def _placed(pod: PodView, node: str, choice: Choice) -> PodView:
     """The pod as its node will account for it."""
     if not choice.taken:
         return pod
-    status = {**(pod.pod.get("status") or {}), NODE_ALLOCATABLE: [taken.status() for taken in choice.taken]}
-    return PodView({**pod.pod, "spec": {**pod.spec, "nodeName": node}, "status": status})
+    return PodView(as_placed(pod.pod, node, choice.taken))
 
 
 class _TriedKinds:

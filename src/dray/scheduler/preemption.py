@@ -151,11 +151,13 @@ class Preemption:
         if refusal is not None:
             return refusal
         protected, others = _split_by_budgets(sorted(potential, key=_importance), budgets)
+        # Evicting frees no devices: who comes back can only take room that devices need.
+        of_devices = plan if plan is not None and plan.depends_on_room else None
         kept_out, violations = [], 0
         for group in (protected, others):
             for other in group:
                 twin.add(other)
-                if self._refusal(pod, twin, None) is not None:
+                if self._refusal(pod, twin, of_devices) is not None:
                     twin.remove(other.uid)
                     kept_out.append(other)
                     violations += group is protected

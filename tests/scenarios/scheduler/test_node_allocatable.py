@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from scheduler_story import Story, claim, device_class, gpus, node, pod, tell
 
 from dray.api import errors
-from dray.api.meta import Object
+from dray.api.meta import Object, is_deleting
 from dray.api.resources import PODS, RESOURCE_SLICES, Resource
 
 STATUSES = "nodeAllocatableResourceClaimStatuses"
@@ -106,24 +106,72 @@ def test_a_node_that_is_too_small_is_never_worth_an_eviction() -> None:
     )
 
 
+def test_less_important_pods_make_room_for_devices() -> None:
+    async def story(cluster: Story) -> None:
+        await cluster.client.create(PODS, using("p", "a", priority=10))
+        await cluster.passes(3)
+        assert is_deleting(cluster.pod("low"))
+        assert not is_deleting(cluster.pod("tiny"))
+        assert cluster.pod("p")["status"]["nominatedNodeName"] == "n1"
+
+    tell_with_gate(
+        story,
+        node("n1", cpu="5"),
+        cpus("n1"),
+        claim("a", count=2),
+        pod("low", requests={"cpu": "2"}),
+        pod("tiny", requests={"cpu": "500m"}),
+    )
+
+
 def test_such_a_claim_belongs_to_one_pod() -> None:
     async def story(cluster: Story) -> None:
         placed = [name for name in ("p", "q") if cluster.node_of(name)]
         assert len(placed) == 1
         (other,) = {"p", "q"} - set(placed)
-        assert "node allocatable resource claim default/a is already used by another pod" in message(
-            cluster, other
-        )
+        assert "node allocatable resource claim a is already used by another pod" in message(cluster, other)
 
     tell_with_gate(story, node("n1"), cpus("n1"), claim("a"), using("p", "a"), using("q", "a"))
+
+
+def test_devices_for_extended_resources_are_used_by_no_container_as_kube_scheduler_sees_it() -> None:
+    async def story(cluster: Story) -> None:
+        assert cluster.node_of("p") is None
+        text = (
+            "claim <extended-resources>: node-allocatable resource claim not referenced by any container "
+            "within the pod"
+        )
+        assert text in message(cluster, "p")
+
+    tell(
+        story,
+        device_class(extendedResourceName="example.com/cpu"),
+        node("n1"),
+        cpus("n1"),
+        pod("p", requests={"example.com/cpu": "1"}),
+        gates={"DRANodeAllocatableResources": True},
+    )
+
+
+def test_overhead_of_the_pod_is_no_part_of_what_its_own_request_must_cover() -> None:
+    async def story(cluster: Story) -> None:
+        assert cluster.node_of("p") == "n1"
+        assert cluster.node_of("next") is None
+
+    tell_with_gate(
+        story,
+        node("n1", cpu="5"),
+        cpus("n1"),
+        claim("a"),
+        using("p", "a", cpu="1", resources={"requests": {"cpu": "3"}}, overhead={"cpu": "1"}, priority=10),
+        pod("next", requests={"cpu": "1500m"}),
+    )
 
 
 def test_such_a_claim_must_be_used_by_a_container() -> None:
     async def story(cluster: Story) -> None:
         assert cluster.node_of("p") is None
-        text = (
-            "claim default/a: node-allocatable resource claim not referenced by any container within the pod"
-        )
+        text = "claim a: node-allocatable resource claim not referenced by any container within the pod"
         assert text in message(cluster, "p")
 
     tell_with_gate(story, node("n1"), cpus("n1"), claim("a"), pod("p", "a"))

@@ -24,12 +24,13 @@ from dray.api.meta import (
     replace_at,
     uid_of,
 )
+from dray.api.node_claims import STATUS as NODE_ALLOCATABLE
 from dray.api.pod_groups import group_consumer
 from dray.api.resources import PODS, RESOURCE_CLAIMS
 from dray.client.protocol import Client, PatchType, Unreachable
 from dray.kits.clock import Clock
 from dray.scheduler.assume import allocation_of, is_reserved_for, reservations_of
-from dray.scheduler.plugins.dynamic_resources.node_allocatable import STATUS as NODE_ALLOCATABLE
+from dray.scheduler.plugins.dynamic_resources.node_allocatable import status_of
 from dray.scheduler.plugins.dynamic_resources.plan import Choice, Settings
 from dray.scheduler.plugins.dynamic_resources.sharing import Team, same_devices
 from dray.scheduler.pod_view import PodView
@@ -212,7 +213,10 @@ class Committer:
             raise CommitError(f"add finalizer to claim {key_of(claim)}: {error}") from error
 
     async def patch_pod(self, pod: PodView, status: Object) -> None:
-        """Patch the pod's status, provided it is still the same pod. Raises CommitError."""
+        """Patch the pod's status, provided it is still the same pod. Raises CommitError.
+
+        Lists are replaced, whatever an earlier attempt has left in them: some releases merge them by name.
+        """
         patch = {"metadata": {"uid": pod.uid}, "status": status}
         try:
             await self._client.patch(
@@ -220,7 +224,7 @@ class Committer:
                 pod.key.name,
                 patch,
                 pod.key.namespace,
-                patch_type=PatchType.STRATEGIC,
+                patch_type=PatchType.MERGE,
                 subresource="status",
             )
         except (errors.StatusError, Unreachable) as error:
@@ -244,7 +248,7 @@ class Committer:
 
     async def _take_back(self, reservation: Reservation) -> None:
         try:
-            await self.patch_pod(reservation.pod, {NODE_ALLOCATABLE: None})
+            await self.patch_pod(reservation.pod, {NODE_ALLOCATABLE: []})
         except CommitError as error:
             if not isinstance(error.__cause__, errors.NotFound):
                 log.warning(
@@ -295,8 +299,9 @@ def _status_for(reservation: Reservation) -> Object:
     if choice.special is not None and reservation.created is not None:
         name = name_of(reservation.created)
         status[EXTENDED] = {"resourceClaimName": name, "requestMappings": choice.special.mappings}
-    if choice.taken:
-        status[NODE_ALLOCATABLE] = [taken.status() for taken in choice.taken]
+    special = choice.special.claim if choice.special is not None else None
+    if entries := status_of(choice.taken, special, reservation.created):
+        status[NODE_ALLOCATABLE] = entries
     return status
 
 

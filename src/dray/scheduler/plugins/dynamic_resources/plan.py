@@ -26,6 +26,7 @@ from dray.scheduler.plugins.dynamic_resources.extended import ExtendedResources,
 from dray.scheduler.plugins.dynamic_resources.node_allocatable import (
     Taken,
     UnknownAmount,
+    claims_refused,
     rejection,
     taken_by,
 )
@@ -125,6 +126,7 @@ def make_plan(
     plan = DevicePlan(pod, index, delegable, settings, now)
     if team is not None and settings.group_claims:
         plan.of_group = frozenset(claims_of_group(pod.pod, team.group))
+        plan.consumers |= {uid_of(team.group)} if team.group is not None else set()
     plan.has_stale_extended_claim = bool(delegable) and ledger.extended_claim_of(pod.uid) is not None
     for claim in claims:
         allocation = allocation_of(claim)
@@ -224,6 +226,8 @@ class DevicePlan:
         self.unavailable: dict[str, Object] = {}
         """Allocated claims, by UID, that kept a node from being used."""
         self.unsatisfiable: list[Unsatisfiable] = []
+        self.consumers = frozenset((pod.uid,))
+        """Whose reservations let the pod use a claim: its own, and those of its group."""
         self._index = index
         self._settings = settings
         self._now = now
@@ -241,6 +245,11 @@ class DevicePlan:
     @property
     def depends_on_containers(self) -> bool:
         """Whether it matters which containers use the claims."""
+        return self._settings.node_allocatable
+
+    @property
+    def depends_on_room(self) -> bool:
+        """Whether it matters what a node has left beside devices."""
         return self._settings.node_allocatable
 
     @property
@@ -297,11 +306,16 @@ class DevicePlan:
     def _take_from(self, node: NodeView, choice: Choice) -> Choice | Rejection:
         """The choice with what it takes of the node's own resources."""
         allocated = [(each.claim, each.allocation) for each in self.allocated]
+        allocated += choice.allocations
+        if choice.special is not None and choice.special_allocation is not None:
+            allocated.append((choice.special.claim, choice.special_allocation))
+        newer = self._settings.gates.reaches("1.37")
         try:
-            taken = taken_by(self.pod.pod, allocated + choice.allocations, self._index.find_device)
+            taken = taken_by(self.pod.pod, allocated, self._index.find_device, newer=newer)
         except UnknownAmount as error:
             raise SchedulingError(f'running "{DYNAMIC_RESOURCES}" filter plugin: {error}') from error
-        refusal = rejection(self.pod, node, taken)
+        adopted = {uid_of(claim) for claim, _ in self.adopted}
+        refusal = claims_refused(taken, self.consumers, adopted) or rejection(self.pod, node, taken)
         return refusal if refusal is not None else dataclasses.replace(choice, taken=taken)
 
     def _is_available(self, allocated: _Allocated, node: NodeView) -> bool:
