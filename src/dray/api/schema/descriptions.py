@@ -1,14 +1,14 @@
-"""What the fields of the DRA kinds mean, for `kubectl explain`. The texts are in data/descriptions.txt.
+"""What the fields of the DRA kinds and of PodGroups mean, for `kubectl explain`. The texts are in data/descriptions.txt.
 
 That file holds blocks: a line `[Type]`, the type's own sentence after `:`, then `field: text` lines; an indented line
-continues the one before it. A type's text holds for every version of resource.k8s.io that has the type; `[meta.Type]`
+continues the one before it. A type's text holds for every version of its group that has the type; `[meta.Type]`
 is of meta/v1.
 """
 
 import functools
 from collections.abc import Mapping
 
-_GROUPS = ("resource/", "meta/")
+_GROUPS = ("resource/", "scheduling/v1alpha2", "meta/")
 
 
 def describe(definition: str, field: str = "") -> str:

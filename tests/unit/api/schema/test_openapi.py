@@ -10,7 +10,13 @@ from dray.api.schema.descriptions import _texts, describe
 from dray.api.schema.openapi import Served, openapi_v3
 from dray.api.schema.registry import type_schema, types_of
 
-DRA_PACKAGES = ("resource/v1", "resource/v1beta2", "resource/v1beta1", "resource/v1alpha3")
+DRA_PACKAGES = (
+    "resource/v1",
+    "resource/v1beta2",
+    "resource/v1beta1",
+    "resource/v1alpha3",
+    "scheduling/v1alpha2",
+)
 
 
 @pytest.fixture(scope="module")
