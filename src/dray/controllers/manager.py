@@ -15,6 +15,9 @@ from dray.controllers.daemon_sets import DaemonSets
 from dray.controllers.deployments import Deployments
 from dray.controllers.device_taint_eviction import DeviceTaintEviction
 from dray.controllers.disruption_budgets import DisruptionBudgets
+from dray.controllers.endpoint_mirroring import EndpointsMirroring
+from dray.controllers.endpoint_slices import ServiceSlices
+from dray.controllers.endpoints import ServiceEndpoints
 from dray.controllers.finished_jobs import FinishedJobs
 from dray.controllers.garbage import GarbageCollector
 from dray.controllers.group_claims import GroupClaims
@@ -53,6 +56,9 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     Jobs,
     FinishedJobs,
     DisruptionBudgets,
+    ServiceEndpoints,
+    ServiceSlices,
+    EndpointsMirroring,
     Namespaces,
     GarbageCollector,
     NodeLifecycle,

@@ -295,6 +295,8 @@ async def _entered(events: AsyncGenerator[WatchEvent, None]) -> AsyncIterator[As
 
 def _plural(kind: str) -> str:
     plural = kind.lower()
+    if plural == "endpoints":
+        return plural
     return plural + ("es" if plural.endswith("s") else "s")
 
 
