@@ -77,7 +77,15 @@ class NodeAgent:
         info = machine.node_info(
             f"{self.runtime.name}://{self.runtime.version}", git_version(features.release)
         )
-        self._record = NodeRecord(config, client, clock, capacity, info, self._services.recorder)
+        self._record = NodeRecord(
+            config,
+            client,
+            clock,
+            capacity,
+            info,
+            self._services.recorder,
+            machine.declared_features(features),
+        )
         self._plugins = PluginWatcher(paths.plugins_registry, self.drivers, self.metrics)
         self._wiper = SliceWiper(client, config.name, self.drivers, self._plugins.settled)
         self._own_node = Informer(client, NODES, Selection(fields=f"metadata.name={config.name}"))

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from dray.api.features import FeatureGates
 from dray.api.meta import Object
 from dray.node.config import NodeConfig
 
@@ -47,6 +48,15 @@ def node_labels(config: NodeConfig) -> dict[str, str]:
         "kubernetes.io/os": system,
         **config.labels,
     }
+
+
+def declared_features(gates: FeatureGates) -> list[str]:
+    """What the node can that others may not: schedulers and the API server ask."""
+    features = ["ExtendWebSocketsToKubelet", "RestartAllContainersOnContainerExits"]
+    if gates.reaches("1.37"):
+        later = ("DRANodeAllocatableResources", "DRAOptionalNodeOperations")
+        features += [name for name in later if gates.enabled(name)]
+    return sorted(features)
 
 
 def node_info(runtime: str, version: str) -> Object:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from dray.api import errors
@@ -31,14 +31,16 @@ class NodeRecord:
         capacity: Mapping[str, str],
         info: Object,
         recorder: EventRecorder,
+        declared: Sequence[str] = (),
     ) -> None:
-        """`info`: the node's NodeSystemInfo."""
+        """`info`: the node's NodeSystemInfo; `declared`: the features that it says it has."""
         self._config = config
         self._client = client
         self._clock = clock
         self._capacity = capacity
         self._info = info
         self._recorder = recorder
+        self._declared = list(declared)
         self._port = 0
         self._is_announced = False
 
@@ -106,7 +108,7 @@ class NodeRecord:
             ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self._port}},
             "nodeInfo": self._info,
-            "declaredFeatures": ["ExtendWebSocketsToKubelet", "RestartAllContainersOnContainerExits"],
+            "declaredFeatures": self._declared,
         }
         await self._client.patch(
             NODES, self._config.name, {"status": status}, patch_type=PatchType.STRATEGIC, subresource="status"

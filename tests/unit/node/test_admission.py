@@ -1,7 +1,7 @@
 """What a node refuses although the scheduler chose it."""
 
 from dray.api.meta import Object
-from dray.node.pods.admission import admission_failure, pod_requests
+from dray.node.pods.admission import admission_failure
 from tests.unit.node.builders import container, pod, sidecar
 
 NODE: Object = {"metadata": {"name": "node", "labels": {"disk": "ssd"}}}
@@ -49,4 +49,26 @@ def test_sidecars_count_beside_what_comes_after_them() -> None:
             asking("setup", cpu="3"),
         ),
     )
-    assert str(pod_requests(hungry)["cpu"]) == "3500m"
+    assert admission_failure(hungry, [], NODE, {"cpu": "3500m"}) is None
+    failure = admission_failure(hungry, [], NODE, {"cpu": "3400m"})
+    assert failure is not None
+    assert "requested: 3500" in failure.message
+
+
+def test_what_devices_take_of_the_node_counts_and_a_request_of_the_whole_pod_stands_for_all() -> None:
+    taking: Object = {
+        **pod(asking(cpu="500m"), nodeName="node"),
+        "status": {
+            "nodeAllocatableResourceClaimStatuses": [
+                {"resourceClaimName": "a", "mapping": [{"name": "cpu", "quantity": "1"}]}
+            ]
+        },
+    }
+    assert admission_failure(taking, [pod(asking(cpu="500m"))], NODE, ALLOCATABLE) is None
+    failure = admission_failure(pod(asking(cpu="600m")), [taking], NODE, ALLOCATABLE)
+    assert failure is not None
+    assert "requested: 600, used: 1500, capacity: 2000" in failure.message
+    whole = pod(asking(cpu="500m"), resources={"requests": {"cpu": "1600m"}})
+    failure = admission_failure(whole, [pod(asking(cpu="500m"))], NODE, ALLOCATABLE)
+    assert failure is not None
+    assert "requested: 1600" in failure.message

@@ -15,6 +15,7 @@ from dray.apiserver.admission.policies.plugin import PolicyAdmission
 from dray.apiserver.admission.priority_classes import OneDefaultPriority
 from dray.apiserver.admission.quotas import QuotaAdmission
 from dray.apiserver.admission.runtime_classes import RuntimeClassRules
+from dray.apiserver.admission.slice_nodes import SliceNodes
 from dray.apiserver.admission.storage import ClaimClasses, IngressClasses, InUseProtection
 from dray.apiserver.admission.topology import TopologyLabels
 from dray.apiserver.admission.webhooks.client import WebhookClient
@@ -92,7 +93,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
             "podgroups": (_OnlyMain(PodGroupRules()),),
             "priorityclasses": (OneDefaultPriority(),),
             "nodes": (NodeTaint(), restriction),
-            "resourceslices": (restriction,),
+            "resourceslices": (restriction, SliceNodes()),
             "serviceaccounts": (restriction,),
             "leases": (restriction,),
             "csinodes": (restriction,),
