@@ -5,6 +5,7 @@ A `Call` is also the `WriteContext` that the kinds' strategies see.
 
 import dataclasses
 import datetime as dt
+from collections.abc import Hashable, Iterable
 from typing import Literal
 
 from dray.api.features import FeatureGates
@@ -45,8 +46,12 @@ class Call:
     warnings: list[str] = dataclasses.field(default_factory=list)
     annotations: dict[str, str] = dataclasses.field(default_factory=dict)
     """What admission has to say in the audit log."""
+    size: int = 0
+    """Bytes of the request's body; 0 where there is none."""
     old: Object | None = None
     """The stored object that a write replaces; set by the verbs."""
+    held: set[Hashable] = dataclasses.field(default_factory=set)
+    """What the write has taken while it lasts."""
     now: dt.datetime = dataclasses.field(init=False)
     features: FeatureGates = dataclasses.field(init=False)
 
@@ -78,6 +83,23 @@ class Call:
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
         return self.core.find(resource, name, namespace)
+
+    def stored_objects(self, resource: Resource) -> Iterable[Object]:
+        return (record.obj for record in self.core.store.page(resource.qualified, "").records)
+
+    def hold(self, key: Hashable) -> bool:
+        if key in self.held:
+            return True
+        if key in self.core.held:
+            return False
+        self.core.held.add(key)
+        self.held.add(key)
+        return True
+
+    def let_go(self) -> None:
+        """The write is done, or will not be: what it held is free, or is seen in what is stored."""
+        self.core.held -= self.held
+        self.held.clear()
 
     def authorize(
         self,

@@ -4,7 +4,7 @@ The verbs work on a `Core`; the HTTP layer and `LocalClient` both sit on top of 
 """
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import TYPE_CHECKING
 
 from dray.api import errors
@@ -55,6 +55,8 @@ class Core:
         """Who answers the kinds that are never stored."""
         self.components: dict[str, Question] = {}
         """Whom to ask how the parts of the control plane are, by name."""
+        self.held: set[Hashable] = set()
+        """What writes under way have taken, so that no two take the same."""
         self.watches: set[Watch] = set()
         """Those being served; whoever opens one takes it out again."""
         self.at_stop: list[Callable[[], Awaitable[None]]] = []

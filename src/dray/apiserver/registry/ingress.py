@@ -67,7 +67,7 @@ def _addresses(obj: Object, now: dt.datetime) -> str:
 def _warnings(context: WriteContext, obj: Object) -> list[str]:
     if context.old is not None or _CLASS_ANNOTATION not in (obj["metadata"].get("annotations") or {}):
         return []
-    return [f'annotation "{_CLASS_ANNOTATION}" is deprecated, please use \'spec.ingressClassName\' instead']
+    return [f"annotation \"{_CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"]
 
 
 INGRESS = Kind(

@@ -14,7 +14,7 @@ Everything else receives shared objects and must not.
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from dray.api.features import FeatureGates
@@ -53,6 +53,14 @@ class WriteContext(Protocol):
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
         """Another stored object (hub form), as the server's own reader sees it now."""
+        ...
+
+    def stored_objects(self, resource: Resource) -> Iterable[Object]:
+        """All objects of a resource."""
+        ...
+
+    def hold(self, key: Hashable) -> bool:
+        """Take something for as long as this write lasts; False where another write under way has it."""
         ...
 
     def authorize(

@@ -1,27 +1,19 @@
-"""Service: a name and an address for a set of pods.
-
-Addresses come from a fixed range, chosen by the service's uid: dray keeps no allocator, since it routes nothing to them.
-"""
+"""Service: a name and an address for a set of pods."""
 
 import datetime as dt
-import hashlib
-import ipaddress
 
 from dray.api import names
 from dray.api.fields import FieldError
-from dray.api.meta import Object, uid_of
+from dray.api.meta import Object
 from dray.api.resources import SERVICES
 from dray.api.validation.core.service import validate_service, validate_service_update
 from dray.api.validation.lists import items_of
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at, find, label_map, wide
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
+from dray.apiserver.registry.service_allocation import allocate
+from dray.apiserver.registry.service_types import ADDRESSED, drop_foreign, is_external, keep_allocated
 from dray.apiserver.registry.templates import checks
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status, old_of
-
-CLUSTER_RANGE = ipaddress.ip_network("10.96.0.0/12")
-NO_ADDRESS = "None"
-
-_ADDRESSED = ("ClusterIP", "NodePort", "LoadBalancer")
 
 
 def _default(obj: Object, version: str) -> None:
@@ -36,46 +28,29 @@ def _default(obj: Object, version: str) -> None:
             port["protocol"] = "TCP"
         if port.get("targetPort") in (None, "", 0):
             port["targetPort"] = port.get("port") or 0
-    if spec["type"] in ("NodePort", "LoadBalancer") and not spec.get("externalTrafficPolicy"):
+    if spec["type"] == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is None:
+        spec["allocateLoadBalancerNodePorts"] = True
+    if is_external(spec) and not spec.get("externalTrafficPolicy"):
         spec["externalTrafficPolicy"] = "Cluster"
-    if spec["type"] in _ADDRESSED and not spec.get("internalTrafficPolicy"):
+    if spec["type"] in ADDRESSED and not spec.get("internalTrafficPolicy"):
         spec["internalTrafficPolicy"] = "Cluster"
 
 
 def _prepare_create(context: WriteContext, obj: Object) -> None:
     clear_status(context, obj)
     obj["status"].setdefault("loadBalancer", {})
-    _settle_address(obj)
+    spec = obj["spec"]
+    if spec.get("clusterIP") and not spec.get("clusterIPs"):
+        spec["clusterIPs"] = [spec["clusterIP"]]
+    allocate(context, obj)
 
 
 def _prepare_update(context: WriteContext, obj: Object) -> None:
     keep_status(context, obj)
     spec, before = obj["spec"], old_of(context).get("spec") or {}
-    if not spec.get("clusterIP") and spec.get("type") in _ADDRESSED and before.get("clusterIP"):
-        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if field in before:
-                spec.setdefault(field, before[field])
-    _settle_address(obj)
-
-
-def _settle_address(obj: Object) -> None:
-    spec = obj["spec"]
-    if spec["type"] not in _ADDRESSED:
-        return
-    given = spec.get("clusterIP") or next(iter(spec.get("clusterIPs") or ()), "")
-    address = given or _address_for(uid_of(obj))
-    spec["clusterIP"], spec["clusterIPs"] = address, spec.get("clusterIPs") or [address]
-    if not spec.get("ipFamilies"):
-        spec["ipFamilies"] = ["IPv6" if ":" in address else "IPv4"]
-    if not spec.get("ipFamilyPolicy"):
-        spec["ipFamilyPolicy"] = "SingleStack"
-
-
-def _address_for(uid: str) -> str:
-    """An address of the range but for its first 256, which are for services that ask for theirs."""
-    digest = int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8], "big")
-    offset = 256 + digest % (CLUSTER_RANGE.num_addresses - 257)
-    return str(CLUSTER_RANGE[offset])
+    keep_allocated(spec, before)
+    allocate(context, obj)
+    drop_foreign(spec, before)
 
 
 def _external(service: Object, now: dt.datetime) -> str:

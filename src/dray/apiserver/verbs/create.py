@@ -24,6 +24,13 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False, sent: Any =
     `is_owned`: its managedFields say already who owns it. `sent`: the document it was read from. Raises NotFound for a
     missing namespace, Forbidden, Invalid, AlreadyExists, or what admission says.
     """
+    try:
+        return await _create(call, obj, is_owned=is_owned, sent=sent)
+    finally:
+        call.let_go()
+
+
+async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Record:
     meta = obj["metadata"]
     metadata.match_namespace(call, meta)
     lifecycle.check_create(call, meta.get("name") or "")

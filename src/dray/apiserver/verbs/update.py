@@ -69,7 +69,10 @@ async def replace(
     async def once(record: Record) -> Record:
         return await _replace_once(call, record, change(record.obj), strategy, sent)
 
-    return await _persist(call, once, is_unconditional)
+    try:
+        return await _persist(call, once, is_unconditional)
+    finally:
+        call.let_go()
 
 
 async def amend(call: Call, change: Change) -> Record:

@@ -6,6 +6,7 @@ import gzip
 import json
 import pathlib
 import re
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from dray.api import errors
@@ -38,6 +39,12 @@ class Context:
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> dict[str, Any] | None:
         return self.others.get((resource.plural, namespace, name))
+
+    def stored_objects(self, resource: Resource) -> Iterable[dict[str, Any]]:
+        return [obj for (plural, _, _), obj in self.others.items() if plural == resource.plural]
+
+    def hold(self, key: Hashable) -> bool:
+        return True
 
     def authorize(
         self,

@@ -1,7 +1,7 @@
 """Services: ports and selectors; and that an address, once given, stays."""
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, duplicate, invalid, not_supported, required
+from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
 from dray.api.validation.meta import validate_labels
@@ -9,6 +9,7 @@ from dray.api.validation.meta import validate_labels
 SPEC = Path("spec")
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
+TRAFFIC = ("Cluster", "Local")
 
 
 def validate_service(obj: Object) -> list[FieldError]:
@@ -17,6 +18,7 @@ def validate_service(obj: Object) -> list[FieldError]:
     errors: list[FieldError] = []
     if not ports and spec.get("clusterIP") != "None" and kind != "ExternalName":
         errors.append(required(SPEC.child("ports")))
+    errors += _validate_type(kind, spec)
     errors += _validate_ports(ports, SPEC.child("ports"))
     errors += validate_labels(spec.get("selector") or {}, SPEC.child("selector"))
     if kind not in TYPES:
@@ -24,18 +26,70 @@ def validate_service(obj: Object) -> list[FieldError]:
     affinity = spec.get("sessionAffinity") or ""
     if affinity not in ("ClientIP", "None"):
         errors.append(not_supported(SPEC.child("sessionAffinity"), affinity, ("ClientIP", "None")))
-    if kind == "ExternalName":
-        errors += _validate_external_name(spec.get("externalName") or "", SPEC.child("externalName"))
+    if kind == "ClusterIP":
+        text = "may not be used when `type` is 'ClusterIP'"
+        places = (
+            SPEC.child("ports").index(index).child("nodePort")
+            for index, port in enumerate(ports)
+            if port.get("nodePort")
+        )
+        errors += [forbidden(place, text) for place in places]
+    return errors + _validate_traffic(kind, spec)
+
+
+def _validate_type(kind: str, spec: Object) -> list[FieldError]:
+    if kind in ("LoadBalancer", "NodePort") and spec.get("clusterIP") == "None":
+        return [
+            invalid(
+                SPEC.child("clusterIPs").index(0), "None", f"may not be set to 'None' for {kind} services"
+            )
+        ]
+    if kind != "ExternalName":
+        return []
+    given = (field for field in ("clusterIPs", "ipFamilies", "ipFamilyPolicy") if spec.get(field))
+    errors = [forbidden(SPEC.child(field), "may not be set for ExternalName services") for field in given]
+    return errors + _validate_external_name(spec.get("externalName") or "", SPEC.child("externalName"))
+
+
+def _validate_traffic(kind: str, spec: Object) -> list[FieldError]:
+    policy, path = spec.get("externalTrafficPolicy") or "", SPEC.child("externalTrafficPolicy")
+    port, is_local = spec.get("healthCheckNodePort") or 0, kind == "LoadBalancer" and policy == "Local"
+    errors: list[FieldError] = []
+    if kind not in ("LoadBalancer", "NodePort") and not (kind == "ClusterIP" and spec.get("externalIPs")):
+        if policy:
+            errors.append(invalid(path, policy, "may only be set for externally-accessible services"))
+    elif not policy:
+        errors.append(required(path))
+    elif policy not in TRAFFIC:
+        errors.append(not_supported(path, policy, TRAFFIC))
+    if port and not is_local:
+        text = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+        errors.append(invalid(SPEC.child("healthCheckNodePort"), port, text))
+    inner = spec.get("internalTrafficPolicy")
+    if inner is not None and inner not in TRAFFIC:
+        errors.append(not_supported(SPEC.child("internalTrafficPolicy"), inner, TRAFFIC))
+    if spec.get("loadBalancerClass") is not None and kind != "LoadBalancer":
+        errors.append(
+            forbidden(SPEC.child("loadBalancerClass"), "may only be used when `type` is 'LoadBalancer'")
+        )
     return errors
 
 
 def validate_service_update(new: Object, old: Object) -> list[FieldError]:
     errors = validate_service(new)
     spec, before = new.get("spec") or {}, old.get("spec") or {}
-    address, earlier = spec.get("clusterIP") or "", before.get("clusterIP") or ""
-    if earlier and address != earlier and spec.get("type") != "ExternalName" != before.get("type"):
-        errors.append(invalid(SPEC.child("clusterIPs").index(0), [address], "may not change once set"))
-    return errors
+    earlier: list[FieldError] = []
+    address, known = spec.get("clusterIP") or "", before.get("clusterIP") or ""
+    if known and address != known and spec.get("type") != "ExternalName" != before.get("type"):
+        earlier.append(invalid(SPEC.child("clusterIPs").index(0), [address], "may not change once set"))
+    balanced = spec.get("type") == before.get("type") == "LoadBalancer"
+    if balanced and spec.get("loadBalancerClass") != before.get("loadBalancerClass"):
+        path = SPEC.child("loadBalancerClass")
+        earlier.append(invalid(path, spec.get("loadBalancerClass"), "may not change once set"))
+    is_local = spec.get("externalTrafficPolicy") == before.get("externalTrafficPolicy") == "Local"
+    if balanced and is_local and spec.get("healthCheckNodePort") != before.get("healthCheckNodePort"):
+        earlier.append(forbidden(SPEC.child("healthCheckNodePort"), "field is immutable"))
+    return earlier + errors
 
 
 def _validate_external_name(name: str, path: Path) -> list[FieldError]:
