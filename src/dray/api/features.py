@@ -5,10 +5,19 @@ The gates themselves are in `dray.api.releases`. Source of the flags' texts: kub
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from dray.api.releases import BASELINE, LATER, RELEASES, Stage, heeded_gates, known_gates, reaches
+from dray.api.releases import (
+    BASELINE,
+    LATER,
+    RELEASES,
+    Stage,
+    heeded_gates,
+    known_gates,
+    reaches,
+    release_before,
+)
 
 _WHOLE_STAGE: Final = {"AllAlpha": Stage.ALPHA, "AllBeta": Stage.BETA}
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -29,10 +38,13 @@ class FeatureGates:
     """The release of Kubernetes that is stood for, one of RELEASES."""
 
     def enabled(self, name: str) -> bool:
-        """Raises KeyError for a gate that does not exist."""
+        """Raises KeyError for a gate that no release has."""
         if name in self.overrides:
             return self.overrides[name]
-        gate = heeded_gates(self.release).get(name) or LATER.get(name) or known_gates(self.release)[name]
+        gate = heeded_gates(self.release).get(name) or known_gates(self.release).get(name)
+        if gate is None:
+            # One of another release is off; a name that no release has is a mistake here.
+            return not (LATER.get(name) or known_gates()[name])
         return gate.default
 
     def reaches(self, release: str) -> bool:
@@ -44,9 +56,10 @@ class FeatureGates:
 
         A release brings the fields of all its gates: where a gate is off they are read, and left out.
         """
-        if self.release == BASELINE:
-            return frozenset(name for name in LATER if self.overrides.get(name))
-        return frozenset(LATER) | {each for each in RELEASES if each != BASELINE and self.reaches(each)}
+        after = RELEASES[RELEASES.index(BASELINE) + 1 :]
+        reached = frozenset(filter(self.reaches, after))
+        gates = LATER if reached else (name for name in LATER if self.overrides.get(name))
+        return reached | frozenset(gates)
 
 
 def parse_feature_gates(text: str, release: str = BASELINE) -> FeatureGates:
@@ -55,17 +68,10 @@ def parse_feature_gates(text: str, release: str = BASELINE) -> FeatureGates:
     AllAlpha and AllBeta stand for the gates of that stage that are not named themselves. Gates of later releases
     may be named too. Raises FeatureGateError.
     """
-    named, known = parse_switches(_of_component(text)), {**LATER, **known_gates(release)}
-    for name, value in named.items():
-        gate = known.get(name)
-        if gate is None:
-            raise FeatureGateError(f"unrecognized feature gate: {name}")
-        if gate.locked and value != gate.default:
-            raise FeatureGateError(
-                f"cannot set feature gate {name} to {_go(value)}, feature is locked to {_go(gate.default)}"
-            )
+    named = parse_switches(_of_component(text))
+    _refuse(problem for name, value in named.items() if (problem := _problem(name, value, release)))
     gates = FeatureGates({**_of_stages(named, release), **named}, release)
-    _check_needs(gates)
+    _refuse(_unmet_needs(gates))
     return gates
 
 
@@ -134,13 +140,35 @@ def _of_stages(named: Mapping[str, bool], release: str) -> dict[str, bool]:
     }
 
 
-def _check_needs(gates: FeatureGates) -> None:
+def _refuse(problems: Iterable[str]) -> None:
+    """All of them at once, in an order that does not change. Raises FeatureGateError if there are any."""
+    found = sorted(problems)
+    if found:
+        raise FeatureGateError(found[0] if len(found) == 1 else f"[{', '.join(found)}]")
+
+
+def _problem(name: str, value: bool, release: str) -> str:
+    """Why a gate may not be set to a value; "" if it may."""
+    nameable = {**LATER, **known_gates(release)} if reaches(release, BASELINE) else known_gates(release)
+    if name in _WHOLE_STAGE:
+        return ""
+    gate = nameable.get(name)
+    if gate is not None:
+        is_stuck = gate.locked and value != gate.default
+        why = f"feature is locked to {_go(gate.default)}" if is_stuck else ""
+    elif name in LATER or name in known_gates():
+        before = release_before(release)
+        why = f"feature is PreAlpha at emulated version {release}, min compatibility version {before}"
+    else:
+        return f"unrecognized feature gate: {name}"
+    return f"cannot set feature gate {name} to {_go(value)}, {why}" if why else ""
+
+
+def _unmet_needs(gates: FeatureGates) -> Iterator[str]:
     for name, gate in {**LATER, **heeded_gates(gates.release)}.items():
         off = [need for need in gate.needs if not gates.enabled(need)]
         if gates.enabled(name) and off:
-            raise FeatureGateError(
-                f"{name} is enabled, but depends on features that are disabled: [{' '.join(off)}]"
-            )
+            yield f"{name} is enabled, but depends on features that are disabled: [{' '.join(off)}]"
 
 
 def _go(value: bool) -> str:

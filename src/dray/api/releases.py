@@ -1,7 +1,8 @@
 """The releases of Kubernetes that dray can stand for, and the feature gates of each: stage, default, lock, dependencies.
 
-The release reproduced is the first; the others differ from it by what `_IN_137` and `LATER` say.
-Source: kubernetes 1.36 pkg/features/kube_features.go and component-base/featuregate; of 1.37 the gates of DRA.
+One release is reproduced; those before it are stood for as kube-apiserver 1.36 emulates them, and 1.37 differs by what
+`_IN_137` and `LATER` say. Source: kubernetes 1.36 pkg/features/kube_features.go and component-base/featuregate,
+`kubernetes_feature_enabled` of a kube-apiserver for each release (data/feature_gates/); of 1.37 the gates of DRA.
 """
 
 import dataclasses
@@ -14,8 +15,8 @@ from typing import Final
 import dray
 
 BASELINE: Final = "1.36"
-RELEASES: Final = (BASELINE, "1.37")
-_GIT_VERSIONS: Final = {BASELINE: dray.KUBERNETES_VERSION, "1.37": "v1.37.0"}
+RELEASES: Final = ("1.34", "1.35", BASELINE, "1.37")
+_LATER_VERSIONS: Final = {"1.37": "v1.37.0"}
 
 
 class Stage(enum.Enum):
@@ -95,28 +96,47 @@ _IN_137: Final[Mapping[str, Gate]] = {
     "GenericWorkload": _beta(default=False),
 }
 """What 1.37 says otherwise of gates that 1.36 has."""
+_LOCKED_BEFORE: Final[Mapping[str, frozenset[str]]] = {"1.34": frozenset(), "1.35": frozenset({_DRA})}
 
 
 @functools.cache
 def heeded_gates(release: str) -> Mapping[str, Gate]:
     """The gates of a release that something here asks about."""
-    return _HEEDED if release == BASELINE else {**_HEEDED, **_IN_137, **LATER}
+    if release == BASELINE:
+        return _HEEDED
+    if reaches(release, BASELINE):
+        return {**_HEEDED, **_IN_137, **LATER}
+    listed, locked = _listed(release), _LOCKED_BEFORE[release]
+    return {
+        name: dataclasses.replace(listed[name], needs=gate.needs, locked=name in locked)
+        for name, gate in _HEEDED.items()
+        if name in listed
+    }
 
 
 @functools.cache
 def known_gates(release: str = BASELINE) -> Mapping[str, Gate]:
     """Every gate of a release: what a flag may name, whether anything here heeds it or not."""
-    listed = importlib.resources.files("dray.api").joinpath("data/feature_gates.txt").read_text()
-    rows = (line.split() for line in listed.splitlines() if line)
-    return {
-        **{name: Gate(Stage(stage), state == "on") for name, stage, state in rows},
-        **heeded_gates(release),
-    }
+    return {**_listed(min(release, BASELINE, key=RELEASES.index)), **heeded_gates(release)}
+
+
+@functools.cache
+def _listed(release: str) -> Mapping[str, Gate]:
+    """What the package data says of a release: stages and defaults."""
+    data = importlib.resources.files("dray.api").joinpath(f"data/feature_gates/{release}.txt")
+    rows = (line.split() for line in data.read_text().splitlines() if line)
+    return {name: Gate(Stage(stage), state == "on") for name, stage, state in rows}
+
+
+def release_before(release: str) -> str:
+    """`1.35` of `1.36`: what a control plane must be able to be rolled back to."""
+    major, minor = release.split(".")
+    return f"{major}.{int(minor) - 1}"
 
 
 def git_version(release: str) -> str:
-    """The full version that a component of the release tells of itself: `v1.36.2`."""
-    return _GIT_VERSIONS[release]
+    """The full version of a component that stands for the release: a later one's, or `v1.36.2`, which emulates."""
+    return _LATER_VERSIONS.get(release, dray.KUBERNETES_VERSION)
 
 
 def reaches(release: str, other: str) -> bool:

@@ -5,7 +5,7 @@ import sys
 from typing import Final
 
 from dray.api.meta import Object
-from dray.api.releases import git_version
+from dray.api.releases import git_version, release_before
 
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -18,9 +18,9 @@ def version_document(release: str) -> Object:
         "major": major,
         "minor": minor,
         "emulationMajor": major,
-        "emulationMinor": minor,
+        "emulationMinor": release.partition(".")[2],
         "minCompatibilityMajor": major,
-        "minCompatibilityMinor": str(int(minor) - 1),
+        "minCompatibilityMinor": release_before(release).partition(".")[2],
         "gitVersion": git_version(release),
         "gitCommit": "",
         "gitTreeState": "",

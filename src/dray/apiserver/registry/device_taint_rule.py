@@ -54,7 +54,7 @@ DEVICE_TAINT_RULE = Kind(
     DEVICE_TAINT_RULES,
     singular="devicetaintrule",
     versions=("v1", "v1beta2", "v1alpha3"),
-    brought_by={"v1": "1.37"},
+    brought_by={"v1": "1.37", "v1beta2": "1.36"},
     deprecated={"v1beta2": Deprecation("1.39", "1.42"), "v1alpha3": Deprecation("1.36", "1.39")},
     returns_deleted=True,
     columns=(

@@ -20,7 +20,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from dray.api.features import FeatureGates
 from dray.api.fields import FieldError
 from dray.api.meta import Object
-from dray.api.releases import BASELINE, reaches
+from dray.api.releases import RELEASES, reaches
 from dray.api.resources import Resource
 
 GENERIC_UNKNOWN_FIELD = '"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
@@ -132,8 +132,8 @@ class Kind:
     versions: tuple[str, ...] = ("v1",)
     """Served versions, the preferred first."""
     brought_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """By version or selectable field: the release of Kubernetes that brought it, where that is later than the one
-    reproduced."""
+    """By version or selectable field: the release of Kubernetes that brought it, where that is later than the first that
+    can be stood for."""
     dropped_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """By version: the release that has it no more."""
     served_with: str = ""
@@ -221,7 +221,7 @@ def in_release(kind: Kind, release: str) -> Kind:
 
     def has(name: str) -> bool:
         is_gone = name in kind.dropped_by and reaches(release, kind.dropped_by[name])
-        return reaches(release, kind.brought_by.get(name, BASELINE)) and not is_gone
+        return reaches(release, kind.brought_by.get(name, RELEASES[0])) and not is_gone
 
     return dataclasses.replace(
         kind,

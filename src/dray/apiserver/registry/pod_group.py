@@ -121,6 +121,7 @@ POD_GROUP = Kind(
     POD_GROUPS,
     singular="podgroup",
     versions=("v1alpha2",),
+    brought_by={"v1alpha2": "1.36"},
     served_with=GATE,
     columns=(
         NAME,
@@ -146,6 +147,7 @@ WORKLOAD = Kind(
     WORKLOADS,
     singular="workload",
     versions=("v1alpha2",),
+    brought_by={"v1alpha2": "1.36"},
     served_with=GATE,
     columns=(NAME, AGE),
     prepare_create=_drop_from_templates,

@@ -99,6 +99,7 @@ RESOURCE_POOL_STATUS_REQUEST = Kind(
     RESOURCE_POOL_STATUS_REQUESTS,
     singular="resourcepoolstatusrequest",
     versions=("v1alpha3",),
+    brought_by={"v1alpha3": "1.36"},
     deprecated={"v1alpha3": Deprecation("1.39", "1.42")},
     returns_deleted=True,
     columns=(

@@ -199,7 +199,12 @@ def test_gates_of_a_later_release_are_only_turned_on_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("release", "rules"), [("1.36", ("v1beta2", "v1alpha3")), ("1.37", ("v1", "v1beta2", "v1alpha3"))]
+    ("release", "rules"),
+    [
+        ("1.35", ("v1alpha3",)),
+        ("1.36", ("v1beta2", "v1alpha3")),
+        ("1.37", ("v1", "v1beta2", "v1alpha3")),
+    ],
 )
 def test_each_release_has_its_versions_of_taint_rules_the_newest_preferred(
     release: str, rules: tuple[str, ...]
