@@ -3,7 +3,7 @@
 import pytest
 
 from dray.api.features import FeatureGateError, FeatureGates, parse_feature_gates, parse_release
-from dray.api.releases import BASELINE, LATER, RELEASES, heeded_gates, known_gates
+from dray.api.releases import LATER, RELEASES, heeded_gates, known_gates
 
 
 @pytest.mark.parametrize(
