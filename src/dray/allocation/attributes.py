@@ -7,8 +7,8 @@ up by its full name first, and by its bare name where its domain is the driver o
 Refuses to know: which claims constrain what. Source: KEP-4381, KEP-5491.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from dray.allocation.slices import Slice
 from dray.api.meta import Object
@@ -52,6 +52,17 @@ class AttributeIndex:
             found |= self.groups.get(element, 0)
         return found
 
+    def empty(self, devices: int) -> int:
+        """Those of `devices` that have no element, since their list is empty."""
+        return devices & ~self.having_any(self.groups)
+
+
+def elements_among(parts: Iterable[tuple[AttributeIndex, int]]) -> Collection[Element]:
+    """All elements that devices have, each set of devices with the index that counts for it."""
+    return dict.fromkeys(
+        element for index, devices in parts for element, members in index.groups.items() if members & devices
+    )
+
 
 def index_of_slice(entry: Slice, attribute: str, *, lists: bool) -> AttributeIndex:
     """Built on first use and kept on the slice."""
@@ -93,7 +104,7 @@ def _lookup(attributes: Object | None, names: Sequence[str]) -> Object | None:
     return None
 
 
-def read_elements(value: Object, *, lists: bool) -> frozenset[Element] | None:
+def read_elements(value: Mapping[str, Any], *, lists: bool) -> frozenset[Element] | None:
     """The set of elements that an attribute value stands for; None where its type is not understood."""
     for kind in _SCALARS:
         if (scalar := value.get(kind)) is not None:

@@ -22,12 +22,13 @@ Refuses to know: the order of choice.
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
+from dray.allocation.attributes import elements_among
 from dray.allocation.crowding import Demand, is_crowded
 from dray.allocation.packing import Packing
 from dray.allocation.problem import Choice, Problem, Question, positions
 from dray.allocation.symmetry import Symmetry
 from dray.allocation.tally import Tally
-from dray.allocation.values import Matching, feasible_devices
+from dray.allocation.values import ALL, feasible_values
 
 if TYPE_CHECKING:
     from dray.allocation.search import State
@@ -95,10 +96,12 @@ class Bounds:
         self._packing = Packing(problem, self._static) if problem.multi else None
         banks = self.tally.banks if self.tally else ()
         self._symmetry = Symmetry(problem, self._static, banks)
+        self.hopeless = False
+        """Whether some matchAttribute finds no value that works."""
         self._values = [self._settle(number) for number in range(len(problem.claims))]
+        """Per claim and lane of a matchAttribute, the devices whose value may work."""
         self.dead: set[Hashable] = set()
         """Names of states that have failed."""
-        self.hopeless = any(not devices for claim in self._values for devices in claim.values())
 
     def _alone(self, choice: Choice) -> int:
         """The candidates that the counters and capacities at the start allow, one at a time."""
@@ -120,7 +123,7 @@ class Bounds:
         return self._static[id(choice)]
 
     def _settle(self, claim: int) -> dict[int, int]:
-        """Per matchAttribute of a claim, the devices whose value may work."""
+        """Per lane of each matchAttribute of a claim, the devices whose value may work."""
         on_node = self._problem.claims[claim]
         firm = [
             question.choices[0]
@@ -129,11 +132,17 @@ class Bounds:
         ]
         demands = [self.demand(choice, self.possible(choice), choice.count) for choice in firm]
         matchings = [
-            Matching(number, index, tuple(number in choice.option.constraints for choice in firm))
-            for number, index in enumerate(on_node.indexes)
-            if not on_node.plan.constraints[number].distinct
+            on_node.matching(number, firm)
+            for number, constraint in enumerate(on_node.plan.constraints)
+            if not constraint.distinct
         ]
-        return dict(feasible_devices(matchings, demands)) if matchings else {}
+        if not matchings:
+            return {}
+        found: dict[int, int] = {}
+        for number, values in feasible_values(matchings, demands).items():
+            self.hopeless = self.hopeless or not values
+            found.update((lane, on_node.indexes[lane].having_any(values)) for lane in on_node.lanes[number])
+        return found
 
     def demand(self, choice: Choice, devices: int, need: int) -> Demand:
         """`need` of `devices` for an option; administrators and those who share take nothing from others."""
@@ -144,14 +153,14 @@ class Bounds:
         kept = devices & self._static[id(choice)]
         if number < self._safe:
             values = self._values[choice.claim]
-            for constraint in choice.option.constraints:
-                if constraint in values:
-                    kept &= values[constraint]
-        return kept | (devices & choice.failing)
+            for lane in choice.lanes:
+                if lane in values:
+                    kept &= values[lane]
+        return kept | (devices & choice.risky)
 
     def may_live(self, number: int, choice: Choice, need: int, devices: int, state: "State") -> bool:
         """Whether `need` of `devices` may be taken for an option and everything after it may still be satisfied."""
-        if devices & choice.failing:
+        if devices & choice.risky:
             return True
         if devices.bit_count() < need:
             return False
@@ -176,10 +185,10 @@ class Bounds:
         if choice.option.all_devices:
             return None if not devices or devices & (taken | choice.barred) else devices
         devices = self._static[id(choice)] & ~taken & ~state.barred
-        for constraint in choice.option.constraints:
+        for lane in choice.lanes:
             if choice.claim == claim:
-                devices &= state.filters[constraint]
-            devices &= self._values[choice.claim].get(constraint, -1)
+                devices &= state.filters[lane]
+            devices &= self._values[choice.claim].get(lane, ALL)
         return devices if devices.bit_count() >= choice.count else None
 
     def _fit_together(self, firm: Sequence[tuple[Choice, int, int]], claim: int, state: "State") -> bool:
@@ -200,17 +209,19 @@ class Bounds:
         for number, constraint in enumerate(on_node.plan.constraints):
             if not constraint.distinct:
                 continue
-            wanted = devices = 0
+            wanted = 0
+            lanes: dict[int, int] = {}
             for choice, need, mine in firm:
                 if choice.claim == claim and number in choice.option.constraints:
                     wanted += need
-                    devices |= mine
-            groups = on_node.indexes[number].groups
+                    lane = choice.lane_of(number)
+                    lanes[lane] = lanes.get(lane, 0) | mine
+            if wanted < 2:
+                continue
             # A device has at least one value, so values bound devices, unless its list is empty.
-            empty = devices & ~on_node.indexes[number].having_any(groups)
-            if wanted > 1 and wanted > empty.bit_count() + sum(
-                1 for members in groups.values() if members & devices
-            ):
+            parts = [(on_node.indexes[lane], mine) for lane, mine in lanes.items()]
+            empty = sum(index.empty(mine).bit_count() for index, mine in parts)
+            if wanted > empty + len(elements_among(parts)):
                 return False
         return True
 

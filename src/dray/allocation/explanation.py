@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from dray.allocation.attributes import elements_among
 from dray.allocation.bounds import Bounds
 from dray.allocation.capacity import NotOffered, short_of
 from dray.allocation.crowding import is_crowded
+from dray.allocation.lanes import ClaimOnNode
 from dray.allocation.matching import Expression, Failure
 from dray.allocation.model import RESULTS_MAX, PoolKey, SearchAborted
 from dray.allocation.problem import Choice, Problem, positions
@@ -20,6 +22,9 @@ from dray.allocation.slices import Device
 from dray.allocation.taints import blocking_taint
 from dray.api.meta import ObjectKey, key_of, name_of
 from dray.api.quantity import Quantity
+
+_SHOWN = 4
+"""So many derived values, and devices of one value, stand in a sentence."""
 
 _STEPS_MAX = 2000
 """How far the last resort, searching again to see how far it comes, may go."""
@@ -234,37 +239,63 @@ class _Together:
                 wanted = sum(choice.count for choice in covered)
                 if wanted < 2:
                     continue
-                groups = on_node.indexes[number].groups
                 if constraint.distinct:
-                    yield from self._variety(claim, constraint.attribute, groups, covered, wanted)
+                    yield from self._variety(claim, on_node, number, covered, wanted)
                 else:
-                    yield from self._agreement(claim, constraint.attribute, groups, covered, wanted)
+                    yield from self._agreement(claim, on_node, number, covered, wanted)
 
     def _agreement(
-        self, claim: int, attribute: str, groups: dict[tuple[str, object], int], covered: Sequence[Choice], wanted: int
-    ) -> Iterator[Rejection]:  # fmt: skip
+        self, claim: int, on_node: ClaimOnNode, number: int, covered: Sequence[Choice], wanted: int
+    ) -> Iterator[Rejection]:
+        attribute = on_node.plan.constraints[number].attribute
         best, best_value = 0, ""
-        for (_, value), members in groups.items():
+        for (_, value), members in on_node.matching(number, covered).values:
             have = sum(
-                min(choice.count, (self._bounds.possible(choice) & members).bit_count()) for choice in covered
+                min(choice.count, (self._bounds.possible(choice) & mine).bit_count())
+                for choice, mine in zip(covered, members, strict=True)
             )
             if have > best:
                 best, best_value = have, str(value)
         if best < wanted:
             tail = f"at most {best} share one ({best_value})" if best else "no free device has it"
             detail = f"{_names(covered)} want {wanted} devices with the same {attribute}, {tail}"
+            detail += self._derived(on_node, number, covered)
             yield Rejection(Rule.MATCH, self._key(claim), "", detail=detail, subject=attribute)
 
     def _variety(
-        self, claim: int, attribute: str, groups: dict[tuple[str, object], int], covered: Sequence[Choice], wanted: int
-    ) -> Iterator[Rejection]:  # fmt: skip
-        devices = 0
-        for choice in covered:
-            devices |= self._bounds.possible(choice)
-        values = sum(1 for members in groups.values() if members & devices)
+        self, claim: int, on_node: ClaimOnNode, number: int, covered: Sequence[Choice], wanted: int
+    ) -> Iterator[Rejection]:
+        attribute = on_node.plan.constraints[number].attribute
+        possible = [(on_node.index_for(choice, number), self._bounds.possible(choice)) for choice in covered]
+        values = len(elements_among(possible))
         if values < wanted:
             detail = f"{_names(covered)} want {wanted} devices that differ in {attribute}, {values} values are free"
+            detail += self._derived(on_node, number, covered)
             yield Rejection(Rule.DISTINCT, self._key(claim), "", detail=detail, subject=attribute)
+
+    def _derived(self, on_node: ClaimOnNode, number: int, covered: Sequence[Choice]) -> str:
+        """What the requests derive from the devices that they could have, and from which; "" where none derives."""
+        told = []
+        for choice in covered:
+            lane = choice.lane_of(number)
+            if lane == number:
+                continue
+            index, possible = on_node.indexes[lane], self._bounds.possible(choice)
+            values = [
+                f"{value} from {self._some_of(members & possible)}"
+                for (_, value), members in index.groups.items()
+                if members & possible
+            ]
+            if len(values) > _SHOWN:
+                values[_SHOWN:] = [f"{len(values) - _SHOWN} other values"]
+            told.append(f"{choice.option.name} derives {', '.join(values) or 'nothing'}")
+        return f"; {'; '.join(told)}" if told else ""
+
+    def _some_of(self, devices: int) -> str:
+        names = [self._problem.view.devices[position].name for position in positions(devices)]
+        if len(names) > _SHOWN:
+            names[_SHOWN:] = [f"{len(names) - _SHOWN} more"]
+        return ", ".join(names)
 
     def _same_devices(self) -> Iterator[Rejection]:
         bounds = self._bounds

@@ -13,6 +13,7 @@ import orjson
 
 from dray.allocation.attempt import Attempt, Cluster
 from dray.allocation.counters import charge
+from dray.allocation.deriving import Deriver
 from dray.allocation.inventory import Inventory
 from dray.allocation.matching import Matcher
 from dray.allocation.model import DeviceID, Features, InvalidInput, PoolKey
@@ -46,12 +47,14 @@ class DeviceIndex:
         self._rules = TaintRules()
         self._matcher = Matcher(self.features)
         self._classes: dict[str, Object] = {}
-        self._planner = Planner(self.features, self._matcher, self._classes)
+        self._deriver = Deriver(self.features)
+        self._planner = Planner(self.features, self._matcher, self._deriver, self._classes)
         self._plans: dict[bytes, ClaimPlan] = {}
         setting = Setting(
             self.features,
             self._inventory,
             self._matcher,
+            self._deriver,
             self._usage,
             self._rules,
             self._classes,
@@ -214,19 +217,22 @@ class DeviceIndex:
         if plan is None:
             if len(self._plans) >= _PLANS_MAX:
                 self._plans.clear()
-            if self._matcher.is_crowded:
+            if self._matcher.is_crowded or self._deriver.is_crowded:
                 self._forget_answers()
             plan = self._plans[key] = self._planner.plan(spec)
         return plan
 
     def _forget_answers(self) -> None:
-        """Drop all that is remembered about selectors: so many were seen that most are not in use any more."""
+        """Drop all that is remembered about expressions: so many were seen that most are not in use any more."""
         self._plans.clear()
         self._cluster.prospects.forget()
         self._matcher.forget()
+        self._deriver.forget()
+        self._inventory.forget_derived()
         for entry in self._inventory.slices.values():
             entry.answers.clear()
             entry.matches.clear()
+            entry.derived.clear()
 
 
 def _identity(claim: Object) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from dray.allocation.attributes import AttributeIndex, index_of_slice, joined
+from dray.allocation.deriving import Derivation, DerivedIndex
 from dray.allocation.matching import carry_over
 from dray.allocation.model import Features, InvalidInput, PoolKey, Variant
 from dray.allocation.node_selector import InvalidNodeSelector
@@ -58,7 +59,18 @@ class Pool:
 class NodeView:
     """The devices that one node can use, as positions 0..size in search order. Immutable but for its memo."""
 
-    __slots__ = ("_attributes", "allowed", "devices", "labels", "parts", "pools", "sound", "stamp", "watched")
+    __slots__ = (
+        "_attributes",
+        "allowed",
+        "derived",
+        "devices",
+        "labels",
+        "parts",
+        "pools",
+        "sound",
+        "stamp",
+        "watched",
+    )
 
     def __init__(self, pools: Sequence[Pool], node: Object) -> None:
         self.pools = pools
@@ -75,6 +87,8 @@ class NodeView:
         self.allowed: int | None = _allowed(self.parts, node)
         """Positions open to this node where slices leave it to their devices; None: all."""
         self._attributes: dict[str, AttributeIndex] = {}
+        self.derived: dict[Derivation, DerivedIndex] = {}
+        """What requests derive from the devices."""
         self.stamp = 0
         self.watched: tuple[tuple[PoolSlices, int], ...] = ()
         """The pools that were looked at, with their versions then."""
@@ -365,6 +379,11 @@ class Inventory:
         if view is None or not view.is_current(node, self._stamp):
             view = self._views[name] = self._build(node)
         return view
+
+    def forget_derived(self) -> None:
+        """Drop what the views remember of derived attributes."""
+        for view in self._views.values():
+            view.derived.clear()
 
     def _build(self, node: Object) -> NodeView:
         visible: dict[PoolKey, list[Slice]] = {}

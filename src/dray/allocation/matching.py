@@ -227,8 +227,8 @@ class Matcher:
 
 
 def carry_over(old: Slice, new: Slice) -> None:
-    """Give `new` the answers about devices whose content is the same in `old`."""
-    if not old.answers or old.driver != new.driver:
+    """Give `new` what expressions said about devices whose content is the same in `old`."""
+    if not (old.answers or old.derived) or old.driver != new.driver:
         return
     moved = [
         (old.devices[bit].bit, device.bit)
@@ -242,6 +242,8 @@ def carry_over(old: Slice, new: Slice) -> None:
             copy.true |= (answers.true >> source & 1) << target
             if source in answers.failures:
                 copy.failures[target] = answers.failures[source]
+    for derivation, derived in old.derived.items():
+        new.derived[derivation] = derived.moved(moved)
 
 
 _SEEN_BY_SELECTORS = ("attributes", "capacity", "allowMultipleAllocations")

@@ -70,6 +70,7 @@ class Features:
 
     release_137: bool = False
     compatibility_groups: bool = False
+    derived_attributes: bool = False
     fractional_capacity_range: bool = False
     optional_node_operations: bool = False
 
@@ -89,6 +90,7 @@ class Features:
             prioritized_list=gates.enabled("DRAPrioritizedList"),
             release_137=gates.reaches("1.37"),
             compatibility_groups=gates.enabled("DRADeviceCompatibilityGroups"),
+            derived_attributes=gates.enabled("DRADerivedAttributes"),
             fractional_capacity_range=gates.enabled("DRAFractionalCapacityRange"),
             optional_node_operations=gates.enabled("DRAOptionalNodeOperations"),
         )
@@ -96,7 +98,8 @@ class Features:
     @property
     def variant(self) -> Variant:
         """The first of upstream's allocators that supports every feature that is on."""
-        if self.list_type_attributes or self.compatibility_groups or self.optional_node_operations:
+        latest = self.compatibility_groups or self.derived_attributes or self.optional_node_operations
+        if self.list_type_attributes or latest:
             return Variant.EXPERIMENTAL
         if self.device_binding_and_status or self.consumable_capacity:
             return Variant.INCUBATING

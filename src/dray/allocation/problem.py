@@ -10,11 +10,12 @@ Refuses to know: how to choose. Source: the validation phase of `Allocate`, Kube
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from dray.allocation.attributes import AttributeIndex
 from dray.allocation.capacity import NotOffered, Portion, shares_of, short_of
 from dray.allocation.counters import CounterTable, Draw, may_coexist
+from dray.allocation.deriving import Deriver
 from dray.allocation.inventory import Inventory, NodeView, Pool
-from dray.allocation.matching import Filter, Matcher, MatchError
+from dray.allocation.lanes import ClaimOnNode, lay_out
+from dray.allocation.matching import Failure, Filter, Matcher, MatchError
 from dray.allocation.model import Features, InvalidInput
 from dray.allocation.requests import ClaimPlan, Option, Request, claim_text, too_many
 from dray.allocation.slices import Device
@@ -26,7 +27,19 @@ from dray.api.meta import Object
 class Choice:
     """An option on this node."""
 
-    __slots__ = ("barred", "candidates", "claim", "count", "failing", "hazardous", "option", "weighed")
+    __slots__ = (
+        "barred",
+        "candidates",
+        "claim",
+        "count",
+        "failing",
+        "hazardous",
+        "lanes",
+        "option",
+        "risky",
+        "underived",
+        "weighed",
+    )
 
     def __init__(self, option: Option, claim: int) -> None:
         self.option = option
@@ -42,6 +55,16 @@ class Choice:
         """Candidates whose capacity decides."""
         self.hazardous = False
         """Whether trying it may end in an error instead of yes or no."""
+        self.lanes: tuple[int, ...] = ()
+        """For each of the option's constraints, which of its lanes tells the value of a device."""
+        self.underived: tuple[int, ...] = ()
+        """For each of the option's constraints, the candidates that have no value to be derived; () for none at all."""
+        self.risky = 0
+        """Devices at whose turn the attempt may end: `failing`, and `underived` once their constraint is asked."""
+
+    def lane_of(self, constraint: int) -> int:
+        """The lane of a constraint that applies to the option."""
+        return self.lanes[self.option.constraints.index(constraint)]
 
 
 class Question:
@@ -55,21 +78,13 @@ class Question:
         self.choices = choices
 
 
-class ClaimOnNode(NamedTuple):
-    """The constraints of a claim with the values that the node's devices have."""
-
-    plan: ClaimPlan
-    indexes: Sequence[AttributeIndex]
-    open: tuple[int, ...]
-    """Per constraint, the devices that may come first."""
-
-
 class Setting(NamedTuple):
     """Where an attempt takes place: the parts of the index that owns it."""
 
     features: Features
     inventory: Inventory
     matcher: Matcher
+    deriver: Deriver
     usage: Usage
     rules: TaintRules
     classes: Mapping[str, Object]
@@ -245,8 +260,30 @@ class Problem:
             return f"{owner}: selector #{number}: CEL compile error: {error.failure.text}"
         if not self.features.release_137:
             return f"{owner}: selector #{number}: CEL runtime error: {error.failure.text}"
-        hint = _HINT if error.failure.text.startswith("no such key") else ""
-        return f"{owner}: selector #{number} on device {device.id}: CEL runtime error: {error.failure.text}{hint}"
+        return f"{owner}: selector #{number} on device {device.id}: CEL runtime error: {_hinted(error.failure.text)}"
+
+    def underived(self, choice: Choice, position: int) -> InvalidInput:
+        """The error of a device whose turn has come, and which has no value for a constraint that let it come so far.
+
+        The text is modelled on that of selectors.
+        """
+        number = next(i for i, devices in enumerate(choice.underived) if devices >> position & 1)
+        option, device = choice.option, self.view.devices[position]
+        attribute = self.claims[choice.claim].plan.constraints[option.constraints[number]].attribute
+        derivation = option.derived[number]
+        assert derivation is not None  # only those that are derived can fail to be
+        failure = self.setting.deriver.value_of(device, derivation)
+        assert isinstance(failure, Failure)
+        owner = (
+            f"{claim_text(self.objects[choice.claim])}, request {option.name}: derived attribute {attribute}"
+        )
+        if failure.compiling:
+            return InvalidInput(f"{owner}: CEL compile error: {failure.text}")
+        return InvalidInput(f"{owner} on device {device.id}: CEL runtime error: {_hinted(failure.text)}")
+
+
+def _hinted(failure: str) -> str:
+    return failure + _HINT if failure.startswith("no such key") else failure
 
 
 _HINT = (
@@ -285,12 +322,9 @@ def pose(problem: Problem, objects: Sequence[Object], plans: Sequence[ClaimPlan]
                 raise InvalidInput(where + wrong)
         if wrong := plan.wrong if plan.open_ended else plan.error:
             raise InvalidInput(where + wrong)
-        indexes = [
-            problem.view.attribute(constraint.attribute, lists=problem.features.list_type_attributes)
-            for constraint in plan.constraints
-        ]
-        first = tuple(index.present for index in indexes)
-        problem.claims.append(ClaimOnNode(plan, indexes, first))
+        choices = [choice for q in problem.questions if q.claim == number for choice in q.choices]
+        setting, lists = problem.setting, problem.features.list_type_attributes
+        problem.claims.append(lay_out(problem.view, setting.deriver, plan, choices, lists=lists))
 
 
 def _choice(problem: Problem, option: Option, claim: int) -> Choice:

@@ -210,5 +210,10 @@ class Prospects:
                 return _MANY
             if accepted and setting.features.device_taints and (entry.tainted or setting.rules):
                 accepted &= ~setting.rules.blocked(entry, want.tolerations)
+            if any(
+                setting.deriver.derive(entry, each, accepted).failed & accepted
+                for each in want.kind.derivations
+            ):
+                return _MANY  # whoever comes to such a device ends the attempt with an error
             free += accepted.bit_count()
         return free

@@ -10,6 +10,7 @@ Refuses to know: devices, nodes. Source: the validation phase of `Allocate`, Kub
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from dray.allocation.deriving import Derivation, Deriver
 from dray.allocation.matching import Filter, Matcher
 from dray.allocation.model import RESULTS_MAX, Features, Variant
 from dray.allocation.taints import NO_TOLERATIONS, Tolerations, read_tolerations
@@ -30,6 +31,8 @@ class Option:
         "class_name",
         "constraints",
         "count",
+        "derivations",
+        "derived",
         "filter",
         "name",
         "raw",
@@ -52,6 +55,10 @@ class Option:
         """Equal for equal `capacity`."""
         self.constraints: tuple[int, ...] = ()
         """Which of the claim's constraints apply."""
+        self.derivations: Mapping[str, Derivation] = {}
+        """What it derives from its devices, by attribute."""
+        self.derived: tuple[Derivation | None, ...] = ()
+        """For each of `constraints`, what it looks at instead of the published attribute."""
         self.wrong = ""
 
 
@@ -82,10 +89,11 @@ class Constraint:
 
 
 class Kind(NamedTuple):
-    """Devices that look the same to a request, taints included."""
+    """Devices that look the same to a request, taints included, and all have what it derives for its constraints."""
 
     filter: Filter
     tolerations: Hashable
+    derivations: tuple[Derivation, ...]
 
 
 class Want(NamedTuple):
@@ -123,7 +131,9 @@ class ClaimPlan:
             option = request.options[0]
             if len(request.options) > 1 or option.wrong or option.admin or option.count <= 0:
                 continue
-            yield Want(Kind(option.filter, option.tolerations.key), option.tolerations, option.count)
+            derivations = tuple(derivation for derivation in option.derived if derivation is not None)
+            kind = Kind(option.filter, option.tolerations.key, derivations)
+            yield Want(kind, option.tolerations, option.count)
 
     def _first_error(self) -> str:
         for request in self.requests:
@@ -146,9 +156,12 @@ def too_many(plan: ClaimPlan, count: Callable[[Option], int]) -> str:
 class Planner:
     """Reads claim specs against the classes there are."""
 
-    def __init__(self, features: Features, matcher: Matcher, classes: Mapping[str, Object]) -> None:
+    def __init__(
+        self, features: Features, matcher: Matcher, deriver: Deriver, classes: Mapping[str, Object]
+    ) -> None:
         self._features = features
         self._matcher = matcher
+        self._deriver = deriver
         self._classes = classes
 
     def plan(self, spec: JSON) -> ClaimPlan:
@@ -207,6 +220,7 @@ class Planner:
         option.constraints = tuple(
             i for i, constraint in enumerate(constraints) if constraint.covers(request, option.name)
         )
+        option.derived = tuple(option.derivations.get(constraints[i].attribute) for i in option.constraints)
 
     def _option(self, name: str, shown: str, raw: Object, kind: str) -> Option:
         option = Option(name, raw)
@@ -225,6 +239,11 @@ class Planner:
         option.tolerations = read_tolerations(raw.get("tolerations"))
         asked = (raw.get("capacity") or {}).get("requests") or {}
         option.capacity = {key: parse_quantity(value) for key, value in asked.items()}
+        if self._features.derived_attributes:
+            option.derivations = {
+                item["name"]: self._deriver.derivation_of(item["expression"])
+                for item in raw.get("derivedAttributes") or ()
+            }
         option.capacity_key = tuple((key, value.nanos) for key, value in option.capacity.items())
         return option
 

@@ -53,7 +53,7 @@ class State:
         self.barred = 0
         """Devices that may not join those in use (compatibility groups)."""
         self.filters: tuple[int, ...] = ()
-        """Per constraint of the current claim: the devices that it lets in next."""
+        """Per lane of the constraints of the current claim: the devices that it lets in next."""
         self.values: tuple[frozenset[Element] | None, ...] = ()
         """Per constraint: the elements still common to all (match) or already taken (distinct)."""
         self.left: list[int] = []
@@ -173,9 +173,10 @@ class Search:
     def _open_claim(self, state: State, claim: int) -> State:
         """Make `state`, which nobody else has, the start of a claim."""
         state.mine = state.results = 0
-        state.filters = self.problem.claims[claim].open
+        on_node = self.problem.claims[claim]
+        state.filters = on_node.open
         if state.filters:
-            state.values = (None,) * len(state.filters)
+            state.values = (None,) * len(on_node.lanes)
         return state
 
     def _try(self, number: int, choice: Choice, state: State) -> State | int:
@@ -193,7 +194,7 @@ class Search:
         taken = state.mine if choice.option.admin else state.picked
         candidates = (choice.candidates | choice.failing) & ~taken
         candidates = self._let_in(choice, state, candidates)
-        if candidates.bit_count() < count and not candidates & choice.failing:
+        if candidates.bit_count() < count and not candidates & choice.risky:
             return DEAD
         special = self._special | choice.weighed | choice.failing
         if self._bounds is None and not choice.option.constraints and not candidates & special:
@@ -201,11 +202,21 @@ class Search:
         return self._push(_Devices(number, choice, state, 0, candidates))
 
     def _let_in(self, choice: Choice, state: State, candidates: int) -> int:
-        """The candidates that constraints let in; those at which a selector fails come to it first."""
+        """The candidates that constraints let in.
+
+        Those at which a selector fails come to it first, those without a derived value once the constraints before the
+        one that looks at it have let them in.
+        """
         kept = candidates & ~state.barred
-        for constraint in choice.option.constraints:
-            kept &= state.filters[constraint]
-        return kept | (candidates & choice.failing)
+        ending = candidates & choice.failing
+        if choice.underived:
+            for lane, underived in zip(choice.lanes, choice.underived, strict=True):
+                ending |= kept & underived
+                kept &= state.filters[lane]
+        else:
+            for lane in choice.lanes:
+                kept &= state.filters[lane]
+        return kept | ending
 
     def _take_first(self, number: int, choice: Choice, state: State, candidates: int) -> State:
         """Take the first devices at once where one is as good as the other, and remember that others were left."""
@@ -269,7 +280,7 @@ class Search:
             return self._enter(frame.number + 1, child)
         choice = frame.choice
         candidates = self._let_in(choice, child, frame.open)
-        if candidates.bit_count() < need and not candidates & choice.failing:
+        if candidates.bit_count() < need and not candidates & choice.risky:
             return DEAD
         return self._push(_Devices(frame.number, choice, child, frame.taken + 1, candidates))
 
@@ -305,7 +316,10 @@ class Search:
         return signal == TOO_MANY and self._crowded_claim == claim
 
     def _take(self, choice: Choice, low: int, state: State) -> State | None:
-        """The state with one more device, or None where counters or capacity do not allow it."""
+        """The state with one more device, or None where counters or capacity do not allow it.
+
+        Raises: InvalidInput where a constraint looks for a value that the device does not have.
+        """
         position = low.bit_length() - 1
         left = self._drawn(state, low, position)
         if left is None:
@@ -315,6 +329,8 @@ class Search:
             shared = self._weighed(state, choice, low, position)
         if shared is None:
             return None
+        if low & choice.risky:
+            raise self.problem.underived(choice, position)
         child = state.copy()
         child.left, child.shared = left, shared
         if choice.option.constraints:
@@ -352,16 +368,18 @@ class Search:
         """Let the constraints know of a device that they let in."""
         claim = self.problem.claims[choice.claim]
         filters, values = list(child.filters), list(child.values)
-        for number in choice.option.constraints:
-            index, known = claim.indexes[number], values[number]
-            elements = index.elements[position]
+        for number, own in zip(choice.option.constraints, choice.lanes, strict=True):
+            known, elements = values[number], claim.indexes[own].elements[position]
             if claim.plan.constraints[number].distinct:
                 values[number] = elements if known is None else known | elements
-                filters[number] &= ~(index.having_any(elements) | index.opaque)
+                for lane in claim.lanes[number]:
+                    index = claim.indexes[lane]
+                    filters[lane] &= ~(index.having_any(elements) | index.opaque)
             else:
                 common = elements if known is None else known & elements
                 values[number] = common
-                filters[number] &= index.having_any(common)
+                for lane in claim.lanes[number]:
+                    filters[lane] &= claim.indexes[lane].having_any(common)
         child.filters, child.values = tuple(filters), tuple(values)
 
     def _take_all(self, choice: Choice, state: State) -> State | None:
@@ -381,8 +399,10 @@ class Search:
             # Too little of a counter is found before a constraint forbids the device, too little capacity after.
             if self._drawn(state, low, position) is None:
                 return None
-            if any(not low & state.filters[number] for number in choice.option.constraints):
+            if not low & self._let_in(choice, state, low):
                 raise self._forbidden(choice, position)
+            if low & choice.risky:
+                raise self.problem.underived(choice, position)
             child = self._take(choice, low, state)
             if child is None:
                 return None

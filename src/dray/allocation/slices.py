@@ -2,7 +2,7 @@
 
 A device is a bit in its slice, so that sets of devices are integers and the questions of the search (which devices
 match, are free, share a value?) are single operations. What is expensive and asked again is kept on the slice: answers
-of selectors (`matching`), values of attributes (`attributes`), taints (`taints`).
+of selectors (`matching`), values of attributes (`attributes`, `deriving`), taints (`taints`).
 
 Refuses to know: pools, nodes other than by its own reach, claims.
 """
@@ -20,6 +20,7 @@ from dray.api.quantity import parse_quantity
 if TYPE_CHECKING:
     from dray.allocation.attributes import AttributeIndex
     from dray.allocation.capacity import Portion
+    from dray.allocation.deriving import Derivation, Derived
     from dray.allocation.matching import Answers, Filter, Match
 
 Amounts = tuple[tuple[str, int], ...]
@@ -94,6 +95,7 @@ class Slice:
         "conditional",
         "counted",
         "counter_sets",
+        "derived",
         "devices",
         "generation",
         "held",
@@ -150,6 +152,7 @@ class Slice:
         self.answers: dict[object, Answers] = {}
         self.matches: dict[Filter, Match] = {}
         self.attributes: dict[str, AttributeIndex] = {}
+        self.derived: dict[Derivation, Derived] = {}
         self.taints: dict[object, int] = {}
         self.portions: dict[object, Portion] = {}
 

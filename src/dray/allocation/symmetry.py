@@ -1,7 +1,7 @@
 """Which devices, and which states, are the same but for names?
 
 *Twins* are devices that no rule of the attempt can tell apart: the same options take them, they have the same values in
-every constrained attribute, draw the same amounts on the same counters, and have the same capacities, if they can be
+every constrained attribute, published or derived, draw the same amounts on the same counters, and have the same capacities, if they can be
 shared. Two states are *alike* where renaming twins, and exchanging banks of counters in the same condition, turns one
 into the other; then both lead to a solution or neither does. Of a shared device the condition counts: what is taken of it.
 """
@@ -64,7 +64,11 @@ class Symmetry:
         if bit & problem.counted and (bit & problem.multi or problem.features.compatibility_groups):
             return ("single", position), None
         roles = tuple(
-            (bool(static.get(id(choice), 0) & bit), bool(choice.failing & bit))
+            (
+                bool(static.get(id(choice), 0) & bit),
+                bool(choice.failing & bit),
+                tuple(bool(underived & bit) for underived in choice.underived),
+            )
             for question in problem.questions
             for choice in question.choices
         )

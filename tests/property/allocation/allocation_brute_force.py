@@ -2,14 +2,43 @@
 
 It shares nothing with `dray.allocation`: no masks, no states, no undoing. An assignment is a list of (request, option,
 devices); a rule looks at the finished assignment and says yes or no. Selectors are not CEL here but the one form that
-the generated claims use: `device.attributes["d.example.com"].kind == "<kind>"`.
+the generated claims use: `device.attributes["d.example.com"].kind == "<kind>"`; derived attributes are the texts of
+`DERIVATIONS`.
+
+`first_end` knows fewer rules (no counters, no shared devices) and goes step by step instead, so as to tell at which
+device an attempt ends with an error.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, product
 from typing import Any, NamedTuple
+
+HERE = 'device.attributes["d.example.com"]'
+
+Value = frozenset[tuple[str, Any]]
+"""What constraints compare: the elements of a list, a scalar being a list of one."""
+
+
+def ints(*values: int) -> Value:
+    return frozenset(("int", value) for value in values)
+
+
+DERIVATIONS: dict[str, Callable[[dict[str, int]], Value]] = {
+    f"{HERE}.?a.orValue(1)": lambda have: ints(have.get("a", 1)),
+    f"{HERE}.b": lambda have: ints(have["b"]),
+    f"1 - {HERE}.b": lambda have: ints(1 - have["b"]),
+    f"{HERE}.b == 0": lambda have: frozenset([("bool", have["b"] == 0)]),
+    f'{HERE}.b == 0 ? "zero" : "more"': lambda have: frozenset(
+        [("string", "zero" if have["b"] == 0 else "more")]
+    ),
+    f"[int({HERE}.b), int({HERE}.b) + 1]": lambda have: ints(have["b"], have["b"] + 1),
+}
+"""Expressions that have a value for every device, as functions of its numbers."""
+
+FAILING = f"{HERE}.a"
+"""One that has none for a device without `a`."""
 
 KIND = re.compile(r'device\.attributes\["d\.example\.com"\]\.kind == "(\w+)"')
 
@@ -195,22 +224,135 @@ def _capacity_lasts(world: World, assignment: Sequence[Placed]) -> bool:
     return True
 
 
+class Ended(Exception):
+    """The attempt ended with an error at a device."""
+
+
+def _value(constraint: dict[str, Any], spec: dict[str, Any], device: dict[str, Any]) -> Value | None:
+    """What a constraint compares of a device that was given to an option; None where there is nothing."""
+    attribute = constraint.get("matchAttribute") or constraint["distinctAttribute"]
+    have = {name: value["int"] for name, value in device["attributes"].items() if "int" in value}
+    for derived in spec.get("derivedAttributes") or ():
+        if derived["name"] == attribute:
+            if derived["expression"] != FAILING:
+                return DERIVATIONS[derived["expression"]](have)
+            if "a" not in have:
+                raise Ended(device["name"])
+            return ints(have["a"])
+    domain, name = attribute.split("/")
+    published = device["attributes"].get(name) if domain == "d.example.com" else None
+    return None if published is None else frozenset(published.items())
+
+
+def _agree(constraint: dict[str, Any], values: Sequence[Value | None]) -> bool:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return False
+    if "matchAttribute" in constraint:
+        return not known or bool(frozenset.intersection(*known))
+    return all(not one & other for one, other in combinations(known, 2))
+
+
+def _covers(constraint: dict[str, Any], request: str, option: str) -> bool:
+    names = constraint.get("requests") or ()
+    return not names or request in names or option in names
+
+
 def _constraints_hold(number: int, claim: dict[str, Any], assignment: Sequence[Placed]) -> bool:
-    for constraint in claim["spec"]["devices"].get("constraints") or ():
-        names = constraint.get("requests") or ()
-        values = [
-            device["attributes"].get(
-                (constraint.get("matchAttribute") or constraint["distinctAttribute"]).split("/")[1]
-            )
-            for placed in assignment
-            if placed.claim == number and (not names or placed.request in names or placed.option in names)
-            for device in placed.devices
+    return all(
+        _agree(
+            constraint,
+            [
+                _value(constraint, placed.spec, device)
+                for placed in assignment
+                if placed.claim == number and _covers(constraint, placed.request, placed.option)
+                for device in placed.devices
+            ],
+        )
+        for constraint in claim["spec"]["devices"].get("constraints") or ()
+    )
+
+
+class Taken(NamedTuple):
+    """One device given to an option of one claim."""
+
+    request: str
+    option: str
+    spec: dict[str, Any]
+    device: dict[str, Any]
+
+
+def first_end(devices: Sequence[dict[str, Any]], claim: dict[str, Any]) -> list[Taken] | None:
+    """The first solution of one claim that asks for nothing but kinds and constraints; None where there is none.
+
+    Raises: Ended, as soon as the order of trying comes to a device without a value that a constraint looks for, or to
+    one of "all devices" that a constraint forbids.
+    """
+    requests = claim["spec"]["devices"]["requests"]
+    constraints = claim["spec"]["devices"].get("constraints") or ()
+
+    def let_in(taken: Sequence[Taken], new: Taken) -> bool:
+        for constraint in constraints:
+            if _covers(constraint, new.request, new.option):
+                before = [one for one in taken if _covers(constraint, one.request, one.option)]
+                values = [_value(constraint, one.spec, one.device) for one in (*before, new)]
+                if not _agree(constraint, values):
+                    return False
+        return True
+
+    def go_on(taken: list[Taken], number: int) -> list[Taken] | None:
+        if number == len(requests):
+            return taken
+        request = requests[number]
+        options = [
+            (f"{request['name']}/{item['name']}", item) for item in request.get("firstAvailable") or ()
         ]
-        if any(value is None for value in values):
-            return False
-        shown = [repr(value) for value in values]
-        if "matchAttribute" in constraint and len(set(shown)) > 1:
-            return False
-        if "distinctAttribute" in constraint and len(set(shown)) != len(shown):
-            return False
-    return True
+        for option, spec in options or [(request["name"], request.get("exactly"))]:
+            selected = [device for device in devices if _selected(spec, device)]
+            if spec["allocationMode"] == "All":
+                found = take_all(taken, number, request["name"], option, spec, selected)
+            else:
+                found = pick(taken, number, request["name"], option, spec, selected, spec["count"])
+            if found is not None:
+                return found
+        return None
+
+    def pick(
+        taken: list[Taken],
+        number: int,
+        request: str,
+        option: str,
+        spec: dict[str, Any],
+        left: list[dict[str, Any]],
+        need: int,
+    ) -> list[Taken] | None:
+        if need == 0:
+            return go_on(taken, number + 1)
+        for place, device in enumerate(left):
+            new = Taken(request, option, spec, device)
+            if all(one.device is not device for one in taken) and let_in(taken, new):
+                found = pick([*taken, new], number, request, option, spec, left[place + 1 :], need - 1)
+                if found is not None:
+                    return found
+        return None
+
+    def take_all(
+        taken: list[Taken],
+        number: int,
+        request: str,
+        option: str,
+        spec: dict[str, Any],
+        selected: list[dict[str, Any]],
+    ) -> list[Taken] | None:
+        if not selected:
+            return None
+        for device in selected:
+            if any(one.device is device for one in taken):
+                return None
+            new = Taken(request, option, spec, device)
+            if not let_in(taken, new):
+                raise Ended(device["name"])
+            taken = [*taken, new]
+        return go_on(taken, number + 1)
+
+    return go_on([], 0)

@@ -1,18 +1,21 @@
 """The allocator against brute force on tiny inputs: it finds a solution exactly where there is one, and the first."""
 
+from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
 import allocation_brute_force as brute_force
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from dray.allocation import Allocated, DeviceIndex, Features, Unsatisfiable, solving
+from dray.allocation import Allocated, DeviceIndex, Features, InvalidInput, Unsatisfiable, solving
 from dray.allocation.invariants import check_allocations
 
 NODE = {"metadata": {"name": "n"}}
 DRIVER = "d.example.com"
 KINDS = ("x", "y")
+FEATURES = Features(derived_attributes=True, list_type_attributes=True)
 
 
 @st.composite
@@ -154,6 +157,71 @@ def sharing_cases(draw: st.DrawFn) -> tuple[brute_force.World, list[dict[str, An
     return brute_force.World(found, {}, held), [{"metadata": metadata, "spec": {"devices": body}}]
 
 
+@st.composite
+def derived_requests(
+    draw: st.DrawFn, name: str, expressions: Sequence[str], *, allow_all: bool
+) -> dict[str, Any]:
+    """A request that works out what its constraints look at, under a name of its own or one that is published."""
+
+    def option() -> dict[str, Any]:
+        spec: dict[str, Any] = {
+            "deviceClassName": "c",
+            "allocationMode": "ExactCount",
+            "count": draw(st.sampled_from((1, 1, 2))),
+        }
+        if draw(st.booleans()):
+            kind = draw(st.sampled_from(KINDS))
+            spec["selectors"] = [{"cel": {"expression": f'{brute_force.HERE}.kind == "{kind}"'}}]
+        if allow_all and draw(st.integers(0, 4)) == 0:
+            spec["allocationMode"] = "All"
+            del spec["count"]
+        named = draw(st.sets(st.sampled_from(("derived/k", f"{DRIVER}/a")), max_size=2))
+        spec["derivedAttributes"] = [
+            {"name": each, "expression": draw(st.sampled_from(expressions))} for each in sorted(named)
+        ]
+        return spec
+
+    if draw(st.integers(0, 3)):
+        return {"name": name, "exactly": option()}
+    alternatives = [{"name": f"s{j}", **option()} for j in range(draw(st.integers(1, 2)))]
+    return {"name": name, "firstAvailable": alternatives}
+
+
+@st.composite
+def derived_claims(draw: st.DrawFn, expressions: Sequence[str], *, allow_all: bool = False) -> dict[str, Any]:
+    requests = [
+        draw(derived_requests(f"r{i}", expressions, allow_all=allow_all))
+        for i in range(draw(st.integers(1, 2)))
+    ]
+    targets = [request["name"] for request in requests]
+    targets += [f"{request['name']}/s0" for request in requests if "firstAvailable" in request]
+    constraints = []
+    for _ in range(draw(st.integers(1, 3))):
+        rule = draw(st.sampled_from(("matchAttribute", "matchAttribute", "distinctAttribute")))
+        constraint: dict[str, Any] = {
+            rule: draw(st.sampled_from(("derived/k", f"{DRIVER}/a", f"{DRIVER}/b")))
+        }
+        if draw(st.integers(0, 2)) == 0:
+            constraint["requests"] = sorted(draw(st.sets(st.sampled_from(targets), min_size=1, max_size=2)))
+        constraints.append(constraint)
+    metadata = {"name": "claim-0", "namespace": "ns", "uid": "uid-0"}
+    return {"metadata": metadata, "spec": {"devices": {"requests": requests, "constraints": constraints}}}
+
+
+@st.composite
+def plain_devices(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    attributes: dict[str, Any] = {"kind": {"string": draw(st.sampled_from(KINDS))}}
+    if draw(st.integers(0, 4)):
+        attributes["a"] = {"int": draw(st.integers(0, 2))}
+    return {"name": name, "attributes": {**attributes, "b": {"int": draw(st.integers(0, 1))}}}
+
+
+@st.composite
+def deriving_cases(draw: st.DrawFn) -> tuple[brute_force.World, list[dict[str, Any]]]:
+    world = draw(worlds())
+    return world, [draw(derived_claims(tuple(brute_force.DERIVATIONS)))]
+
+
 def slices_of(world: brute_force.World) -> list[dict[str, Any]]:
     pool = {"name": "p", "generation": 1, "resourceSliceCount": 2 if world.counters else 1}
     base = {"driver": DRIVER, "pool": pool, "nodeName": "n"}
@@ -178,7 +246,7 @@ def holders_of(world: brute_force.World) -> list[dict[str, Any]]:
 
 
 def index_of(world: brute_force.World) -> DeviceIndex:
-    index = DeviceIndex(Features(), new_share_id=lambda: "11111111-0000-4000-8000-000000000000")
+    index = DeviceIndex(FEATURES, new_share_id=lambda: "11111111-0000-4000-8000-000000000000")
     index.put_class({"metadata": {"name": "c"}, "spec": {}})
     for item in slices_of(world):
         index.put_slice(item)
@@ -198,7 +266,7 @@ def devices_in(outcome: Allocated | Unsatisfiable) -> list[tuple[str, str]] | No
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.one_of(cases(), sharing_cases()))
+@given(st.one_of(cases(), sharing_cases(), deriving_cases()))
 def test_the_first_solution_is_found_exactly_where_there_is_one(
     case: tuple[brute_force.World, list[dict[str, Any]]],
 ) -> None:
@@ -215,8 +283,36 @@ def test_the_first_solution_is_found_exactly_where_there_is_one(
         ]
 
 
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True).flatmap(
+        lambda numbers: st.tuples(*[plain_devices(f"d{number}") for number in numbers])
+    ),
+    derived_claims((*brute_force.DERIVATIONS, brute_force.FAILING, brute_force.FAILING), allow_all=True),
+    st.booleans(),
+)
+def test_device_without_a_derived_value_ends_the_attempt_when_its_turn_comes_and_not_otherwise(
+    found: tuple[dict[str, Any], ...], wanted: dict[str, Any], long: bool
+) -> None:
+    world = brute_force.World(list(found), {}, {})
+    try:
+        expected: Any = brute_force.first_end(found, wanted)
+        if expected is not None:
+            expected = [(taken.option, taken.device["name"]) for taken in expected]
+    except brute_force.Ended as ended:
+        expected = str(ended)
+    note(f"expected {expected}")
+    with mock.patch.object(solving, "_LONG", 0 if long else solving._LONG):
+        attempt = index_of(world).prepare([wanted])
+        if isinstance(expected, str):
+            with pytest.raises(InvalidInput, match=f"device {DRIVER}/p/{expected}"):
+                attempt.on_node(NODE)
+        else:
+            assert devices_in(attempt.on_node(NODE)) == expected
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(cases())
+@given(st.one_of(cases(), deriving_cases()))
 def test_looking_at_parts_of_the_requests_refuses_nothing_that_works(
     case: tuple[brute_force.World, list[dict[str, Any]]],
 ) -> None:
@@ -232,7 +328,7 @@ def test_looking_at_parts_of_the_requests_refuses_nothing_that_works(
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.one_of(cases(), sharing_cases()))
+@given(st.one_of(cases(), sharing_cases(), deriving_cases()))
 def test_what_was_given_out_breaks_no_invariant(
     case: tuple[brute_force.World, list[dict[str, Any]]],
 ) -> None:
@@ -265,7 +361,7 @@ def numbered(allocation: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(cases(), st.data())
+@given(st.one_of(cases(), deriving_cases()), st.data())
 def test_a_living_index_answers_like_a_fresh_one(
     case: tuple[brute_force.World, list[dict[str, Any]]], data: st.DataObject
 ) -> None:
