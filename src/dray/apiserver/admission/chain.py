@@ -6,6 +6,7 @@ from dray.apiserver.access import Admission, AdmissionRequest
 from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.limits import LimitRanges
+from dray.apiserver.admission.mountable_secrets import MountableSecrets
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pod_groups import PodGroupRules
 from dray.apiserver.admission.pod_resize import PodResize
@@ -81,6 +82,7 @@ def default_admission(rbac: Rbac, *extra: Admission) -> AdmissionChain:
             "pods": (
                 limits,
                 _OnlyMain(ServiceAccounts()),
+                MountableSecrets(),
                 restriction,
                 _OnlyMain(PodDefaults()),
                 _OnlyMain(RuntimeClassRules()),
