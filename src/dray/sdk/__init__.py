@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dray.sdk.claims import AllocatedDevice, Claim, ClaimRef
     from dray.sdk.conditions import Condition, NetworkData
     from dray.sdk.config import ConfigDecoder
-    from dray.sdk.devices import Capacity, Device, Pool, Taint, Version
+    from dray.sdk.devices import Capacity, Device, NodeResource, Pool, Taint, Version
     from dray.sdk.driver import (
         DeviceHealth,
         DeviceMetadata,
@@ -51,6 +51,7 @@ __all__ = [
     "Health",
     "KubeletPlugin",
     "NetworkData",
+    "NodeResource",
     "OptionError",
     "Options",
     "Pool",
@@ -85,6 +86,7 @@ _HOMES = {
     "Health": "driver",
     "KubeletPlugin": "plugin",
     "NetworkData": "conditions",
+    "NodeResource": "devices",
     "OptionError": "options",
     "Options": "options",
     "Pool": "devices",

@@ -32,7 +32,12 @@ def same(stored: Any, desired: Any, key: str = "") -> bool:
     return stored == desired or (isinstance(stored, str) and _same_quantity(key, stored, desired))
 
 
-_QUANTITY_MEMBERS: Final = frozenset({"value", "default", "min", "max", "step", "validValues"})
+_QUANTITY_MEMBERS: Final = frozenset(
+    {
+        *("value", "default", "min", "max", "step", "validValues"),
+        *("allocationMultiplier", "capacityMultiplier", "deviceMultiplier", "perPod", "perContainer"),
+    }
+)
 
 
 def _same_quantity(key: str, stored: str, desired: str) -> bool:

@@ -11,6 +11,9 @@ from typing import Any, Final, TypeAlias
 from dray.api.meta import Object
 
 MAX_ATTRIBUTE_STRING: Final = 64
+NEWEST: Final = 1000
+"""The minor version of an API server that knows everything."""
+_NODE_RESOURCES_SINCE: Final = 37
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +70,37 @@ class Taint:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class NodeResource:
+    """How a device counts against cpu, memory or huge pages of its node (feature gate DRANodeAllocatableResources).
+
+    A device that is a part of that resource, e.g. NodeResource(capacity="cpu") or NodeResource(multiplier="8"): by what
+    a claim consumes of a capacity of it, or by the device; `multiplier` is how much each unit, or the device, counts,
+    with a capacity 1 unless it says otherwise. What using a device costs beside that, from Kubernetes 1.37 on: for each
+    pod that has the claim, and for each container that uses it, e.g. NodeResource(per_pod="1Gi").
+    """
+
+    capacity: str = ""
+    multiplier: str = ""
+    per_pod: str = ""
+    per_container: str = ""
+
+    def mapping(self) -> Object:
+        """As 1.37 has it; {} for a device that is no part of the resource."""
+        if self.capacity:
+            return {"capacityKey": self.capacity, "capacityMultiplier": self.multiplier or "1"}
+        return {"deviceMultiplier": self.multiplier} if self.multiplier else {}
+
+    def older_mapping(self) -> Object:
+        """As 1.36 has it."""
+        key = {"capacityKey": self.capacity} if self.capacity else {}
+        return {**key, "allocationMultiplier": self.multiplier or "1"} if self.mapping() else {}
+
+    def overhead(self) -> Object:
+        costs = {"perPod": self.per_pod, "perContainer": self.per_container}
+        return {cost: amount for cost, amount in costs.items() if amount}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Device:
     """One device that claims can be given.
 
@@ -80,6 +114,8 @@ class Device:
     taints: tuple[Taint, ...] = ()
     consumes: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     allow_multiple_allocations: bool | None = None
+    node_resources: Mapping[str, NodeResource] = dataclasses.field(default_factory=dict)
+    """By resource of the node: cpu, memory, hugepages-2Mi."""
     binds_to_node: bool | None = None
     binding_conditions: tuple[str, ...] = ()
     binding_failure_conditions: tuple[str, ...] = ()
@@ -90,8 +126,11 @@ class Device:
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Further fields of the API's Device, as they are written there."""
 
-    def to_api(self) -> Object:
-        """The Device of `resource.k8s.io/v1`. Raises ValueError for a value the API has no form for."""
+    def to_api(self, server_minor: int = NEWEST) -> Object:
+        """The Device of `resource.k8s.io/v1`, as the API server 1.`server_minor` has it.
+
+        Raises ValueError for a value the API has no form for.
+        """
         device: Object = {"name": self.name}
         if self.attributes:
             device["attributes"] = {
@@ -121,7 +160,7 @@ class Device:
         ):
             if value is not None:
                 device[key] = value
-        return {**device, **self.extra}
+        return {**device, **_node_resources(self.node_resources, server_minor), **self.extra}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -169,6 +208,22 @@ def attribute_to_api(name: str, value: AttributeValue) -> Object:
 
 def _capacity(value: Capacity | str | int) -> Object:
     return value.to_api() if isinstance(value, Capacity) else {"value": str(value)}
+
+
+def _node_resources(resources: Mapping[str, NodeResource], server_minor: int) -> Object:
+    """What an older server has no form for is written in that of newer ones: it drops it, and says so."""
+    newer: dict[str, Object] = {}
+    older: dict[str, Object] = {}
+    for name, resource in resources.items():
+        mapping, overhead = resource.mapping(), resource.overhead()
+        if mapping and server_minor < _NODE_RESOURCES_SINCE:
+            older[name] = resource.older_mapping()
+            mapping = {}
+        if mapping or overhead:
+            parts = {"mapping": mapping, "overhead": overhead}
+            newer[name] = {part: content for part, content in parts.items() if content}
+    fields = {"nodeAllocatableResourceMappings": older, "nodeAllocatableResources": newer}
+    return {field: content for field, content in fields.items() if content}
 
 
 def _counters(counters: Mapping[str, str]) -> Object:

@@ -35,7 +35,7 @@ from dray.sdk.orphans import collect_orphans
 from dray.sdk.overlap import OverlapGuard
 from dray.sdk.preparation import Preparations
 from dray.sdk.probe import ProbeServer
-from dray.sdk.publisher import SYNC_DELAY_SECONDS, CombinedCounters, NodeScope, Publisher, never_combined
+from dray.sdk.publisher import SYNC_DELAY_SECONDS, NodeScope, Publisher, ServerMinor, newest
 from dray.sdk.registration import Registrar
 from dray.sdk.service import ANSWER_WITHIN_SECONDS, DraService
 from dray.sdk.serving import Server, Sockets
@@ -69,7 +69,7 @@ class KubeletPlugin:
         dra_versions: Sequence[str] = tuple(DRA),
         sync_delay_seconds: float = SYNC_DELAY_SECONDS,
         answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
-        combined_counters: CombinedCounters = never_combined,
+        server_minor: ServerMinor = newest,
     ) -> None:
         if not driver.name:
             raise ValueError(f"{type(driver).__name__}.name must be set to the driver's DNS name")
@@ -96,7 +96,7 @@ class KubeletPlugin:
             scope,
             self.handle_error,
             sync_delay_seconds=sync_delay_seconds,
-            combined_counters=combined_counters,
+            server_minor=server_minor,
         )
         self._statuses = StatusWriter(client, driver.name)
         self._pools: list[Pool] = []

@@ -20,6 +20,7 @@ from dray.client.http import HttpClient
 from dray.client.protocol import Unreachable
 from dray.client.versions import TRUST_SECONDS, VersionedClient
 from dray.kits import klog
+from dray.sdk.devices import NEWEST
 from dray.sdk.driver import Driver
 from dray.sdk.errors import PublishError
 from dray.sdk.options import COMMON_FLAGS, Flag, OptionError, Options, options_from, parse
@@ -28,8 +29,6 @@ from dray.sdk.plugin import KubeletPlugin
 log = logging.getLogger("dray.sdk.program")
 
 _STOP_SIGNALS: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
-_SPLIT_COUNTERS_SINCE: Final = 35
-"""The minor version of Kubernetes from which counter sets have slices of their own."""
 
 
 def run(driver: Driver | Callable[[Mapping[str, Any]], Driver], flags: Sequence[Flag] = ()) -> None:
@@ -73,10 +72,8 @@ async def serve(driver: Driver, options: Options, *, user_agent: str, **plugin_s
     http = HttpClient(config, user_agent=user_agent, field_manager=driver.name, on_warning=_log_warning)
     async with VersionedClient(http) as client:
         try:
-            layout = CounterLayout(http)
-            plugin = KubeletPlugin(
-                driver, client, options, combined_counters=layout.is_combined, **plugin_settings
-            )
+            version = ServerVersion(http)
+            plugin = KubeletPlugin(driver, client, options, server_minor=version.minor, **plugin_settings)
             return await _run_until(stop, plugin)
         except (OSError, ValueError, TypeError, PublishError, Unreachable) as error:
             log.critical("The driver cannot start: %s", error)
@@ -105,28 +102,28 @@ def _log_warning(text: str) -> None:
     log.info("Warning: %s", text, extra=klog.kv())
 
 
-class CounterLayout:
-    """Where the API server wants counter sets, asked for again every few minutes: servers are upgraded under drivers."""
+class ServerVersion:
+    """The minor version of the API server, asked for again every few minutes: servers are upgraded under drivers."""
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
-        self._combined = False
+        self._minor = NEWEST
         self._believed_until = 0.0
 
-    async def is_combined(self) -> bool:
-        """Whether they belong beside the devices that consume them. Raises Unreachable."""
+    async def minor(self) -> int:
+        """Raises Unreachable."""
         now = asyncio.get_running_loop().time()
         if now >= self._believed_until:
-            self._combined = await self._ask()
+            self._minor = await self._ask()
             self._believed_until = now + TRUST_SECONDS
-        return self._combined
+        return self._minor
 
-    async def _ask(self) -> bool:
+    async def _ask(self) -> int:
         try:
             minor = str((await self._http.request("GET", "/version")).get("minor", ""))
         except StatusError as error:
             # Newer is likelier than older.
             log.debug("The server does not tell its version: %s", error)
-            return False
+            return NEWEST
         digits = "".join(character for character in minor if character.isdigit())
-        return bool(digits) and int(digits) < _SPLIT_COUNTERS_SINCE
+        return int(digits) if digits else NEWEST

@@ -23,7 +23,7 @@ from dray.kits.klog import kv
 from dray.kits.tasks import TaskSet
 from dray.sdk import slices
 from dray.sdk.compare import same
-from dray.sdk.devices import Pool
+from dray.sdk.devices import NEWEST, Pool
 from dray.sdk.errors import BackgroundError, DroppedFieldsError, PublishError
 from dray.sdk.recent import TTL_SECONDS, RecentWrites
 
@@ -104,13 +104,12 @@ class ClusterScope:
 
 
 ErrorHandler = Callable[[BackgroundError], None]
-CombinedCounters = Callable[[], Awaitable[bool]]
-"""Whether the API server, as it is now, wants counter sets beside the devices that consume them."""
+ServerMinor = Callable[[], Awaitable[int]]
+"""The minor version of the API server as it is now: what slices must look like depends on it."""
 
 
-async def never_combined() -> bool:
-    """Kubernetes 1.35 and newer."""
-    return False
+async def newest() -> int:
+    return NEWEST
 
 
 class _Desired:
@@ -119,14 +118,18 @@ class _Desired:
     def __init__(self, pool: Pool) -> None:
         """Raises PublishError for a pool that can never be published."""
         self.pool = pool
-        self._combined = False
+        self._server_minor = NEWEST
         self._contents = slices.contents(pool)
 
-    def contents(self, combined: bool) -> list[slices.Content]:
+    @property
+    def depends_on_server(self) -> bool:
+        return bool(self.pool.counter_sets) or any(device.node_resources for device in self.pool.devices)
+
+    def contents(self, server_minor: int) -> list[slices.Content]:
         """The slices; whoever learns that the server keeps something else replaces elements."""
-        if combined is not self._combined:
-            self._contents = slices.contents(self.pool, combined_counters=combined)
-            self._combined = combined
+        if server_minor != self._server_minor:
+            self._contents = slices.contents(self.pool, server_minor)
+            self._server_minor = server_minor
         return self._contents
 
 
@@ -140,13 +143,13 @@ class Publisher:
         on_error: ErrorHandler,
         *,
         sync_delay_seconds: float = SYNC_DELAY_SECONDS,
-        combined_counters: CombinedCounters = never_combined,
+        server_minor: ServerMinor = newest,
     ) -> None:
         self._client = client
         self._scope = scope
         self._on_error = on_error
         self._sync_delay = sync_delay_seconds
-        self._combined_counters = combined_counters
+        self._server_minor = server_minor
         self._informer = Informer(client, resources.RESOURCE_SLICES, scope.selection)
         self._recent = RecentWrites(lambda: asyncio.get_running_loop().time())
         self._desired: dict[str, _Desired] = {}
@@ -252,7 +255,7 @@ class Publisher:
             return
         wanted = self._desired[pool]
         generation = wanted.pool.generation
-        desired = wanted.contents(await self._combined_for(wanted.pool))
+        desired = wanted.contents(await self._server_minor() if wanted.depends_on_server else NEWEST)
         placement = await self._scope.placement(self._client)
         todo = slices.plan(pool, generation, desired, existing, placement)
         for obj in todo.delete:
@@ -261,9 +264,6 @@ class Publisher:
             await self._update(obj, desired)
         for obj in todo.create:
             await self._create(obj, desired)
-
-    async def _combined_for(self, pool: Pool) -> bool:
-        return bool(pool.counter_sets) and await self._combined_counters()
 
     async def _delete(self, obj: Object) -> None:
         meta = obj["metadata"]

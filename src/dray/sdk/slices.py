@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from dray.api.meta import Object
 from dray.sdk.compare import keep_time_added, same
-from dray.sdk.devices import Device, Pool, counter_sets_to_api
+from dray.sdk.devices import NEWEST, Device, Pool, counter_sets_to_api
 from dray.sdk.errors import PublishError
 
 MAX_DEVICES: Final = 128
@@ -21,6 +21,8 @@ MAX_SPECIAL_DEVICES: Final = 64
 MAX_COUNTER_SETS: Final = 8
 MAX_GENERATE_NAME: Final = 253 - 5
 _MIN_INDEX_DIGITS: Final = 5
+_SPLIT_COUNTERS_SINCE: Final = 35
+"""The minor version of Kubernetes from which counter sets have slices of their own."""
 _IDENTITY: Final = ("driver", "pool", "nodeName")
 """What a slice's spec says of itself; the rest is content."""
 
@@ -55,22 +57,22 @@ class PoolPlan:
         return not (self.delete or self.update or self.create)
 
 
-def contents(pool: Pool, *, combined_counters: bool = False) -> list[Content]:
+def contents(pool: Pool, server_minor: int = NEWEST) -> list[Content]:
     """The slices of `pool` in order, without names and generation; one empty slice when there are no devices.
 
-    `combined_counters`: put counter sets into the slices of the devices that consume them, as Kubernetes before 1.35
-    wants it, instead of slices of their own. Raises PublishError for a pool that cannot be published.
+    As the API server 1.`server_minor` wants them: before 1.35 counter sets stand in the slices of the devices that
+    consume them, instead of slices of their own. Raises PublishError for a pool that cannot be published.
     """
     check(pool)
-    if combined_counters and pool.counter_sets:
-        parts = _combined(pool)
+    if server_minor < _SPLIT_COUNTERS_SINCE and pool.counter_sets:
+        parts = _combined(pool, server_minor)
     else:
         parts = [
             {"sharedCounters": counter_sets_to_api(dict(group))}
             for group in _chunks(list(pool.counter_sets.items()), MAX_COUNTER_SETS)
         ]
         parts += [
-            {"devices": [device.to_api() for device in group]}
+            {"devices": [device.to_api(server_minor) for device in group]}
             for group in _chunks(pool.devices, _device_limit(pool.devices))
         ]
     placed: Content = dict(pool.extra)
@@ -117,7 +119,7 @@ def _chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _combined(pool: Pool) -> list[Content]:
+def _combined(pool: Pool, server_minor: int) -> list[Content]:
     """Slices that hold counter sets together with every device that consumes them."""
     limit = _device_limit(pool.devices)
     parts: list[Content] = []
@@ -136,7 +138,7 @@ def _combined(pool: Pool) -> list[Content]:
         sets = counter_sets_to_api({name: pool.counter_sets[name] for name in counter_sets})
         if sets:
             parts[-1].setdefault("sharedCounters", []).extend(sets)
-        parts[-1].setdefault("devices", []).extend(device.to_api() for device in devices)
+        parts[-1].setdefault("devices", []).extend(device.to_api(server_minor) for device in devices)
     return parts
 
 
@@ -315,6 +317,7 @@ GATES: Final[Mapping[str, str]] = {
     "allowMultipleAllocations": "DRAConsumableCapacity",
     "capacity.requestPolicy": "DRAConsumableCapacity",
     "nodeAllocatableResourceMappings": "DRANodeAllocatableResources",
+    "nodeAllocatableResources": "DRANodeAllocatableResources",
     "skipNodeOperations": "DRAOptionalNodeOperations",
     "partitionTypeAttribute": "DRAPartitionableDevicesType",
     "attributes.bools": "DRAListTypeAttributes",

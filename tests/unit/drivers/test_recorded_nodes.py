@@ -31,6 +31,11 @@ RECORDED = [json.loads(line) for line in CORPUS.read_text().splitlines()]
 DROPPED_WHEN_RECORDED = {"examples/native-resource-request": "nodeAllocatableResourceMappings"}
 
 
+async def recorded_minor() -> int:
+    """The version of the API server that answered."""
+    return 36
+
+
 def by_name(devices: list[Object]) -> dict[str, Object]:
     return {device["name"]: {**device, "name": ""} for device in devices}
 
@@ -62,7 +67,9 @@ class Running:
         options = self.kubelet.options(node)
         release = release_of(environment)
         driver = new_driver(parse(FLAGS, [], environment, "test"), options, release)
-        self.plugin = KubeletPlugin(driver, self.client, options, calls=call_log(release))
+        self.plugin = KubeletPlugin(
+            driver, self.client, options, calls=call_log(release), server_minor=recorded_minor
+        )
 
     async def __aenter__(self) -> "Running":
         await self.kubelet.__aenter__()

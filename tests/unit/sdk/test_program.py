@@ -9,7 +9,8 @@ from dray.api.errors import Forbidden
 from dray.client.http import HttpClient
 from dray.client.protocol import Unreachable
 from dray.client.versions import TRUST_SECONDS
-from dray.sdk.program import CounterLayout
+from dray.sdk.devices import NEWEST
+from dray.sdk.program import ServerVersion
 from dray.testing import virtual
 
 
@@ -25,36 +26,34 @@ class Server:
         return {"major": "1", "minor": answer}
 
 
-def layout(*minors: str | Exception) -> CounterLayout:
-    return CounterLayout(cast(HttpClient, Server(*minors)))
+def version(*minors: str | Exception) -> ServerVersion:
+    return ServerVersion(cast(HttpClient, Server(*minors)))
 
 
-@pytest.mark.parametrize(
-    ("minor", "combined"), [("32", True), ("34+", True), ("35", False), ("37", False), ("", False)]
-)
-def test_counters_were_combined_with_devices_before_1_35(minor: str, combined: bool) -> None:
-    assert virtual.run(layout(minor).is_combined()) is combined
+@pytest.mark.parametrize(("text", "minor"), [("32", 32), ("34+", 34), ("37", 37), ("", NEWEST)])
+def test_version_is_what_the_server_says(text: str, minor: int) -> None:
+    assert virtual.run(version(text).minor()) == minor
 
 
 def test_a_server_that_hides_its_version_is_taken_for_a_new_one() -> None:
-    assert virtual.run(layout(Forbidden("no")).is_combined()) is False
+    assert virtual.run(version(Forbidden("no")).minor()) == NEWEST
 
 
 def test_the_answer_is_believed_for_a_while_and_then_asked_for_again() -> None:
-    async def scenario() -> list[bool]:
-        asked = layout("34", "35")
-        answers = [await asked.is_combined(), await asked.is_combined()]
+    async def scenario() -> list[int]:
+        asked = version("34", "35")
+        answers = [await asked.minor(), await asked.minor()]
         await asyncio.sleep(TRUST_SECONDS + 1)
-        return [*answers, await asked.is_combined()]
+        return [*answers, await asked.minor()]
 
-    assert virtual.run(scenario()) == [True, True, False]
+    assert virtual.run(scenario()) == [34, 34, 35]
 
 
 def test_no_answer_is_no_answer() -> None:
-    async def scenario() -> bool:
-        asked = layout(Unreachable("away"), "34")
+    async def scenario() -> int:
+        asked = version(Unreachable("away"), "34")
         with pytest.raises(Unreachable):
-            await asked.is_combined()
-        return await asked.is_combined()
+            await asked.minor()
+        return await asked.minor()
 
-    assert virtual.run(scenario()) is True
+    assert virtual.run(scenario()) == 34

@@ -11,7 +11,7 @@ import pytest
 from dray.api.errors import InternalError
 from dray.api.meta import Object
 from dray.api.resources import RESOURCE_SLICES, Resource
-from dray.sdk.devices import Device, Pool, Taint
+from dray.sdk.devices import Device, NodeResource, Pool, Taint
 from dray.sdk.errors import BackgroundError, DroppedFieldsError, PublishError
 from dray.sdk.publisher import ClusterScope, NodeScope, Publisher
 from dray.testing import virtual
@@ -314,16 +314,16 @@ def test_stopping_leaves_the_slices_for_the_successor() -> None:
 
 def test_counters_follow_a_server_that_is_upgraded_under_the_driver() -> None:
     async def scenario() -> None:
-        combined = [True]
+        minor = [34]
 
-        async def layout() -> bool:
-            return combined[0]
+        async def version() -> int:
+            return minor[0]
 
         partitioned = Pool("node", (Device("gpu-0", consumes={"s": {"m": "1"}}),), {"s": {"m": "4"}})
-        async with stage(combined_counters=layout) as one:
+        async with stage(server_minor=version) as one:
             await one.publish(partitioned)
             assert len(one.slices()) == 1
-            combined[0] = False
+            minor[0] = 35
             await one.publish(partitioned)
             specs = [obj["spec"] for obj in one.slices()]
             assert ["sharedCounters" in spec for spec in specs] == [True, False]
@@ -332,13 +332,34 @@ def test_counters_follow_a_server_that_is_upgraded_under_the_driver() -> None:
     run(scenario)
 
 
+def test_node_resources_follow_a_server_that_is_upgraded_under_the_driver() -> None:
+    async def scenario() -> None:
+        minor = [36]
+
+        async def version() -> int:
+            return minor[0]
+
+        cpus = Pool("node", (Device("numa-0", node_resources={"cpu": NodeResource(multiplier="8")}),))
+        async with stage(server_minor=version) as one:
+            await one.publish(cpus)
+            (device,) = one.slices()[0]["spec"]["devices"]
+            assert device["nodeAllocatableResourceMappings"] == {"cpu": {"allocationMultiplier": "8"}}
+            minor[0] = 37
+            await one.publish(cpus)
+            (device,) = one.slices()[0]["spec"]["devices"]
+            assert "nodeAllocatableResourceMappings" not in device
+            assert device["nodeAllocatableResources"] == {"cpu": {"mapping": {"deviceMultiplier": "8"}}}
+
+    run(scenario)
+
+
 def test_devices_that_do_not_fit_an_old_server_are_an_error_that_waits_for_other_devices() -> None:
     async def scenario() -> None:
-        async def old() -> bool:
-            return True
+        async def old() -> int:
+            return 34
 
         many = tuple(Device(f"part-{index}", consumes={"s": {"m": "1"}}) for index in range(65))
-        async with stage(combined_counters=old) as one:
+        async with stage(server_minor=old) as one:
             await one.publish(Pool("node", many, {"s": {"m": "100"}}))
             assert [str(error).partition(";")[2] for error in one.errors] == [
                 " before Kubernetes 1.35 they must fit into one slice of 64"

@@ -6,7 +6,7 @@ import pytest
 
 from dray.sdk import slices
 from dray.sdk.compare import same
-from dray.sdk.devices import Capacity, Device, Pool, Taint, Version
+from dray.sdk.devices import NEWEST, Capacity, Device, NodeResource, Pool, Taint, Version
 from dray.sdk.errors import PublishError
 
 OWNER = {"apiVersion": "v1", "kind": "Node", "name": "node", "uid": "node-uid", "controller": True}
@@ -130,7 +130,7 @@ def test_older_servers_get_counter_sets_beside_their_devices() -> None:
         for index in range(3)
         for part in range(30)
     )
-    parts = slices.contents(Pool("p", (*consuming, Device("plain")), sets), combined_counters=True)
+    parts = slices.contents(Pool("p", (*consuming, Device("plain")), sets), server_minor=34)
     for part in parts:
         defined = {counter_set["name"] for counter_set in part.get("sharedCounters", [])}
         used = {c["counterSet"] for device in part["devices"] for c in device.get("consumesCounters", [])}
@@ -142,7 +142,7 @@ def test_older_servers_get_counter_sets_beside_their_devices() -> None:
 def test_older_servers_cannot_hold_devices_whose_counters_span_slices() -> None:
     consuming = tuple(Device(f"d{index}", consumes={"s": {"m": "1"}}) for index in range(65))
     with pytest.raises(PublishError, match="must fit into one slice of 64"):
-        slices.contents(Pool("p", consuming, {"s": {"m": "100"}}), combined_counters=True)
+        slices.contents(Pool("p", consuming, {"s": {"m": "100"}}), server_minor=34)
 
 
 @pytest.mark.parametrize(
@@ -360,3 +360,60 @@ def test_further_fields_of_a_pool_are_in_every_slice_and_reported_when_dropped()
     stored = {key: value for key, value in written.items() if key != "skipNodeOperations"}
     assert slices.dropped_fields(written, stored) == ("skipNodeOperations",)
     assert slices.GATES["skipNodeOperations"] == "DRAOptionalNodeOperations"
+
+
+OLDER, NEWER = "nodeAllocatableResourceMappings", "nodeAllocatableResources"
+
+
+@pytest.mark.parametrize(
+    ("resource", "older", "newer"),
+    [
+        (
+            NodeResource(capacity="cpu"),
+            {OLDER: {"cpu": {"capacityKey": "cpu", "allocationMultiplier": "1"}}},
+            {NEWER: {"cpu": {"mapping": {"capacityKey": "cpu", "capacityMultiplier": "1"}}}},
+        ),
+        (
+            NodeResource(capacity="cores", multiplier="2"),
+            {OLDER: {"cpu": {"capacityKey": "cores", "allocationMultiplier": "2"}}},
+            {NEWER: {"cpu": {"mapping": {"capacityKey": "cores", "capacityMultiplier": "2"}}}},
+        ),
+        (
+            NodeResource(multiplier="8"),
+            {OLDER: {"cpu": {"allocationMultiplier": "8"}}},
+            {NEWER: {"cpu": {"mapping": {"deviceMultiplier": "8"}}}},
+        ),
+        (
+            NodeResource(multiplier="8", per_pod="100m"),
+            {OLDER: {"cpu": {"allocationMultiplier": "8"}}, NEWER: {"cpu": {"overhead": {"perPod": "100m"}}}},
+            {NEWER: {"cpu": {"mapping": {"deviceMultiplier": "8"}, "overhead": {"perPod": "100m"}}}},
+        ),
+        (
+            NodeResource(per_pod="1", per_container="500m"),
+            {NEWER: {"cpu": {"overhead": {"perPod": "1", "perContainer": "500m"}}}},
+            {NEWER: {"cpu": {"overhead": {"perPod": "1", "perContainer": "500m"}}}},
+        ),
+        (NodeResource(), {}, {}),
+    ],
+)
+def test_what_a_device_is_of_its_node_is_written_as_the_server_has_it(
+    resource: NodeResource, older: dict[str, Any], newer: dict[str, Any]
+) -> None:
+    device = Device("numa-0", node_resources={"cpu": resource})
+    for server, fields in ((32, older), (36, older), (37, newer), (NEWEST, newer)):
+        assert device.to_api(server) == {"name": "numa-0", **fields}
+        (part,) = slices.contents(Pool("p", (device,)), server)
+        assert part["devices"] == [{"name": "numa-0", **fields}]
+
+
+def test_what_an_older_server_has_no_form_for_is_told_as_dropped() -> None:
+    costly = Device("gpu-0", node_resources={"memory": NodeResource(per_pod="1Gi")})
+    written = {"devices": [costly.to_api(36)]}
+    assert slices.dropped_fields(written, {"devices": [{"name": "gpu-0"}]}) == (NEWER,)
+    assert slices.GATES[NEWER] == slices.GATES[OLDER] == "DRANodeAllocatableResources"
+
+
+def test_amounts_of_node_resources_are_the_same_however_they_are_written() -> None:
+    stored = {NEWER: {"cpu": {"mapping": {"deviceMultiplier": "500m"}, "overhead": {"perPod": "1"}}}}
+    wanted = {NEWER: {"cpu": {"mapping": {"deviceMultiplier": "0.5"}, "overhead": {"perPod": "1000m"}}}}
+    assert same(stored, wanted)

@@ -5,7 +5,7 @@ from typing import Any
 
 from dray.drivers.example.profiles.profile import Profile, variable_part
 from dray.sdk.claims import AllocatedDevice
-from dray.sdk.devices import Device
+from dray.sdk.devices import Device, NodeResource
 from dray.sdk.errors import ConfigError
 
 
@@ -18,7 +18,6 @@ class CpuProfile(Profile):
         self._cpus_per_node = cpus_per_node
 
     def devices(self) -> list[Device]:
-        mapping = {"capacityKey": self._capacity, "allocationMultiplier": "1"}
         return [
             Device(
                 f"numa-{index}",
@@ -26,7 +25,7 @@ class CpuProfile(Profile):
                 {self._capacity: str(self._cpus_per_node)},
                 allow_multiple_allocations=True,
                 # Alpha: clusters without the feature gate DRANodeAllocatableResources drop it.
-                extra={"nodeAllocatableResourceMappings": {"cpu": mapping}},
+                node_resources={"cpu": NodeResource(capacity=self._capacity)},
             )
             for index in range(self._numa_nodes)
         ]
