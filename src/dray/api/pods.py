@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from dray.api.meta import Object, ObjectKey, controller_of, is_deleting, namespace_of, uid_of
+from dray.api.meta import Object, ObjectKey, is_deleting, namespace_of
 
 POD_CLAIM_ANNOTATION = "resource.kubernetes.io/pod-claim-name"
 CLAIM_FINALIZER = "resource.kubernetes.io/delete-protection"
@@ -47,17 +47,6 @@ def claim_names_of(pod: Mapping[str, Any]) -> list[str]:
 def claim_keys_of(pod: Mapping[str, Any]) -> list[ObjectKey]:
     namespace = namespace_of(pod)
     return [ObjectKey(namespace, name) for name in claim_names_of(pod)]
-
-
-def is_for_pod(claim: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
-    """Whether a generated claim was made for this very pod."""
-    owner = controller_of(claim)
-    return owner is not None and owner["uid"] == uid_of(pod)
-
-
-def is_reserved_for(claim: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
-    uid = uid_of(pod)
-    return any(entry.get("uid") == uid for entry in (claim.get("status") or {}).get("reservedFor") or ())
 
 
 def is_terminal(pod: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from dray.api.resources import (
     EVENTS,
     NAMESPACES,
     NODES,
+    POD_GROUPS,
     PODS,
     RESOURCE_CLAIM_TEMPLATES,
     RESOURCE_CLAIMS,
@@ -30,7 +31,7 @@ from dray.insight.why import why_claim, why_pod
 from dray.insight.wording import charge_text
 
 NEEDED = (
-    NODES, PODS, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES,
+    NODES, PODS, POD_GROUPS, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPLATES, DEVICE_CLASSES, RESOURCE_SLICES, DEVICE_TAINT_RULES,
     EVENTS, RESOURCE_QUOTAS, NAMESPACES, *STORAGE,
 )  # fmt: skip
 _KINDS = {
@@ -53,7 +54,7 @@ def command(source: Source, what: tuple[str, ...]) -> None:
 
     WHAT is pod/NAME or claim/NAME; of a pod that could not even be created, too. Every remedy that is named was tried on
     the allocator. Reads only: needs `list` on nodes, pods, events, resourcequotas and resource.k8s.io, for pods with
-    volumes or affinity across namespaces also on these, and `get` on /metrics for feature gates. What you may not read is
+    volumes, affinity across namespaces or a PodGroup also on these, and `get` on /metrics for feature gates. What you may not read is
     named as unknown where it matters.
     """
     resource, name = _named(what)
@@ -202,8 +203,8 @@ def _taken(charge: Charge, snapshot: Snapshot) -> Iterator[str]:
     yield f"    - {charge.count} taken:"
     for holder in charge.holders[:_HOLDERS_SHOWN]:
         since = f", since {age(holder.since, snapshot.now)}" if holder.since else ""
-        pods = f", pod {', '.join(holder.pods)}" if holder.pods else ", reserved for no pod"
-        yield from wrapped(f"claim {holder.claim}{pods}{since}", indent=8)
+        users = holder.users() or "reserved for no pod"
+        yield from wrapped(f"claim {holder.claim}, {users}{since}", indent=8)
     if len(charge.holders) > _HOLDERS_SHOWN:
         yield f"        and {len(charge.holders) - _HOLDERS_SHOWN} more claims (all: -o json)"
 

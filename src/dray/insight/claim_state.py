@@ -3,9 +3,16 @@
 import dataclasses
 from collections.abc import Sequence
 
-from dray.api.meta import Object, ObjectKey, is_controlled_by, is_deleting, key_of, name_of, namespace_of
-from dray.api.pods import claims_of, is_for_pod
-from dray.api.resources import DEVICE_CLASSES, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS, RESOURCE_SLICES
+from dray.api.meta import Object, ObjectKey, is_deleting, key_of, name_of, namespace_of
+from dray.api.pod_groups import group_name, is_group_claim, may_use, ownership_problem, reserves_group
+from dray.api.pods import claims_of
+from dray.api.resources import (
+    DEVICE_CLASSES,
+    POD_GROUPS,
+    RESOURCE_CLAIM_TEMPLATES,
+    RESOURCE_CLAIMS,
+    RESOURCE_SLICES,
+)
 from dray.insight.quota_room import claim_needs, named_in, refused_still, shortages
 from dray.insight.snapshot import Snapshot
 
@@ -36,7 +43,7 @@ def read_claims(snapshot: Snapshot, pod: Object) -> PodClaims:
     namespace = namespace_of(pod)
     for entry in claims_of(pod):
         if not entry.is_resolved:
-            blockers.append(_not_created(snapshot, pod, entry.template or ""))
+            blockers.append(_not_created(snapshot, pod, entry.name, entry.template or ""))
             continue
         if entry.claim is None:
             continue
@@ -78,12 +85,15 @@ def _missing(snapshot: Snapshot, pod: Object, name: str, template: str | None) -
     )
 
 
-def _not_created(snapshot: Snapshot, pod: Object, template: str) -> Blocker:
+def _not_created(snapshot: Snapshot, pod: Object, entry: str, template: str) -> Blocker:
     namespace = namespace_of(pod)
+    group = snapshot.find(POD_GROUPS, group_name(pod), namespace) if group_name(pod) else None
+    of_group = is_group_claim({"name": entry, "resourceClaimTemplateName": template}, group)
+    owner, who = (group, "PodGroup") if of_group and group is not None else (pod, "pod")
     known = snapshot.find(RESOURCE_CLAIM_TEMPLATES, template, namespace)
     if known is None and snapshot.knows(RESOURCE_CLAIM_TEMPLATES):
         return Blocker(
-            f"ResourceClaimTemplate {namespace}/{template} does not exist, so no claim can be made for the pod",
+            f"ResourceClaimTemplate {namespace}/{template} does not exist, so no claim can be made for the {who}",
             f"create it, or correct resourceClaimTemplateName; templates there: {_some(snapshot.templates, namespace)}",
         )
     short = shortages(snapshot, namespace, claim_needs(known["spec"])) if known else []
@@ -93,7 +103,7 @@ def _not_created(snapshot: Snapshot, pod: Object, template: str) -> Blocker:
             f"no claim can be made from template {template}: {texts}",
             f"delete claims in {namespace} that nobody needs, or raise the quota: {short[0].raising()}",
         )
-    failures = [e for e in snapshot.events_of(pod) if e.get("reason") == "FailedResourceClaimCreation"]
+    failures = [e for e in snapshot.events_of(owner) if e.get("reason") == "FailedResourceClaimCreation"]
     if failures:
         text = str(failures[-1].get("message", "")).removeprefix("(combined from similar events): ")
         quota = named_in(snapshot, namespace, text)
@@ -127,24 +137,30 @@ def _some(objects: Sequence[Object], namespace: str) -> str:
 def _unusable(claim: Object, pod: Object, template: str | None) -> Blocker | None:
     key = key_of(claim)
     if is_deleting(claim):
-        holders = [e["name"] for e in (claim.get("status") or {}).get("reservedFor") or ()]
-        waits = f"; it waits for pod {', '.join(holders[:3])}" if holders else ""
+        holders = reserved_for(claim)
+        waits = f"; it waits for {', '.join(holders[:3])}" if holders else ""
         return Blocker(
             f"ResourceClaim {key} is being deleted{waits} and serves no new pods",
             "use another claim, or create it anew once it is gone",
         )
-    if template is not None and not is_controlled_by(claim, pod) and not is_for_pod(claim, pod):
+    if template is not None and ownership_problem(claim, pod, with_groups=True):
         return Blocker(
             f"ResourceClaim {key} was not made for this pod: it belongs to another owner",
             f"delete claim {key.name} if nobody needs it, or rename the pod",
         )
     reserved = (claim.get("status") or {}).get("reservedFor") or ()
-    if len(reserved) >= RESERVED_MAX and not any(e["name"] == name_of(pod) for e in reserved):
+    if len(reserved) >= RESERVED_MAX and not may_use(claim, pod, with_groups=True):
         return Blocker(
             f"ResourceClaim {key} is in use by {len(reserved)} pods, which is the limit",
             "wait for one of them to end, or use another claim",
         )
     return None
+
+
+def reserved_for(claim: Object) -> list[str]:
+    """Who the claim is reserved for, as `pod p` or `PodGroup g`."""
+    entries = (claim.get("status") or {}).get("reservedFor") or ()
+    return [f"{'PodGroup' if reserves_group(entry) else 'pod'} {entry['name']}" for entry in entries]
 
 
 def _missing_classes(snapshot: Snapshot, claim: Object) -> list[Blocker]:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dray.allocation import DeviceID, PoolKey, Unsatisfiable
 from dray.allocation.rejections import Rejection, Rule, Shortage
 from dray.allocation.slices import Device
-from dray.api.meta import Object, key_of, parse_time
+from dray.api.meta import Object, key_of, name_of, parse_time
+from dray.api.pod_groups import group_name, reserves_group
 from dray.cel import CelCompileError, CelRuntimeError, DeviceInput, compile_selector
 from dray.cel.environment import Environment
 from dray.insight.world import World
@@ -30,13 +31,22 @@ _ENVIRONMENT = Environment(list_type_attributes=True)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Holder:
-    """A claim that holds a device, and the pods it is reserved for."""
+    """A claim that holds a device, and the pods that may use it."""
 
     claim: str
     """namespace/name, or the UID where the claim is not known."""
     pods: tuple[str, ...]
     since: dt.datetime | None
     uid: str
+    groups: tuple[str, ...] = ()
+    """PodGroups that it is reserved for; their pods are among `pods`."""
+
+    def users(self) -> str:
+        """`pod a, b` or `PodGroup g (2 pods)`; "" where it is reserved for nobody."""
+        if self.groups:
+            count = f"{len(self.pods)} {'pod' if len(self.pods) == 1 else 'pods'}"
+            return f"PodGroup {', '.join(self.groups)} ({count})"
+        return f"pod {', '.join(self.pods)}" if self.pods else ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -227,13 +237,19 @@ def holder_of(world: World, uid: str) -> Holder:
     if claim is None:
         return Holder(uid, (), None, uid)
     status = claim.get("status") or {}
-    pods = tuple(
-        entry["name"] for entry in status.get("reservedFor") or () if entry.get("resource", "pods") == "pods"
-    )
+    reserved = status.get("reservedFor") or ()
+    groups = tuple(entry["name"] for entry in reserved if reserves_group(entry))
+    members = [
+        name_of(pod)
+        for pod in (world.snapshot.pods_by_claim.get(key_of(claim), ()) if groups else ())
+        if group_name(pod) in groups
+    ]
+    own = [entry["name"] for entry in reserved if entry.get("resource", "pods") == "pods"]
+    pods = (*own, *members)
     when = (status.get("allocation") or {}).get("allocationTimestamp") or claim["metadata"].get(
         "creationTimestamp"
     )
-    return Holder(str(key_of(claim)), pods, parse_time(when) if when else None, uid)
+    return Holder(str(key_of(claim)), pods, parse_time(when) if when else None, uid, groups)
 
 
 def find_request(claim: Object, name: str) -> Object:

@@ -17,7 +17,7 @@ _KEPT_ANNOTATIONS = (POD_CLAIM_ANNOTATION, EXTENDED_CLAIM_ANNOTATION)
 _POD_SPEC = (
     "nodeName", "nodeSelector", "affinity", "tolerations", "resourceClaims", "schedulingGates", "schedulerName",
     "priority", "priorityClassName", "overhead", "resources", "topologySpreadConstraints", "preemptionPolicy",
-    "restartPolicy", "terminationGracePeriodSeconds", "hostNetwork",
+    "restartPolicy", "terminationGracePeriodSeconds", "hostNetwork", "schedulingGroup",
 )  # fmt: skip
 _CONTAINER = ("name", "image", "resources", "ports", "restartPolicy")
 _WORKLOADS = (

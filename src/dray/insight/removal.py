@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 from dray.api.meta import Object, is_deleting, key_of, name_of, uid_of
+from dray.api.pod_groups import group_name, reserves_group
 from dray.api.pods import is_terminal
 from dray.api.resources import NODES, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES
 from dray.insight.evidence import ask_selector
@@ -116,10 +117,23 @@ def _users(snapshot: Snapshot, concerns: Callable[[Object], bool]) -> Iterator[U
         entries = status.get("reservedFor") or ()
         key = key_of(claim)
         for entry in entries:
+            if reserves_group(entry):
+                yield from _members(snapshot, claim, devices, entry["name"])
+                continue
             pod = _pod(snapshot, f"{key.namespace}/{entry['name']}")
             yield User(str(key), devices, f"{key.namespace}/{entry['name']}", _state(pod, entry))
         if not entries:
             yield User(str(key), devices, "", "idle")
+
+
+def _members(snapshot: Snapshot, claim: Object, devices: tuple[str, ...], group: str) -> Iterator[User]:
+    """The pods of a PodGroup that use the claim; without any the group alone keeps the devices."""
+    key = key_of(claim)
+    users = [pod for pod in snapshot.pods_by_claim.get(key, ()) if group_name(pod) == group]
+    for pod in users:
+        yield User(str(key), devices, str(key_of(pod)), _state(pod, {}))
+    if not users:
+        yield User(str(key), devices, "", "idle")
 
 
 def _pod(snapshot: Snapshot, name: str) -> Object | None:

@@ -19,6 +19,7 @@ from dray.api.resources import (
     DEVICE_TAINT_RULES,
     EVENTS,
     NODES,
+    POD_GROUPS,
     PODS,
     RESOURCE_CLAIM_TEMPLATES,
     RESOURCE_CLAIMS,
@@ -94,6 +95,11 @@ class Snapshot:
     @property
     def quotas(self) -> Sequence[Object]:
         return self.of(RESOURCE_QUOTAS)
+
+    @property
+    def groups(self) -> Sequence[Object]:
+        """PodGroups."""
+        return self.of(POD_GROUPS)
 
     @property
     def daemon_sets(self) -> Sequence[Object]:

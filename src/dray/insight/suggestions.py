@@ -183,7 +183,7 @@ class Suggestions:
 
     def _free(self, text: str, known: Sequence[Holder], key: tuple[str, ...]) -> Iterator[Remedy]:
         if known:
-            shown = [holder_text(holder.claim, holder.pods) for holder in known[:3]]
+            shown = [holder_text(holder) for holder in known[:3]]
             if len(known) > 3:
                 shown.append(f"{len(known) - 3} more")
             advice = f"free what {', '.join(shown)} hold{'s' if len(known) == 1 else ''}"

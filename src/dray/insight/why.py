@@ -7,30 +7,35 @@ request; then what would help, tried on the allocator (`remedies`). What could n
 import dataclasses
 from collections.abc import Sequence
 
-from dray.allocation import Allocated, Unsatisfiable
 from dray.api.meta import Object, ObjectKey, key_of, name_of
+from dray.api.pod_groups import group_name
 from dray.api.pods import claims_of
-from dray.api.resources import NAMESPACES, NODES
-from dray.insight.answer import Answer, Help
+from dray.api.resources import NAMESPACES, NODES, POD_GROUPS
+from dray.insight.answer import Answer
 from dray.insight.choice import explain_choices
-from dray.insight.claim_state import Blocker, PodClaims, no_devices_at_all, read_claims, scheduling_gates_of
-from dray.insight.evidence import Examiner, NodeEvidence, RequestEvidence, grouped
+from dray.insight.claim_state import (
+    Blocker,
+    PodClaims,
+    no_devices_at_all,
+    read_claims,
+    reserved_for,
+    scheduling_gates_of,
+)
 from dray.insight.exclusions import Exclusion, Places
+from dray.insight.gangs import gang_of, group_blocker
 from dray.insight.gates import gates_of
 from dray.insight.neighbours import Neighbourhood
 from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
 from dray.insight.quotas import asked_of
-from dray.insight.remedies import Doctor
 from dray.insight.running import Progress, progress_of
 from dray.insight.snapshot import Snapshot
+from dray.insight.trial import Trial, group_cause
 from dray.insight.volumes import STORAGE, Volumes, volume_claims_of
-from dray.insight.wording import charge_text
-from dray.insight.world import Broken, Outcome, World
+from dray.insight.whatif.gang import place_together
+from dray.insight.world import World
 from dray.insight.written import left_out_of
 
 _EXTENDED = "DRAExtendedResource"
-GROUPS_TRIED = 4
-"""Groups of nodes for which remedies are looked for; one node stands for its group."""
 
 
 def why_pod(snapshot: Snapshot, pod: Object) -> Answer:
@@ -41,15 +46,36 @@ def why_pod(snapshot: Snapshot, pod: Object) -> Answer:
     if progress is not None:
         return _placed(snapshot, pod, subject, claims, progress)
     unknown = _unknown(snapshot, pod)
-    gate = scheduling_gates_of(pod)
-    blockers = [*((gate,) if gate else ()), *claims.blockers, *Volumes(snapshot, pod).blockers()]
+    first = [each for each in (scheduling_gates_of(pod), group_blocker(snapshot, pod)) if each is not None]
+    blockers = [*first, *claims.blockers, *Volumes(snapshot, pod).blockers()]
     if blockers:
         more = f" (and {len(blockers) - 1} more)" if len(blockers) > 1 else ""
         facts = _facts(snapshot, pod)
         return Answer(
             subject, "pending", f"{blockers[0].cause}{more}.", tuple(blockers), facts=facts, unknown=unknown
         )
-    return _unplaced(snapshot, pod, subject, claims, unknown)
+    return _with_gang(snapshot, pod, _unplaced(snapshot, pod, subject, claims, unknown))
+
+
+def _with_gang(snapshot: Snapshot, pod: Object, answer: Answer) -> Answer:
+    """The answer for a pod that waits for the others of its gang, or they for it."""
+    gang = gang_of(snapshot, pod)
+    if gang is None or not gang.is_held_together:
+        return answer
+    together = place_together(snapshot, gang)
+    facts = (f"{gang.count_text()}; {together.found} more would find a place now", *answer.facts)
+    if len(gang.placed) + together.found >= gang.needed:
+        return dataclasses.replace(answer, facts=facts)
+    own, others = together.reason_of(pod), together.others_text(pod)
+    short = f"PodGroup {gang.name} places {gang.needed} pods at a time, and only {len(gang.placed) + together.found} find a place"
+    if own is None:
+        cause = f"The pod waits for its gang: {short}. Without a place: {others}."
+    elif answer.fitting:
+        cause = f"The pod waits for its gang: {short}; beside the others there is none for this pod: {own}."
+    else:
+        cause = f"{answer.cause} The pods of its gang wait with it: {short}."
+    # Nodes that fit this pod alone are no way out for the gang.
+    return dataclasses.replace(answer, cause=cause, facts=facts, fitting=())
 
 
 def _placed(snapshot: Snapshot, pod: Object, subject: str, claims: PodClaims, progress: Progress) -> Answer:
@@ -133,61 +159,9 @@ def _allocated_text(claim: Object) -> str:
     devices = ", ".join(f"{r['driver']}/{r['pool']}/{r['device']}" for r in results[:4])
     if len(results) > 4:
         devices += f" and {len(results) - 4} more"
-    pods = [entry["name"] for entry in status.get("reservedFor") or ()]
-    users = f"reserved for {', '.join(pods[:4])}" if pods else "reserved for nobody"
+    names = reserved_for(claim)
+    users = f"reserved for {', '.join(names[:4])}" if names else "reserved for nobody"
     return f"It has {devices or 'no devices'}, {users}."
-
-
-class Trial:
-    """Claims asked for on nodes, and what came of it."""
-
-    def __init__(self, world: World, claims: Sequence[Object]) -> None:
-        self._world = world
-        self.claims = claims
-        self.examiner = Examiner(world)
-        self.fitting: list[str] = []
-        self.groups: list[NodeEvidence] = []
-        self._nodes = {name_of(node): node for node in world.snapshot.nodes}
-
-    def look(self, nodes: Sequence[Object]) -> None:
-        found: list[NodeEvidence] = []
-        for node in nodes:
-            outcome = self._world.ask(self.claims, node) if self.claims else None
-            if outcome is None or isinstance(outcome, Allocated):
-                self.fitting.append(name_of(node))
-            else:
-                found.append(self._evidence(outcome, node))
-        self.groups = grouped(found)
-
-    def _evidence(self, outcome: Outcome, node: Object) -> NodeEvidence:
-        if isinstance(outcome, Unsatisfiable):
-            return self.examiner.examine(outcome, self.claims)
-        if isinstance(outcome, Broken) and outcome.refusal is not None:
-            return self.examiner.examine(outcome.refusal, self.claims, outcome.text)
-        return NodeEvidence((name_of(node),), (), (), "" if isinstance(outcome, Allocated) else outcome.text)
-
-    def count_fitting(self, nodes: Sequence[Object]) -> int | None:
-        if not self.claims:
-            return None
-        return sum(isinstance(self._world.ask(self.claims, node), Allocated) for node in nodes)
-
-    def helps(self) -> tuple[tuple[Help, ...], Help | None]:
-        """What suffices alone, over the groups nearest to a solution; else the way out on the nearest node."""
-        if self.fitting:
-            return (), None
-        singles: dict[str, Help] = {}
-        for group in self.groups[:GROUPS_TRIED]:
-            node = group.nodes[0]
-            for step in self._doctor(node).single_fixes(group):
-                singles.setdefault(step.remedy.advice, Help(node, (step,), True))
-        if singles or not self.groups:
-            return tuple(singles.values()), None
-        node = self.groups[0].nodes[0]
-        steps = tuple(self._doctor(node).way_out())
-        return (), Help(node, steps, bool(steps) and steps[-1].fits) if steps else None
-
-    def _doctor(self, node: str) -> Doctor:
-        return Doctor(self._world, self.examiner, self.claims, self._nodes[node])
 
 
 def _cause(snapshot: Snapshot, pod: Object, exclusions: Sequence[Exclusion], trial: Trial) -> str:
@@ -218,32 +192,6 @@ def _fitting_text(pod: Object, nodes: Sequence[str]) -> str:
     where = _nodes(nodes)
     scheduler = pod["spec"].get("schedulerName") or "default-scheduler"
     return f"Nothing stands in the way any more: it fits on {where}; {scheduler} has not got to it yet, or does not run."
-
-
-def group_cause(group: NodeEvidence) -> str:
-    """The reason of nodes that are alike, as a part of a sentence."""
-    if group.error:
-        return group.error
-    short = [request for request in group.requests if request.missing]
-    if not short:
-        return group.obstacles[0].text if group.obstacles else "no combination of devices fits"
-    request = min(short, key=lambda each: each.missing)
-    return request_cause(request, group)
-
-
-def request_cause(request: RequestEvidence, group: NodeEvidence) -> str:
-    count = request.wanted or 1
-    what = "all devices" if request.all_devices else f"{count} device{'s' if count != 1 else ''}"
-    head = f"claim {request.claim}, request {request.request} wants {what} of class {request.class_name}"
-    if not request.seen:
-        pools = [obstacle.text for obstacle in group.obstacles if obstacle.pool]
-        return f"{head}, and {'; '.join(pools) or 'no device is published there'}"
-    charges = [charge_text(charge, request.class_name) for charge in request.charges[:3]]
-    seen = request.seen * len(group.nodes)
-    every = f" on {len(group.nodes)} nodes" if len(group.nodes) > 1 else ""
-    if not charges:
-        return f"{head}; there {'are' if seen != 1 else 'is'} {seen} that would do{every}"
-    return f"{head}; of {seen} device{'s' if seen != 1 else ''}{every}, {', '.join(charges)}"
 
 
 def _nodes(names: Sequence[str]) -> str:
@@ -294,6 +242,8 @@ def _unknown(snapshot: Snapshot, pod: Object | None = None) -> tuple[str, ...]:
     irrelevant: set[str] = set()
     if pod is None or not volume_claims_of(pod):
         irrelevant.update(resource.plural for resource in STORAGE)
+    if pod is None or not group_name(pod):
+        irrelevant.add(POD_GROUPS.plural)
     if pod is None or "namespaceSelector" not in str(pod["spec"].get("affinity")):
         irrelevant.add(NAMESPACES.plural)
     return tuple(

@@ -1,9 +1,7 @@
 """Obstacles in words, the same in every answer."""
 
-from collections.abc import Sequence
-
 from dray.allocation.rejections import Rule
-from dray.insight.evidence import Charge, one_line
+from dray.insight.evidence import Charge, Holder, one_line
 
 
 def charge_text(charge: Charge, class_name: str) -> str:
@@ -31,13 +29,16 @@ def charge_text(charge: Charge, class_name: str) -> str:
 
 
 def holders_text(charge: Charge) -> str:
-    shown = [holder_text(holder.claim, holder.pods) for holder in charge.holders[:3]]
+    shown = [holder_text(holder) for holder in charge.holders[:3]]
     if len(charge.holders) > 3:
         shown.append(f"{len(charge.holders) - 3} more claims")
     return ", ".join(shown) or "nobody who is known"
 
 
-def holder_text(claim: str, pods: Sequence[str]) -> str:
+def holder_text(holder: Holder) -> str:
+    claim, pods = holder.claim, holder.pods
+    if holder.groups:
+        return f"claim {claim} ({holder.users()})"
     return f"claim {claim}" + (
         f" (pod {', '.join(pods[:2])}{', …' if len(pods) > 2 else ''})" if pods else ""
     )

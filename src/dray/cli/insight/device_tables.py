@@ -60,6 +60,9 @@ def _user(use: Use) -> str:
     pods = use.holder.pods
     more = f" +{len(pods) - 1}" if len(pods) > 1 else ""
     who = f"{namespace}/{pods[0]}{more}" if pods else f"claim {use.holder.claim}"
+    if use.holder.groups:
+        count = f"{len(pods)} {'pod' if len(pods) == 1 else 'pods'}"
+        who = f"PodGroup {namespace}/{use.holder.groups[0]} ({count})"
     parts = ", ".join(f"{amount} {name}" for name, amount in use.amounts.items())
     return f"{who} ({parts})" if parts else who
 
@@ -192,6 +195,7 @@ def device_data(row: DeviceRow) -> dict[str, Any]:
         "state": row.state, "health": row.health, "health_reason": row.health_reason,
         "claims": [use.holder.claim for use in row.uses if not use.is_admin],
         "pods": [pod for use in row.uses if not use.is_admin for pod in use.holder.pods],
+        "groups": [group for use in row.uses if not use.is_admin for group in use.holder.groups],
         "shares": [f"{use.share_id}: {amounts}" for use in row.uses if (amounts := _parts(use))],
         "classes": row.classes, "taints": row.taints, "left": row.left, "pool_state": row.pool_state,
         "blocked_by": list(map(str, row.blocked_by)),

@@ -5,7 +5,8 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 
 from dray.api import errors
-from dray.api.resources import DEVICE_TAINT_RULES, Resource
+from dray.api.resources import Resource
+from dray.cli.insight.gather import OPTIONAL
 from dray.client.informer import SharedInformers
 from dray.client.protocol import Client, Selection
 from dray.insight.snapshot import Snapshot
@@ -53,8 +54,8 @@ async def follow(
 
 
 async def _is_served(client: Client, resource: Resource) -> bool:
-    """Taint rules may be missing, which is no failure."""
-    if resource is not DEVICE_TAINT_RULES:
+    """Some kinds may be missing, which is no failure."""
+    if resource not in OPTIONAL:
         return True
     try:
         await client.list(resource, Selection(), limit=1)

@@ -15,7 +15,7 @@ import orjson
 
 from dray.api import errors
 from dray.api.meta import Object, name_of
-from dray.api.resources import DEVICE_TAINT_RULES, NODES, RESOURCE_SLICES, Resource
+from dray.api.resources import DEVICE_TAINT_RULES, NODES, POD_GROUPS, RESOURCE_SLICES, Resource
 from dray.cli.insight.kubelets import ask_kubelets, gates_in, read_metrics
 from dray.client.config import load_config
 from dray.client.http import HttpClient
@@ -24,6 +24,8 @@ from dray.client.versions import VersionedClient
 from dray.insight import NoSnapshot, Snapshot, from_document, to_document
 
 PAGE = 2000
+OPTIONAL = (DEVICE_TAINT_RULES, POD_GROUPS)
+"""What most servers leave out: then there are none."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -67,8 +69,7 @@ async def _list(client: VersionedClient, resource: Resource, namespace: str) -> 
     except errors.NotFound as error:
         if resource is RESOURCE_SLICES:
             return [], error.message
-        # Most servers leave taint rules out: then there are none.
-        return [], "" if resource is DEVICE_TAINT_RULES else "the API server does not serve them"
+        return [], "" if resource in OPTIONAL else "the API server does not serve them"
 
 
 async def _pages(client: VersionedClient, resource: Resource, selection: Selection) -> list[Object]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dray.api.meta import Object, name_of
 from dray.insight.claim_state import no_devices_at_all
 from dray.insight.evidence import NodeEvidence
+from dray.insight.trial import Trial, group_cause
 from dray.insight.whatif.pods import template_names
-from dray.insight.why import Trial, group_cause
 from dray.insight.world import World
 
 MAX_LOOKED_AT = 300
