@@ -24,7 +24,7 @@ from dray.api.meta import ObjectKey, key_of, name_of
 from dray.api.quantity import Quantity
 
 _SHOWN = 4
-"""So many derived values, and devices of one value, stand in a sentence."""
+"""So many derived values stand in a sentence."""
 
 _STEPS_MAX = 2000
 """How far the last resort, searching again to see how far it comes, may go."""
@@ -274,28 +274,26 @@ class _Together:
             yield Rejection(Rule.DISTINCT, self._key(claim), "", detail=detail, subject=attribute)
 
     def _derived(self, on_node: ClaimOnNode, number: int, covered: Sequence[Choice]) -> str:
-        """What the requests derive from the devices that they could have, and from which; "" where none derives."""
+        """What the requests derive from the devices that they could have; "" where none derives.
+
+        Devices are counted, not named, since nodes that refuse for equal reasons are told together.
+        """
         told = []
         for choice in covered:
             lane = choice.lane_of(number)
             if lane == number:
                 continue
-            index, possible = on_node.indexes[lane], self._bounds.possible(choice)
-            values = [
-                f"{value} from {self._some_of(members & possible)}"
-                for (_, value), members in index.groups.items()
+            possible = self._bounds.possible(choice)
+            counts = [
+                (value, (members & possible).bit_count())
+                for (_, value), members in on_node.indexes[lane].groups.items()
                 if members & possible
             ]
-            if len(values) > _SHOWN:
-                values[_SHOWN:] = [f"{len(values) - _SHOWN} other values"]
+            values = [f"{value} on {count}" for value, count in counts[:_SHOWN]]
+            if len(counts) > _SHOWN:
+                values.append(f"{len(counts) - _SHOWN} other values")
             told.append(f"{choice.option.name} derives {', '.join(values) or 'nothing'}")
         return f"; {'; '.join(told)}" if told else ""
-
-    def _some_of(self, devices: int) -> str:
-        names = [self._problem.view.devices[position].name for position in positions(devices)]
-        if len(names) > _SHOWN:
-            names[_SHOWN:] = [f"{len(names) - _SHOWN} more"]
-        return ", ".join(names)
 
     def _same_devices(self) -> Iterator[Rejection]:
         bounds = self._bounds

@@ -77,6 +77,7 @@ _OF_FIELD = {
     "bindsToNode": "DRADeviceBindingConditions",
     "capacity": "DRAConsumableCapacity",
     "consumesCounters": "DRAPartitionableDevices",
+    "derivedAttributes": "DRADerivedAttributes",
     "distinctAttribute": "DRAConsumableCapacity",
     "extendedResourceName": "DRAExtendedResource",
     "firstAvailable": "DRAPrioritizedList",

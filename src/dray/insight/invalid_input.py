@@ -208,21 +208,60 @@ class InvalidInputs:
                         ("error", str(key_of(claim)), request, where, expression),
                     )
 
+    def _derived(self, text: str, match: re.Match[str]) -> Iterator[Remedy]:
+        """An expression that fails on a device, or does not compile, goes with the constraints that look at its value."""
+        attribute = match.group(1)
+        for claim, name in self._named(text):
+            raw = find_request(claim, name)
+            expressions = {item["name"]: item["expression"] for item in raw.get("derivedAttributes") or ()}
+            if attribute not in expressions:
+                continue
+            at = ("derived", str(key_of(claim)), name, attribute)
+            for advice, expression in self._nearly(text, expressions[attribute]):
+                items = [
+                    {**item, "expression": expression} if item["name"] == attribute else item
+                    for item in raw["derivedAttributes"]
+                ]
+                yield Remedy(
+                    text,
+                    advice,
+                    asking(with_request(claim, name, derivedAttributes=items)),
+                    (*at, "misspelt"),
+                )
+            left = [item for item in raw["derivedAttributes"] if item["name"] != attribute]
+            without = with_request(claim, name, derivedAttributes=left or None)
+            constraints = [
+                constraint
+                for constraint in (claim["spec"].get("devices") or {}).get("constraints") or ()
+                if not (_looks_at(constraint, attribute) and _concerns(constraint, name))
+            ]
+            yield Remedy(
+                text,
+                f"{_repair(text)} derived attribute {attribute} of request {name}: {one_line(expressions[attribute])}",
+                asking(with_devices(without, constraints=constraints)),
+                at,
+            )
+
     def _misspelt(
         self, claim: Object, request: str, where: str, expression: str, text: str
     ) -> Iterator[Remedy]:
         """The name that is nearly that of an attribute or capacity which devices have."""
+        for advice, other in self._nearly(text, expression):
+            yield Remedy(
+                text,
+                advice,
+                with_expression(self._world, claim, request, expression, other, where),
+                ("misspelt", str(key_of(claim)), request, where, expression),
+            )
+
+    def _nearly(self, text: str, expression: str) -> Iterator[tuple[str, str]]:
+        """Advice to write the name that devices have instead of one that nearly is it, and the expression with that."""
         match = re.search(r"no such key: (\w+)", text)
         names = self._published_names() if match else {}
         for name in difflib.get_close_matches(match[1], names, n=1) if match else ():
             assert match is not None
-            other = re.sub(rf"\b{re.escape(match[1])}\b", name, expression)
-            yield Remedy(
-                text,
-                f"write {name} instead of {match[1]}: {name} is on {names[name]} devices, {match[1]} on {names.get(match[1], 0)}",
-                with_expression(self._world, claim, request, expression, other, where),
-                ("misspelt", str(key_of(claim)), request, where, expression),
-            )
+            advice = f"write {name} instead of {match[1]}: {name} is on {names[name]} devices, {match[1]} on {names.get(match[1], 0)}"
+            yield advice, re.sub(rf"\b{re.escape(match[1])}\b", name, expression)
 
     def _published_names(self) -> Counter[str]:
         """Names of attributes and capacities without their domains, with the number of devices."""
@@ -267,6 +306,7 @@ Mender = Callable[[InvalidInputs, str, re.Match[str]], Iterator[Remedy]]
 _MENDERS: Sequence[tuple[str, Mender]] = (
     (r"attribute (\S+): parse semantic version", InvalidInputs._bad_attribute),
     (r"selector #\d+(?: on device \S+)?: CEL (?:compile|runtime) error", InvalidInputs._selector),
+    (r"derived attribute (\S+?)(?: on device \S+)?: CEL (?:compile|runtime) error", InvalidInputs._derived),
     (r"has subrequests, but the DRAPrioritizedList", InvalidInputs._subrequests),
     (r"has capacity requests, but the DRAConsumableCapacity", InvalidInputs._capacity),
     (r"admin access is requested, but the feature is disabled", InvalidInputs._admin_access),
@@ -297,6 +337,10 @@ def _repair(text: str) -> str:
 def _concerns(constraint: Mapping[str, Any], request: str) -> bool:
     requests = constraint.get("requests") or ()
     return not requests or request in requests or request.partition("/")[0] in requests
+
+
+def _looks_at(constraint: Mapping[str, Any], attribute: str) -> bool:
+    return attribute in (constraint.get("matchAttribute"), constraint.get("distinctAttribute"))
 
 
 def _with_first_alternative(claim: Object, name: str) -> Object:
