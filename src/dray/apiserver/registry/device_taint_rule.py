@@ -18,6 +18,11 @@ def _taint(obj: Object) -> Object:
     return find(obj, "spec", "taint", default={})  # type: ignore[no-any-return]
 
 
+def _complete(context: WriteContext, obj: Object) -> None:
+    """So the time is owned by who writes the rule, though not by who applies it."""
+    stamp_taint(_taint(obj), context.now)
+
+
 def _prepare_create(context: WriteContext, obj: Object) -> None:
     clear_status(context, obj)
     obj.setdefault("spec", {}).setdefault("taint", {})
@@ -67,6 +72,7 @@ DEVICE_TAINT_RULE = Kind(
     ),
     to_hub=same_to_hub("v1beta2"),
     from_hub=same_from_hub,
+    complete=_complete,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     validate_create=_validate_create,

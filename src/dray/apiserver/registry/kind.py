@@ -159,6 +159,8 @@ class Kind:
     to_hub: Callable[[Object, str], Object] = _same
     from_hub: Callable[[Object, str], Object] = _same
 
+    complete: Callable[[WriteContext, Object], None] = _nothing
+    """What reading an object means beyond its defaults, since it takes the present time; before fields get their owners."""
     prepare_create: Callable[[WriteContext, Object], None] = _nothing
     prepare_update: Callable[[WriteContext, Object], None] = _nothing
     authorize_create: Callable[[WriteContext, Object], list[FieldError]] = _no_errors

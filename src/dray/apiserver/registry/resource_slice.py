@@ -37,6 +37,11 @@ def _drop_empty_list(spec: Object) -> None:
             del spec[name]
 
 
+def _complete(context: WriteContext, obj: Object) -> None:
+    """What is nothing is owned by nobody."""
+    _drop_empty_list(obj.get("spec") or {})
+
+
 def _stamp_taints(context: WriteContext, spec: Object) -> None:
     for device in items_of(spec.get("devices")):
         for taint in device.get("taints") or ():
@@ -99,6 +104,7 @@ RESOURCE_SLICE = Kind(
     default=_default,
     to_hub=slice_to_hub,
     from_hub=slice_from_hub,
+    complete=_complete,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     validate_create=_validate_create,

@@ -27,6 +27,8 @@ def record(call: Call, new: Object, old: Object | None) -> None:
     Fields of a kind without a schema have no owners.
     """
     kind = call.kind
+    if not call.subresource:
+        kind.complete(call, new)
     if type_name(kind, call.version).schema is None:
         return
     shown = from_hub(kind, new, call.version)
