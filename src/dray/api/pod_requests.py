@@ -33,11 +33,12 @@ def pod_requests(pod: Mapping[str, Any]) -> Amounts:
     """What the node must have left for the pod, by resource.
 
     What its containers need; plus what the devices of a pod that has its node take there; plus overhead. Pod-level
-    requests replace the sum for the resources they name.
+    requests replace the sum for the resources they name. While a pod is resized it counts with the larger of what it asks
+    for and what it has.
     """
     spec: Mapping[str, Any] = pod["spec"]
     total = requests_of_containers(pod)
-    total.update(parse_amounts((spec.get("resources") or {}).get("requests")))
+    total.update(_requests_of_whole(pod))
     if spec.get("overhead"):
         add_amounts(total, parse_amounts(spec["overhead"]))
     return total
@@ -46,9 +47,11 @@ def pod_requests(pod: Mapping[str, Any]) -> Amounts:
 def requests_of_containers(pod: Mapping[str, Any]) -> Amounts:
     """The same without overhead and regardless of pod-level requests."""
     statuses = _resized_amounts(pod)
+    is_refused = bool(statuses) and is_infeasible(pod)
     own, lasting = _claimed(pod)
     total = sum_of_containers(
-        pod["spec"], lambda container: _container_requests(container, statuses, own.get(container["name"]))
+        pod["spec"],
+        lambda container: _container_requests(container, statuses, own.get(container["name"]), is_refused),
     )
     add_amounts(total, lasting)
     return total
@@ -89,11 +92,36 @@ def sum_of_containers(
     return total
 
 
+def is_infeasible(pod: Mapping[str, Any]) -> bool:
+    """Whether the node will never grant what the pod asks for by now."""
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "PodResizePending":
+            return bool(condition.get("reason") == "Infeasible")
+    return False
+
+
+def _requests_of_whole(pod: Mapping[str, Any]) -> Amounts:
+    asked = parse_amounts((pod["spec"].get("resources") or {}).get("requests"))
+    status = pod.get("status") or {}
+    if not asked or status.get("resources") is None:
+        return asked
+    held = parse_amounts(status["resources"].get("requests"))
+    _raise_to(held, parse_amounts(status.get("allocatedResources")))
+    if is_infeasible(pod):
+        return {name: held.get(name, 0) for name in asked}
+    return {name: max(amount, held.get(name, 0)) for name, amount in asked.items()}
+
+
 def _container_requests(
-    container: Mapping[str, Any], statuses: Mapping[str, Amounts], claimed: Amounts | None
+    container: Mapping[str, Any],
+    statuses: Mapping[str, Amounts],
+    claimed: Amounts | None,
+    is_refused: bool,
 ) -> Amounts:
     requests = parse_amounts((container.get("resources") or {}).get("requests"))
     if statuses and (held := statuses.get(container["name"])):
+        if is_refused:
+            requests = {}
         _raise_to(requests, held)
     if claimed:
         add_amounts(requests, claimed)
@@ -101,14 +129,31 @@ def _container_requests(
 
 
 def _resized_amounts(pod: Mapping[str, Any]) -> dict[str, Amounts]:
-    """What running containers hold, which differs from their spec while a resize is under way."""
+    """What running containers hold, which differs from their spec while a resize is under way.
+
+    Of an init container that is no sidecar the spec alone counts.
+    """
     held: dict[str, Amounts] = {}
     status = pod.get("status") or {}
-    for field in ("containerStatuses", "initContainerStatuses"):
-        for container in status.get(field) or ():
-            if allocated := container.get("allocatedResources"):
-                held[container["name"]] = parse_amounts(allocated)
-    return held
+    sidecars = {
+        container["name"]
+        for container in pod["spec"].get("initContainers") or ()
+        if container.get("restartPolicy") == "Always"
+    }
+    for container in status.get("initContainerStatuses") or ():
+        if container["name"] in sidecars:
+            held[container["name"]] = _held(container)
+    for container in status.get("containerStatuses") or ():
+        held[container["name"]] = _held(container)
+    return {name: amounts for name, amounts in held.items() if amounts}
+
+
+def _held(status: Mapping[str, Any]) -> Amounts:
+    allocated, actual = status.get("allocatedResources"), (status.get("resources") or {}).get("requests")
+    amounts = parse_amounts(allocated)
+    if actual and actual != allocated:
+        _raise_to(amounts, parse_amounts(actual))
+    return amounts
 
 
 def add_amounts(total: dict[str, Amount], more: Mapping[str, Amount]) -> None:

@@ -53,6 +53,8 @@ def node_labels(config: NodeConfig) -> dict[str, str]:
 def declared_features(gates: FeatureGates) -> list[str]:
     """What the node can that others may not: schedulers and the API server ask."""
     features = ["ExtendWebSocketsToKubelet", "RestartAllContainersOnContainerExits"]
+    resizing = ("InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers")
+    features += [name for name in resizing if gates.enabled(name)]
     if gates.reaches("1.37"):
         later = ("DRANodeAllocatableResources", "DRAOptionalNodeOperations")
         features += [name for name in later if gates.enabled(name)]

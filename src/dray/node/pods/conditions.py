@@ -17,13 +17,24 @@ ORDER = (
     "ContainersReady",
     "PodScheduled",
     "AllContainersRestarting",
+    "PodResizePending",
+    "PodResizeInProgress",
 )
+PASSING = ("PodResizePending", "PodResizeInProgress")
+"""Those that are only there while they are true."""
 
 
 def pod_conditions(
-    pod: Mapping[str, Any], containers: Sequence[ContainerView], phase: Phase, *, has_sandbox: bool, now: str
+    pod: Mapping[str, Any],
+    containers: Sequence[ContainerView],
+    phase: Phase,
+    *,
+    has_sandbox: bool,
+    now: str,
+    passing: Sequence[Object] = (),
 ) -> list[Object]:
-    """In the kubelet's order. A condition whose status stays keeps its transition time; `now` is for the others."""
+    """In the kubelet's order, `passing` ones last. A condition whose status stays keeps its transition time; `now` is
+    for the others."""
     containers_ready = _containers_ready(containers, phase)
     wanted = [
         {"type": "PodReadyToStartContainers", "status": _status(has_sandbox)},
@@ -32,6 +43,7 @@ def pod_conditions(
         containers_ready,
         {"type": "PodScheduled", "status": "True"},
         *_restarting(containers, phase),
+        *passing,
     ]
     return [_timed(pod, condition, now) for condition in wanted]
 

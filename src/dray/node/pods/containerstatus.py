@@ -61,7 +61,7 @@ def container_status(view: ContainerView, default_waiting: str) -> Object:
     if view.role is not Role.EPHEMERAL:
         status["started"] = view.is_running if view.role is Role.INIT else view.started
     if current is not None:
-        status.update(_resources(view.spec))
+        status.update(_resources(view))
     if mounts := list(mounted_volumes(view.spec)):
         status["volumeMounts"] = mounts
     if view.health and view.role is Role.MAIN:
@@ -76,9 +76,11 @@ def _is_ready(view: ContainerView) -> bool:
     return view.ready and view.role is not Role.EPHEMERAL
 
 
-def _resources(spec: Mapping[str, Any]) -> Object:
-    resources = spec.get("resources") or {}
-    shown: Object = {"resources": {key: value for key, value in resources.items() if value}}
+def _resources(view: ContainerView) -> Object:
+    """What it has, and what it is to have."""
+    resources = view.spec.get("resources") or {}
+    held = resources if view.held is None else view.held
+    shown: Object = {"resources": {key: value for key, value in held.items() if value}}
     if resources.get("requests"):
         shown["allocatedResources"] = resources["requests"]
     return shown

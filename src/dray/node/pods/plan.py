@@ -11,12 +11,13 @@ Read as a table:
     main container ended, and its policy says so            start it again, after its back-off
     runs, and its liveness or startup probe has failed      kill it (it then counts as ended)
     runs, and its image was changed in the pod              kill it and start it again, whatever its policy
+    runs, and wants to begin anew with other resources      the same
     an ephemeral container never ran                        start it, whatever the others do
     all main containers ended for good                      the pod is over
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from dray.node.pods.restart import restarts, restarts_all
@@ -57,8 +58,9 @@ def plan_pod(
     sandbox: Sandbox | None,
     containers: Sequence[ContainerView],
     failed_probes: FailedProbes,
+    outgrown: Collection[str] = (),
 ) -> Plan:
-    """`failed_probes`: of containers to be killed."""
+    """`failed_probes`: of containers to be killed. `outgrown`: ids of those that must begin anew to be resized."""
     if _is_over(pod, containers):
         return Plan(over=True)
     if sandbox is None or sandbox.state is not SandboxState.READY:
@@ -70,17 +72,27 @@ def plan_pod(
     if cause is not None:
         return Plan(new_sandbox=True, cause=cause)
     ephemeral = [view for view in containers if view.role is Role.EPHEMERAL and view.current is None]
-    kills = [*_replacements(present), *_failures(pod, present, failed_probes)]
+    kills = [*_replacements(present, outgrown), *_failures(pod, present, failed_probes, outgrown)]
     again = [kill.container for kill in kills if kill.again]
     return Plan(start=[*ephemeral, *_due(pod, present), *again], kill=kills)
 
 
-def _replacements(containers: Sequence[ContainerView]) -> list[Kill]:
-    return [
+def _replacements(containers: Sequence[ContainerView], outgrown: Collection[str]) -> list[Kill]:
+    changed = [
         Kill(view, f"Container {view.name} definition changed, will be restarted", again=True)
         for view in containers
         if _is_changed(view)
     ]
+    resized = [
+        Kill(view, f"Container {view.name} resize requires restart", again=True)
+        for view in containers
+        if _is_outgrown(view, outgrown) and not _is_changed(view)
+    ]
+    return changed + resized
+
+
+def _is_outgrown(view: ContainerView, outgrown: Collection[str]) -> bool:
+    return view.current is not None and view.is_running and view.current.id in outgrown
 
 
 def _is_changed(view: ContainerView) -> bool:
@@ -90,11 +102,16 @@ def _is_changed(view: ContainerView) -> bool:
 
 
 def _failures(
-    pod: Mapping[str, Any], containers: Sequence[ContainerView], failed: FailedProbes
+    pod: Mapping[str, Any],
+    containers: Sequence[ContainerView],
+    failed: FailedProbes,
+    outgrown: Collection[str],
 ) -> list[Kill]:
     """What its exit code will be does not matter: a container that failed is started again unless it never is."""
     doomed = [
-        view for view in containers if view.is_running and view.name in failed and not _is_changed(view)
+        view
+        for view in containers
+        if view.is_running and view.name in failed and not (_is_changed(view) or _is_outgrown(view, outgrown))
     ]
     kills = []
     for view in doomed:

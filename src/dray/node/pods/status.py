@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from dray.api.meta import Object
 from dray.api.pods import is_terminal
-from dray.node.pods.conditions import ORDER, pod_conditions
+from dray.node.pods.conditions import ORDER, PASSING, pod_conditions
 from dray.node.pods.containerstatus import UNLOCATED, container_status, unlocated_containers
 from dray.node.pods.phase import Phase, pod_phase
 from dray.node.pods.resources import pod_resources
@@ -57,6 +57,8 @@ class Circumstances:
     released: bool = True
     """No device is held for it. Until then a phase that tells others to take its devices is held back."""
     failure: Failure | None = None
+    passing: Sequence[Object] = ()
+    """Conditions that are only told while they are true."""
 
 
 def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], facts: Circumstances) -> Object:
@@ -78,6 +80,7 @@ def pod_status(pod: Mapping[str, Any], containers: Sequence[ContainerView], fact
         _phase_for_conditions(pod, containers, phase, facts),
         has_sandbox=facts.has_sandbox,
         now=facts.now,
+        passing=facts.passing,
     )
     if is_held:
         status.update((key, before[key]) for key in ("reason", "message") if key in before)
@@ -160,7 +163,8 @@ def _condition_changes(present: Sequence[Object], wanted: Sequence[Object]) -> l
         change = dict(condition) if old is None else _changed_members(old, condition)
         if change:
             changes.append({"type": condition["type"], **change})
-    return changes
+    kept = {condition["type"] for condition in wanted}
+    return changes + [{"$patch": "delete", "type": each} for each in PASSING if each in before.keys() - kept]
 
 
 def _changed_members(old: Mapping[str, Any], new: Mapping[str, Any]) -> Object:

@@ -18,6 +18,7 @@ from dray.node.plugins.drivers import Drivers
 from dray.node.pods.admission import admission_failure
 from dray.node.pods.observation import sandboxes_of
 from dray.node.pods.release import release_claims
+from dray.node.pods.resizing import accounted
 from dray.node.pods.services import NodeServices
 from dray.node.pods.stages import Stage
 from dray.node.pods.status import Failure
@@ -96,6 +97,13 @@ class PodTable:
         finally:
             self._driver_pods_ended |= _brings_driver(worker.pod)
             self._workers.pop(uid, None)
+            self._room_made()
+
+    def _room_made(self) -> None:
+        """Whoever waits for room to be resized looks again."""
+        for worker in self._workers.values():
+            if worker.waits_for_room:
+                worker.wake()
 
     # --- looking ---
 
@@ -113,8 +121,11 @@ class PodTable:
 
     def active(self) -> list[Object]:
         """Pods that run, or are about to, or are being stopped."""
+        return [worker.pod for worker in self._active()]
+
+    def _active(self) -> list[PodWorker]:
         return [
-            worker.pod
+            worker
             for worker in self._workers.values()
             if worker.was_admitted and worker.stage in (Stage.RUNNING, Stage.STOPPING)
         ]
@@ -128,8 +139,10 @@ class PodTable:
     # --- what a pod may ask about the others ---
 
     def admission_failure(self, pod: Object) -> Failure | None:
-        others = [other for other in self.active() if uid_of(other) != uid_of(pod)]
-        return admission_failure(pod, others, self.node, self._services.allocatable)
+        """Against what the other pods are granted, not what they ask for by now."""
+        others = [worker.granted for worker in self._active() if uid_of(worker.pod) != uid_of(pod)]
+        counted = [accounted(other) for other in others]
+        return admission_failure(accounted(pod), counted, self.node, self._services.allocatable)
 
     def must_outlive_others(self, pod: Object) -> bool:
         if not _brings_driver(pod):

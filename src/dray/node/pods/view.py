@@ -51,6 +51,8 @@ class ContainerView:
     """Container id -> termination message."""
     health: Sequence[Object] = ()
     """Its `allocatedResourcesStatus`."""
+    held: Mapping[str, Any] | None = None
+    """Resources that the newest attempt still has, where it must end before it has those of the spec."""
 
     @property
     def name(self) -> str:

@@ -23,6 +23,7 @@ from dray.node.pods.observation import newest_sandbox, observe, sandboxes_of
 from dray.node.pods.plan import Plan, plan_pod
 from dray.node.pods.provisions import RESYNC_SECONDS, RETRY_SECONDS, PodProvisions
 from dray.node.pods.release import release_claims
+from dray.node.pods.resizer import Resizer
 from dray.node.pods.services import NodeServices, Peers
 from dray.node.pods.stages import Cause, Stage, next_stage
 from dray.node.pods.starting import ContainerStarter
@@ -64,7 +65,17 @@ class PodWorker:
         self._is_removed = False
         self._had_ended = is_terminal(pod)
         """Before this agent looked: what its status says is final."""
+        self._resizer = Resizer(pod, peers, self._tell)
         self._start_time = (pod.get("status") or {}).get("startTime") or format_time(services.clock.now())
+
+    @property
+    def granted(self) -> Object:
+        """The pod with the resources that the node grants it by now."""
+        return self._resizer.granted(self.pod)
+
+    @property
+    def waits_for_room(self) -> bool:
+        return self._resizer.waits_for_room
 
     # --- what others tell it ---
 
@@ -166,8 +177,9 @@ class PodWorker:
             failure = DEADLINE_EXCEEDED
         if failure is not None:
             return self._fail(failure)
+        self._resizer.follow(self.pod, await self._observe())
         views = await self._observe()
-        plan = plan_pod(self.pod, self._sandbox(), views, self._prober.failures())
+        plan = plan_pod(self.granted, self._sandbox(), views, self._prober.failures(), self._resizer.outgrown)
         if plan.over:
             self._report(views)
             self._take(Cause.OVER)
@@ -213,6 +225,9 @@ class PodWorker:
         if any((view.spec.get("lifecycle") or {}).get("postStart") for view in plan.start):
             # It may take its time, and the pod has its address already.
             self._report(views)
+        if self._resizer.outgrown:
+            # So may its end.
+            self._report(views)
         await self._provisions.remember_claims(self.pod)
         await asyncio.gather(
             *(
@@ -222,8 +237,8 @@ class PodWorker:
                 for kill in plan.kill
             )
         )
-        delays = [await self._starter.start(self.pod, view, sandbox) for view in plan.start]
-        await self._provisions.refresh_volumes(self.pod)
+        delays = [await self._starter.start(self.granted, view, sandbox) for view in plan.start]
+        await self._provisions.refresh_volumes(self.granted)
         self._report(await self._observe())
         if plan.kill:
             return 0
@@ -245,14 +260,16 @@ class PodWorker:
 
     async def _observe(self) -> list[ContainerView]:
         """The pod's containers; probes are brought in step with those that run."""
-        specs = [spec for _, spec in container_specs(self.pod)]
+        pod = self.granted
+        specs = [spec for _, spec in container_specs(pod)]
         sandbox = self._sandbox()
-        views = observe(self._services, self.pod, self._prober, self._starter.waiting)
+        views = observe(self._services, pod, self._prober, self._starter.waiting)
         current = {view.name: view.current for view in views}
         await self._prober.follow(
             [(spec, current[spec["name"]]) for spec in specs], sandbox.ip if sandbox is not None else ""
         )
-        return observe(self._services, self.pod, self._prober, self._starter.waiting)
+        views = observe(self._services, pod, self._prober, self._starter.waiting)
+        return self._resizer.seen(self.pod, views)
 
     def _report(
         self, views: list[ContainerView], *, terminated: bool = False, released: bool = False
@@ -269,6 +286,7 @@ class PodWorker:
             terminated=terminated,
             released=released,
             failure=self._failure,
+            passing=self._resizer.conditions(),
         )
         self._services.reporter.report(pod, pod_status(pod, views, facts))
 
