@@ -15,10 +15,14 @@ from dray.api.validation.pod.node_claims import declared, validate_node_claims, 
 from dray.api.validation.resource.declared import in_declared_words
 from dray.api.validation.resource.node_allocatable import validate_node_allocatable_resources
 from dray.apiserver.core import Core
+from dray.apiserver.local import LocalClient
+from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.pod_gates import drop_disabled_pod_status
 from dray.apiserver.registry.resource_slice import RESOURCE_SLICE
 from dray.apiserver.structure import Body, from_hub, structured, type_name
+from dray.client.protocol import PatchType
 from dray.store.memory import MemoryStore
+from dray.testing import virtual
 
 from .recorded import Context
 
@@ -123,6 +127,30 @@ def test_documents_of_a_release_show_its_form():
         common | {"mapping", "overhead"},
         {"NodeAllocatableResource", "NodeAllocatableMapping", "NodeAllocatableOverhead"},
     )
+
+
+# --- what one release stored, under another
+
+
+def test_form_of_another_release_stays_until_the_next_write_and_goes_with_it():
+    async def scenario():
+        store = MemoryStore()
+        older = LocalClient(Core(store, catalog(), features=OLDER))
+        newer = LocalClient(Core(store, catalog("1.37"), features=NEWER))
+        for writer, reader, form in (
+            (older, newer, {"nodeAllocatableResourceMappings": OLD_CPU}),
+            (newer, older, {"nodeAllocatableResources": CPU}),
+        ):
+            made = await writer.create(RESOURCE_SLICES, slice_(**form))
+            assert made["spec"]["devices"] == [device(**form)]
+            assert (await reader.get(RESOURCE_SLICES, "s"))["spec"]["devices"] == [device(**form)]
+            change = {"metadata": {"labels": {"a": "b"}}}
+            written = await reader.patch(RESOURCE_SLICES, "s", change, patch_type=PatchType.MERGE)
+            assert written["spec"]["devices"] == [device()]
+            assert written["metadata"]["generation"] == 2
+            await writer.delete(RESOURCE_SLICES, "s")
+
+    virtual.run(scenario())
 
 
 # --- devices
