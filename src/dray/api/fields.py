@@ -117,6 +117,8 @@ def show(value: Any) -> str:
 
 def quote(text: str) -> str:
     """Go's %q for a string."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     escapes = {
         "\\": "\\\\",
         '"': '\\"',

@@ -21,7 +21,7 @@ class _Fault(Exception):
 
 def syntax_error(data: bytes) -> str:
     """Go's text for the first fault of `data`."""
-    text = data.decode("utf-8", "replace")
+    text = data.decode("utf-8", "surrogateescape")
     try:
         end = _space(text, _value(text, _space(text, 0)))
     except _Fault as fault:
@@ -34,8 +34,10 @@ def syntax_error(data: bytes) -> str:
 def _invalid(text: str, at: int, where: str) -> str:
     if at >= len(text):
         return _END
-    char = chr(text[at].encode("utf-8", "replace")[0])  # Go looks at bytes
-    shown = {"'": "\\'", '"': '"'}.get(char) or quote(char)[1:-1]
+    byte = text[at].encode("utf-8", "surrogateescape")[0]  # Go looks at bytes
+    if "\udc80" <= text[at] <= "\udcff":  # one that is no UTF-8
+        return f"invalid character '\\x{byte:02x}' {where}"
+    shown = {ord("'"): "\\'", ord('"'): '"'}.get(byte) or quote(chr(byte))[1:-1]
     return f"invalid character '{shown}' {where}"
 
 

@@ -147,21 +147,22 @@ def _validate_contents(meta: Object, path: Path) -> list[FieldError]:
     return errors + _validate_owners(meta.get("ownerReferences") or (), path.child("ownerReferences"))
 
 
+_CONTROLLERS_TOLD = 10
+"""Each is told together with all owners: the text would else grow with the square of their number."""
+
+
 def _validate_owners(owners: Sequence[Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
-    controller = ""
+    controllers: list[str] = []
     for owner in owners:
         errors += _validate_owner(owner, path)
         if not owner.get("controller"):
             continue
-        this = f"{owner.get('kind', '')}/{owner.get('name', '')}"
-        if controller:
+        controllers.append(f"{owner.get('kind', '')}/{owner.get('name', '')}")
+        if 1 < len(controllers) <= _CONTROLLERS_TOLD:
             text = 'Only one reference can have Controller set to true. Found "true" in references for '
-            errors.append(
-                invalid(path, [_as_written(each) for each in owners], f"{text}{controller} and {this}")
-            )
-        else:
-            controller = this
+            written = [_as_written(each) for each in owners]
+            errors.append(invalid(path, written, f"{text}{controllers[0]} and {controllers[-1]}"))
     return errors
 
 

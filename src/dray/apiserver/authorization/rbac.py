@@ -91,12 +91,14 @@ class Rbac:
         for watch in self._watches:
             watch.close()
         revision = self._store.revision
-        self._watches = [
+        watches = [
             self._store.watch(each.qualified, revision) for each in (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
         ]
-        self._by_subject = {}
+        index: dict[tuple[str, str], list[_Grant]] = {}
         for resource in (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS):
-            self._index(resource)
+            self._index(resource, index)
+        # Whole at once: a large body is judged in a thread, which may ask, too.
+        self._by_subject, self._watches = index, watches
 
     def _has_news(self) -> bool:
         try:
@@ -104,7 +106,7 @@ class Rbac:
         except Compacted:
             return True
 
-    def _index(self, resource: Resource) -> None:
+    def _index(self, resource: Resource, index: dict[tuple[str, str], list[_Grant]]) -> None:
         for record in self._store.page(resource.qualified).records:
             binding = record.obj
             reference = binding.get("roleRef") or {}
@@ -116,7 +118,7 @@ class Rbac:
                     reference.get("name", ""),
                     _show_subject(subject, namespace_of(binding)),
                 )
-                self._by_subject.setdefault(_subject_key(subject, namespace_of(binding)), []).append(grant)
+                index.setdefault(_subject_key(subject, namespace_of(binding)), []).append(grant)
 
 
 def _is_namespaced(grant: _Grant) -> bool:

@@ -1,12 +1,10 @@
 """Request bodies: JSON, YAML or Kubernetes protobuf, read into one form.
 
-Bodies are read when who sends them is known and allowed to. A large one is decoded in a thread, where it holds up nobody.
+Bodies are read when who sends them is known and allowed to.
 """
 
 import asyncio
-import concurrent.futures
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
@@ -14,6 +12,7 @@ from aiohttp import web
 from dray.api import errors
 from dray.api.schema.yaml_text import BadYaml, from_yaml, read_yaml
 from dray.apiserver.http.negotiation import JSON, PROTOBUF, YAML
+from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.structure import Body, read_json, unrecognized
 
 MAX_BYTES: Final = 3 * 1024 * 1024
@@ -22,10 +21,7 @@ MAX_BYTES: Final = 3 * 1024 * 1024
 SECONDS: Final = 60.0
 """For a body to arrive: as long as Kubernetes gives a request altogether."""
 
-LARGE_BYTES: Final = 64 * 1024
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_decoders = concurrent.futures.ThreadPoolExecutor(2, "dray-decoder")
-_Result = TypeVar("_Result")
 
 
 async def read(request: web.BaseRequest) -> bytes:
@@ -55,13 +51,6 @@ def _too_large() -> errors.RequestEntityTooLarge:
     return errors.RequestEntityTooLarge(f"Request entity too large: limit is {MAX_BYTES}")
 
 
-async def decoded(size: int, decode: Callable[[], _Result]) -> _Result:
-    """What `decode` makes of a body of `size` bytes."""
-    if size < LARGE_BYTES:
-        return decode()
-    return await asyncio.get_running_loop().run_in_executor(_decoders, decode)
-
-
 def content_type(request: web.BaseRequest) -> str:
     """The media type without its parameters; JSON when none is named."""
     header = request.headers.get("Content-Type", "")
@@ -84,7 +73,7 @@ async def read_object(request: web.BaseRequest, kind_name: str) -> Body:
     kind_of_body = check_type(request)
     data = await read(request)
     decode = {JSON: read_json, YAML: _read_yaml, PROTOBUF: _read_protobuf}[kind_of_body]
-    return await decoded(len(data), lambda: decode(data, kind_name))
+    return await worked_out(len(data), lambda: decode(data, kind_name))
 
 
 def _read_protobuf(data: bytes, kind_name: str) -> Body:
@@ -107,7 +96,7 @@ def _read_yaml(data: bytes, kind_name: str) -> Body:
 async def read_configuration(request: web.BaseRequest) -> Any:
     """The body of a server-side apply: YAML, or JSON, which is YAML. Raises BadRequest."""
     data = await read(request)
-    return await decoded(len(data), lambda: _configuration(data))
+    return await worked_out(len(data), lambda: _configuration(data))
 
 
 def _configuration(data: bytes) -> Any:

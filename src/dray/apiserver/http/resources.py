@@ -30,6 +30,7 @@ from dray.apiserver.http.responses import (
     warning_header,
 )
 from dray.apiserver.http.watching import WatchStream
+from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.options import (
     Query,
     delete_options,
@@ -120,10 +121,15 @@ class ResourceRequest:
     async def object(self, wanted: TypeName) -> Object:
         """The body as an object of that type. Raises BadRequest, UnsupportedMediaType."""
         body = await bodies.read_object(self.request, wanted.kind)
-        self.sent = body.tree
-        size = self.request.content.total_bytes
+        self.sent, self.call.size = body.tree, self.request.content.total_bytes
         validation, warnings = self.call.options.field_validation, self.call.warnings
-        return await bodies.decoded(size, lambda: structured(body, wanted, validation, warnings))
+        return await worked_out(self.call.size, lambda: structured(body, wanted, validation, warnings))
+
+    async def hub(self) -> Object:
+        """The body as an object of the call's kind, in the form that is stored. Raises as `object` does."""
+        call = self.call
+        obj = await self.object(type_name(call.kind, call.version))
+        return await worked_out(call.size, lambda: to_hub(call, obj))
 
     def respond(self, record: Record, shown_as: Representation, status: int = 200) -> web.Response:
         view = self.view(shown_as)
@@ -246,8 +252,7 @@ async def _create(wanted: ResourceRequest) -> web.StreamResponse:
     bodies.check_type(wanted.request)
     call = wanted.call
     wanted.written("CreateOptions")
-    obj = await wanted.object(type_name(call.kind, call.version))
-    record = await create(call, to_hub(call, obj), sent=wanted.sent)
+    record = await create(call, await wanted.hub(), sent=wanted.sent)
     return wanted.respond(record, shown_as, 201)
 
 
@@ -282,8 +287,7 @@ async def _update(wanted: ResourceRequest) -> web.StreamResponse:
     bodies.check_type(wanted.request)
     call = wanted.call
     wanted.written("UpdateOptions")
-    obj = await wanted.object(type_name(call.kind, call.version))
-    record, is_new = await update(call, to_hub(call, obj), wanted.sent)
+    record, is_new = await update(call, await wanted.hub(), wanted.sent)
     return wanted.respond(record, shown_as, 201 if is_new else 200)
 
 
@@ -293,9 +297,12 @@ async def _patch(wanted: ResourceRequest) -> web.StreamResponse:
     call = wanted.call
     call.options = patch_options(wanted.query, kind_of_patch is PatchType.APPLY, wanted.user_agent)
     if kind_of_patch is PatchType.APPLY:
-        record, is_new = await apply(call, await bodies.read_configuration(wanted.request))
+        config = await bodies.read_configuration(wanted.request)
+        call.size = wanted.request.content.total_bytes
+        record, is_new = await apply(call, config)
         return wanted.respond(record, shown_as, 201 if is_new else 200)
     data = await bodies.read(wanted.request)
+    call.size = len(data)
     return wanted.respond(await patch(call, kind_of_patch, read_patch(data)), shown_as)
 
 

@@ -8,6 +8,7 @@ from dray.api.meta import Object, name_of
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.call import Call
 from dray.apiserver.core import path_of
+from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.structure import type_name
 from dray.apiserver.verbs import lifecycle, managed, metadata
 from dray.apiserver.verbs.emptied import with_empties
@@ -36,7 +37,7 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
     lifecycle.check_create(call, meta.get("name") or "")
     metadata.merge_owners(call, meta, after_admission=False)
     if not is_owned:
-        managed.record(call, obj, None)
+        await worked_out(call.size, lambda: managed.record(call, obj, None))
     request = AdmissionRequest(call, "CREATE", obj, None, meta.get("name") or "")
     await call.core.admission.mutate(request)
     obj = request.object or obj
@@ -45,12 +46,9 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
     metadata.begin(call, obj)
     _settle_name(obj)
     call.kind.prepare_create(call, obj)
-    if found := _findings(call, obj):
-        shown = with_empties(obj, sent, type_name(call.kind, call.version).schema)
-        if shown is not None:
-            call.kind.prepare_create(call, shown)
-            found = _findings(call, shown) or found
-        raise_invalid(call, obj, found)
+    new = obj
+    unauthorized = call.kind.authorize_create(call, new)
+    await worked_out(call.size, lambda: _judge(call, new, unauthorized, sent))
     call.warnings += call.kind.warnings(call, obj)
     request.object = obj
     await call.core.admission.validate(request)
@@ -60,10 +58,21 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
     return await _store(call, obj)
 
 
+def _judge(call: Call, obj: Object, unauthorized: list[FieldError], sent: Any) -> None:
+    """Raises Invalid."""
+    found = unauthorized + _findings(call, obj)
+    if not found:
+        return
+    shown = with_empties(obj, sent, type_name(call.kind, call.version).schema)
+    if shown is not None:
+        call.kind.prepare_create(call, shown)
+        found = unauthorized + _findings(call, shown) or found
+    raise_invalid(call, obj, found)
+
+
 def _findings(call: Call, obj: Object) -> list[FieldError]:
-    kind = call.kind
-    found = kind.authorize_create(call, obj) + metadata.create_errors(call, obj["metadata"])
-    return found + kind.validate_create(call, obj) or metadata.path_errors(obj["metadata"])
+    found = metadata.create_errors(call, obj["metadata"])
+    return found + call.kind.validate_create(call, obj) or metadata.path_errors(obj["metadata"])
 
 
 def _refuse_version(obj: Object) -> None:

@@ -5,6 +5,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Final
 
+import orjson
+
 from dray.api import errors, names
 from dray.api.fields import FieldError, invalid
 from dray.api.meta import Object, format_time
@@ -61,16 +63,17 @@ def match_name(call: Call, meta: Object) -> None:
 
 def merge_owners(call: Call, meta: Object, *, after_admission: bool) -> None:
     """Name each owner once, with a warning of those that were named again in the same words."""
-    kept: list[Object] = []
+    kept: dict[bytes, Object] = {}
     again: list[str] = []
     for owner in meta.get("ownerReferences") or ():
-        if owner in kept:
+        words = orjson.dumps(owner, option=orjson.OPT_SORT_KEYS)
+        if words in kept:
             again.append(owner.get("uid") or "")
         else:
-            kept.append(owner)
+            kept[words] = owner
     if not again:
         return
-    meta["ownerReferences"] = kept
+    meta["ownerReferences"] = list(kept.values())
     when = " after mutating admission happens" if after_admission else ""
     call.warnings.append(
         f".metadata.ownerReferences contains duplicate entries{when}; {_OWNED_TWICE}{', '.join(again)}"
@@ -94,7 +97,7 @@ def carry_over(call: Call, new: Object, old: Object) -> None:
     for field in ("uid", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"):
         if meta.get(field) in (None, "") and field in before:
             meta[field] = before[field]
-    for field in ("creationTimestamp", "generation", "selfLink"):
+    for field in ("creationTimestamp", "generation"):
         if field in before:
             meta[field] = before[field]
         else:
@@ -134,7 +137,7 @@ def update_errors(
     call: Call, meta: Object, before: Object, checks: Sequence[MetadataCheck]
 ) -> list[FieldError]:
     """Kubernetes looks at metadata once for every kind and then as the kind at hand does, and lists what each finds."""
-    errors = validate_any_update(meta, before)
+    errors = path_errors(meta) + validate_any_update(meta, before)
     for check in checks:
         errors += create_errors(call, meta) if check == "whole" else validate_meta_update(meta, before)
     return errors

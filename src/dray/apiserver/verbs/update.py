@@ -12,6 +12,7 @@ from dray.api.meta import Object, finalizers_of
 from dray.api.validation.meta import METADATA
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.call import Call
+from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.registry.kind import StatusStrategy
 from dray.apiserver.structure import clone, type_name
 from dray.apiserver.verbs import managed, metadata
@@ -22,6 +23,14 @@ from dray.store.errors import KeyMissing, RevisionConflict
 from dray.store.record import Record
 
 RETRIES: Final = 5
+_PLACES: Final = {
+    "nodes": "minions",
+    "services": "services/specs",
+    "endpoints": "services/endpoints",
+    "replicationcontrollers": "controllers",
+    "ingresses.networking.k8s.io": "ingress",
+}
+"""Where Kubernetes keeps kinds under another name than their own."""
 
 Change = Callable[[Object], Object]
 """From the stored object (shared) to the wanted one: new, in hub form, its managedFields settled."""
@@ -67,7 +76,8 @@ async def replace(
     strategy = None if is_whole else _strategy(call)
 
     async def once(record: Record) -> Record:
-        return await _replace_once(call, record, change(record.obj), strategy, sent)
+        changed = await worked_out(call.size, lambda: change(record.obj))
+        return await _replace_once(call, record, changed, strategy, sent)
 
     try:
         return await _persist(call, once, is_unconditional)
@@ -114,7 +124,9 @@ async def _replace_once(
     obj = request.object or obj
     metadata.merge_owners(call, obj["metadata"], after_admission=True)
     metadata.carry_over(call, obj, old)
-    _apply_strategy(call, strategy, obj, old, sent)
+    # Rules of subresources may ask for permissions, which is no work for a thread.
+    new, size = obj, call.size if strategy is None else 0
+    await worked_out(size, lambda: _apply_strategy(call, strategy, new, old, sent))
     request.object = obj
     await call.core.admission.validate(request)
     obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
@@ -144,8 +156,10 @@ def _check_version(call: Call, obj: Object, old: Object) -> None:
 
 def _other_object(call: Call, wanted: str, found: str) -> errors.Conflict:
     """The write is about an object that had this name before. The text is that of Kubernetes' own storage."""
+    root = "" if call.dry_run else "/registry"
+    place = _PLACES.get(call.stored.qualified, call.stored.plural)
     why = (
-        f"StorageError: invalid object, Code: 4, Key: /registry/{call.stored.plural}/{call.path}, "
+        f"StorageError: invalid object, Code: 4, Key: {root}/{place}/{call.path}, "
         f"ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, "
         f"UID in object meta: {found}"
     )

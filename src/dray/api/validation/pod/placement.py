@@ -123,6 +123,7 @@ def _validate_toleration(toleration: Object, path: Path) -> list[FieldError]:
 def validate_spread(constraints: list[Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
     pairs = [(one.get("topologyKey") or "", one.get("whenUnsatisfiable") or "") for one in constraints]
+    last = {pair: index for index, pair in enumerate(pairs)}
     for index, constraint in enumerate(constraints):
         at = path.index(index)
         skew, key = constraint.get("maxSkew") or 0, constraint.get("topologyKey") or ""
@@ -134,7 +135,7 @@ def validate_spread(constraints: list[Object], path: Path) -> list[FieldError]:
         if choice not in _UNSATISFIABLE:
             errors.append(not_supported(at.child("whenUnsatisfiable"), choice, _UNSATISFIABLE))
         # Of two that are alike the first is told of.
-        if pairs[index] in pairs[index + 1 :]:
+        if last[pairs[index]] > index:
             pair = f"{{{key}, {choice}}}"
             errors.append(duplicate(at.child("{topologyKey, whenUnsatisfiable}"), pair))
         errors += _validate_domains(constraint.get("minDomains"), choice, at.child("minDomains"))
