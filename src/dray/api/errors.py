@@ -22,7 +22,7 @@ Texts are Kubernetes' own, since clients show and sometimes match them.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from dray.api.fields import FieldError, quote
 from dray.api.meta import Object
@@ -196,12 +196,26 @@ def forbidden(group: str, plural: str, name: str, why: str) -> Forbidden:
     return Forbidden(f"{subject} is forbidden: {why}", details=_details(group, plural, name))
 
 
+LONGEST_FINDINGS: Final = 1024 * 1024
+"""Characters of all that is told to be wrong with one object."""
+
+
 def invalid(group: str, kind: str, name: str, errors: Sequence[FieldError]) -> Invalid:
-    """422 for an object that was understood but is not acceptable; repeated texts show once in the message."""
-    texts = list(dict.fromkeys(str(error) for error in errors))
+    """422 for an object that was understood but is not acceptable; repeated texts show once in the message.
+
+    Findings beyond `LONGEST_FINDINGS` characters are left out: some show the list that they were found in, each time.
+    """
+    told, written = [], 0
+    for error in errors:
+        body = error.body
+        told.append((error, body))
+        written += len(body) + len(error.field)
+        if written > LONGEST_FINDINGS:
+            break
+    texts = list(dict.fromkeys(f"{error.field}: {body}" for error, body in told))
     what = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     qualified_kind = f"{kind}.{group}" if group else kind
-    causes = [{"reason": error.type.reason, "message": error.body, "field": error.field} for error in errors]
+    causes = [{"reason": error.type.reason, "message": body, "field": error.field} for error, body in told]
     return Invalid(
         f"{qualified_kind} {quote(name)} is invalid: {what}",
         details=_details(group, kind, name, causes=causes),

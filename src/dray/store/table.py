@@ -16,6 +16,9 @@ from dray.store.record import Event, Record
 SLACK = 4
 """The history is trimmed when it exceeds the window by a quarter, so that trimming is rare and cheap."""
 
+HISTORY_BYTES = 64 * 1024 * 1024
+"""Of encoded objects in the history of one resource: the window is shorter where objects are large."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Page:
@@ -37,6 +40,8 @@ class Table:
         self.events: list[Event] = []
         self.first = 0
         """The running number of `events[0]`."""
+        self._bytes = 0
+        """Of the objects in `events`."""
         self._order: list[str] = []
 
     # --- writing
@@ -52,6 +57,7 @@ class Table:
                 bisect.insort(self._order, record.path)
             self.records[record.path] = record
         self.events.append(event)
+        self._bytes += len(record.data)
         for watch in self.watches:
             watch.wake()
 
@@ -59,20 +65,35 @@ class Table:
         """Forget events beyond the window, if there are enough of them; returns those forgotten."""
         excess = len(self.events) - self.window
         if excess <= self.window // SLACK:
+            excess = 0
+        if self._bytes > HISTORY_BYTES + HISTORY_BYTES // SLACK:
+            excess = max(excess, self._beyond_bytes())
+        if not excess:
             return []
-        forgotten = self.events[:excess]
-        del self.events[:excess]
-        self.first += excess
+        forgotten = self._forget(excess)
         self.floor = forgotten[-1].revision
         return forgotten
 
+    def _beyond_bytes(self) -> int:
+        """How many of the oldest events are too much; the last is always held."""
+        size = self._bytes
+        for count, event in enumerate(self.events[:-1]):
+            if size <= HISTORY_BYTES:
+                return count
+            size -= len(event.record.data)
+        return len(self.events) - 1
+
     def forget_history(self, revision: int) -> list[Event]:
         """Forget every event up to `revision`; returns them."""
-        count = self._events_until(revision)
+        forgotten = self._forget(self._events_until(revision))
+        self.floor = max(self.floor, revision)
+        return forgotten
+
+    def _forget(self, count: int) -> list[Event]:
         forgotten = self.events[:count]
         del self.events[:count]
         self.first += count
-        self.floor = max(self.floor, revision)
+        self._bytes -= sum(len(event.record.data) for event in forgotten)
         return forgotten
 
     def load(self, record: Record, deleted: bool, is_history: bool) -> None:
@@ -81,6 +102,7 @@ class Table:
         if is_history and not (deleted and previous is None):
             kind = "DELETED" if deleted else ("MODIFIED" if previous else "ADDED")
             self.events.append(Event(kind, record, previous))  # type: ignore[arg-type]
+            self._bytes += len(record.data)
         if deleted:
             self.records.pop(record.path, None)
         else:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from dray.api.fields import Path
+from dray.api import errors
+from dray.api.fields import Path, invalid
 from dray.api.validation.meta import validate_meta_create
 from dray.api.validation.pod.placement import validate_spread
 from dray.apiserver.verbs import metadata
@@ -52,3 +53,11 @@ def test_many_spread_constraints_are_judged_in_time(in_time: None) -> None:
     constraints[-1] = constraints[0]
     (found,) = validate_spread(constraints, Path("spec"))
     assert found.field.startswith("spec[0]")
+
+
+def test_what_is_told_of_an_object_is_bounded(in_time: None) -> None:
+    shown = [f"scope-{n}" for n in range(2_000)]
+    found = [invalid(Path("spec.scopes"), shown, f"unsupported scope {n}") for n in range(2_000)]
+    error = errors.invalid("", "ResourceQuota", "q", found)
+    assert len(error.message) < 2 * errors.LONGEST_FINDINGS
+    assert 1 < len(error.status["details"]["causes"]) < 100

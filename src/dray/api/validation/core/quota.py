@@ -103,11 +103,12 @@ def _validate_selectors(spec: Mapping[str, Any]) -> list[FieldError]:
     path = SPEC.child("scopeSelector", "matchExpressions")
     selectors = items_of(spec["scopeSelector"].get("matchExpressions"))
     errors: list[FieldError] = []
+    shown = _internal(selectors)
     for selector in selectors:
         scope = selector.get("scopeName") or ""
         if scope not in SCOPES:
             errors.append(invalid(path.child("scopeName"), scope, "unsupported scope"))
-        errors += _misapplied(scope, spec, path, _internal(selectors))
+        errors += _misapplied(scope, spec, path, shown)
         errors += _validate_operator(selector, path)
     # The plain scopes are what is shown, so Kubernetes does.
     found = (selector.get("scopeName") or "" for selector in selectors)
