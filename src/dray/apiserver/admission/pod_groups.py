@@ -1,18 +1,20 @@
 """PodGroups: kept while pods belong to them, made only from templates that exist, and as urgent as their class says.
 
-Sources: kubernetes plugin/pkg/admission/{scheduling/podgroupprotection,podgroup,priority}, 1.36.
+Sources: kubernetes plugin/pkg/admission/{scheduling/podgroupprotection,podgroup,priority,job}, 1.36.
 """
 
 from typing import Final
 
 from dray.api import errors
-from dray.api.meta import Object, finalizers_of, is_deleting
-from dray.api.pod_groups import PROTECTION_FINALIZER
-from dray.api.resources import POD_GROUPS, WORKLOADS
+from dray.api.meta import Object, finalizers_of, is_controlled_by, is_deleting, name_of
+from dray.api.pod_groups import PROTECTION_FINALIZER, min_count
+from dray.api.resources import JOBS, POD_GROUPS, WORKLOADS
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.priority_classes import priority_of
 from dray.apiserver.admission.refusals import display_name
+from dray.apiserver.core import prefix_of
 
+GATE: Final = "GenericWorkload"
 _PREEMPTION: Final = "WorkloadAwarePreemption"
 
 
@@ -37,6 +39,45 @@ class PodGroupRules:
         workload = (group["spec"].get("podGroupTemplateRef") or {}).get("workload")
         if workload is not None:
             _check_template(request, group, workload)
+
+
+class GangJobs:
+    """The parallelism of a Job whose pods are a gang is settled: the gang's minCount does not follow it."""
+
+    async def mutate(self, request: AdmissionRequest) -> None:
+        return None
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        """Raises Forbidden."""
+        new, old = request.object, request.old
+        if new is None or old is None or not request.call.features.enabled(GATE):
+            return
+        if _parallelism(new) == _parallelism(old):
+            return
+        group = _gang_of(request, old)
+        if group is not None:
+            why = (
+                f'cannot change parallelism for a Job referencing gang-scheduled PodGroup "{name_of(group)}"'
+            )
+            raise errors.forbidden(JOBS.group, JOBS.plural, display_name(new), why)
+
+
+def _parallelism(job: Object) -> int | None:
+    parallelism: int | None = (job.get("spec") or {}).get("parallelism")
+    return parallelism
+
+
+def _gang_of(request: AdmissionRequest, job: Object) -> Object | None:
+    """The gang that the Job's pods name, else one that belongs to the Job."""
+    namespace = request.call.namespace
+    template = (job["spec"].get("template") or {}).get("spec") or {}
+    name = (template.get("schedulingGroup") or {}).get("podGroupName")
+    if name is not None:
+        named = request.call.find(POD_GROUPS, name, namespace)
+        return named if named is not None and min_count(named) else None
+    records = request.call.core.store.page(POD_GROUPS.qualified, prefix_of(POD_GROUPS, namespace)).records
+    groups = (record.obj for record in records if is_controlled_by(record.obj, job))
+    return next((group for group in groups if min_count(group)), None)
 
 
 def _set_priority(request: AdmissionRequest, group: Object) -> None:
