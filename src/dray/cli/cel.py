@@ -9,6 +9,7 @@ import click
 from dray.api.resources import DEVICE_CLASSES, RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS, RESOURCE_SLICES
 from dray.cli.insight.options import Source, questions
 from dray.cli.insight.output import heading, show_data, table, wrapped
+from dray.insight.derivation import Asked, check_derivation, derivations_of
 from dray.insight.expression import Check, Miss, check_expression, expressions_of
 
 _SHOWN = 5
@@ -20,15 +21,16 @@ NEEDED = (RESOURCE_SLICES, DEVICE_CLASSES, RESOURCE_CLAIMS, RESOURCE_CLAIM_TEMPL
     "dray cel --class gpu.example.com -o json  |  dray cel --file claim.yaml --snapshot cluster.json.gz"
 )
 @click.argument("expression", required=False)
-@click.option("--claim", default="", help="Check the selectors of this claim.")
+@click.option("--claim", default="", help="Check the selectors and derived attributes of this claim.")
 @click.option("--class", "class_name", default="", help="Check the selectors of this DeviceClass.")
 @click.option(
     "--file",
     "-f",
     "manifest",
     type=click.Path(path_type=pathlib.Path, dir_okay=False),
-    help="Check the selectors of classes, claims and templates in this manifest, before it is applied.",
+    help="Check the expressions of classes, claims and templates in this manifest, before it is applied.",
 )
+@click.option("--derived", is_flag=True, help="EXPRESSION is that of a derived attribute, not a selector.")
 @click.option("--driver", default="", help="Ask only about the devices of this driver.")
 @questions
 def command(
@@ -37,9 +39,12 @@ def command(
     claim: str,
     class_name: str,
     manifest: pathlib.Path | None,
+    derived: bool,
     driver: str,
 ) -> None:
     """Compile a device selector and say what it costs, which devices it selects, and where it would fail.
+
+    Of the expression of a derived attribute it says which value each device has.
 
     A selector that fails for one device keeps the whole claim from being scheduled, so attributes that some devices lack are
     named, with a way to write it safely. Exit code 1 if anything does not compile or is too costly. Needs `list` on
@@ -47,9 +52,16 @@ def command(
     """
     if sum(bool(given) for given in (expression, claim, class_name, manifest)) != 1:
         raise click.UsageError("give one of EXPRESSION, --claim, --class and --file")
+    if derived and not expression:
+        raise click.UsageError("--derived is about EXPRESSION")
     snapshot = source.snapshot(NEEDED)
-    asked = [("", expression)] if expression else list(_asked(source, snapshot, claim, class_name, manifest))
-    checks = [(where, check_expression(snapshot, text, driver=driver)) for where, text in asked]
+    if expression and derived:
+        checks = [("", check_derivation(snapshot, Asked("", expression), driver=driver))]
+    elif expression:
+        checks = [("", check_expression(snapshot, expression, driver=driver))]
+    else:
+        objects = _objects(source, snapshot, claim, class_name, manifest)
+        checks = [each for obj in objects for each in _checks(snapshot, obj, driver)]
     if source.output == "text":
         click.echo("\n\n".join("\n".join(lines_of(where, check)) for where, check in checks))
     else:
@@ -59,23 +71,26 @@ def command(
         raise SystemExit(1)
 
 
-def _asked(
+def _objects(
     source: Source, snapshot: Any, claim: str, class_name: str, manifest: pathlib.Path | None
-) -> Iterator[tuple[str, str]]:
+) -> list[Any]:
     if manifest is not None:
-        objects = _read(manifest)
-    else:
-        namespace = "" if class_name else source.default_namespace()
-        resource, name = (DEVICE_CLASSES, class_name) if class_name else (RESOURCE_CLAIMS, claim)
-        found = snapshot.find(resource, name, namespace)
-        if found is None:
-            place = f" in namespace {namespace}" if namespace else ""
-            raise click.ClickException(f"{resource.plural} {name!r} not found{place}")
-        objects = [{"kind": resource.kind, **found}]
-    for obj in objects:
-        title = f"{obj.get('kind')} {(obj.get('metadata') or {}).get('name', '')}"
-        for where, text in expressions_of(obj):
-            yield f"{title}: {where}", text
+        return _read(manifest)
+    namespace = "" if class_name else source.default_namespace()
+    resource, name = (DEVICE_CLASSES, class_name) if class_name else (RESOURCE_CLAIMS, claim)
+    found = snapshot.find(resource, name, namespace)
+    if found is None:
+        place = f" in namespace {namespace}" if namespace else ""
+        raise click.ClickException(f"{resource.plural} {name!r} not found{place}")
+    return [{"kind": resource.kind, **found}]
+
+
+def _checks(snapshot: Any, obj: Any, driver: str) -> Iterator[tuple[str, Check]]:
+    title = f"{obj.get('kind')} {(obj.get('metadata') or {}).get('name', '')}"
+    for where, text in expressions_of(obj):
+        yield f"{title}: {where}", check_expression(snapshot, text, driver=driver)
+    for asked in derivations_of(obj):
+        yield f"{title}: {asked.where}", check_derivation(snapshot, asked, driver=driver)
 
 
 def _read(manifest: pathlib.Path) -> list[Any]:
@@ -86,8 +101,10 @@ def _read(manifest: pathlib.Path) -> list[Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise click.ClickException(f"cannot read {manifest}: {error}") from error
     objects = [item for doc in documents for item in (doc.get("items") or [doc])]
-    if not any(True for obj in objects for _ in expressions_of(obj)):
-        raise click.ClickException(f"{manifest} has no DeviceClass, claim or template with a selector")
+    if not any(True for obj in objects for _ in (*expressions_of(obj), *derivations_of(obj))):
+        raise click.ClickException(
+            f"{manifest} has no DeviceClass, claim or template with a selector or derived attribute"
+        )
     return objects
 
 
@@ -98,7 +115,9 @@ def lines_of(where: str, check: Check) -> Iterator[str]:
         yield from wrapped(check.expression, indent=2)
     if check.error:
         yield "It does not compile:" if not where else "  does not compile:"
-        yield from (f"  {line}" for line in check.error.splitlines())
+        # Lines with a caret below them stay as they are.
+        lines = check.error.splitlines()
+        yield from wrapped(check.error, indent=2) if len(lines) == 1 else (f"  {line}" for line in lines)
         yield from _suggestions(check)
         return
     verdict = f" more than {check.cost_limit}: the API server refuses it" if check.too_costly else ""
@@ -108,6 +127,11 @@ def lines_of(where: str, check: Check) -> Iterator[str]:
         return
     missed = sum(len(miss.devices) for miss in check.misses)
     failed = sum(len(miss.devices) for miss in check.failures)
+    if check.derives:
+        yield f"Of {check.devices} devices {check.devices - failed} have a value, and for {failed} it fails."
+        yield from _devices("Values", check.values)
+        yield from _devices("Fails, and with it every claim that asks", check.failures)
+        return
     yield f"Of {check.devices} devices {len(check.matches)} are selected, {missed} are not, and for {failed} it fails."
     yield from _devices("Selected", [Miss("", check.matches)] if check.matches else [])
     yield from _devices("Not selected", check.misses)
@@ -152,6 +176,6 @@ def _row(where: str, check: Check) -> dict[str, Any]:
         "where": where, "expression": check.expression, "error": check.error, "type": check.type, "cost": check.cost,
         "devices": check.devices, "selected": len(check.matches),
         "notSelected": sum(len(miss.devices) for miss in check.misses),
-        "failed": sum(len(miss.devices) for miss in check.failures),
+        "failed": sum(len(miss.devices) for miss in check.failures), "values": len(check.values),
         "suggestions": list(check.suggestions),
     }  # fmt: skip

@@ -42,7 +42,7 @@ class Use:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Miss:
-    """Devices that are not selected, for one and the same reason."""
+    """Devices with one and the same answer, and what that is: why they are not selected, say."""
 
     reason: str
     devices: tuple[DeviceID, ...]
@@ -64,6 +64,10 @@ class Check:
     failures: tuple[Miss, ...] = ()
     """Devices for which the selector fails: a claim that asks about one of them is not scheduled at all."""
     uses: tuple[Use, ...] = ()
+    derives: bool = False
+    """It gives the value of a derived attribute instead of selecting devices."""
+    values: tuple[Miss, ...] = ()
+    """The devices by what it derives from them."""
 
     @property
     def too_costly(self) -> bool:
@@ -78,7 +82,7 @@ def check_expression(
     try:
         selector = compile_selector(expression, environment or Environment())
     except CelCompileError as error:
-        return Check(expression, error=str(error), suggestions=tuple(_mend(expression, str(error))))
+        return Check(expression, error=str(error), suggestions=tuple(mend(expression, str(error))))
     tally = _Tally(selector)
     for name, raw in devices_of(snapshot, driver):
         tally.add(name, raw)
@@ -89,8 +93,8 @@ def check_expression(
         cost=selector.estimated_cost,
         devices=tally.devices,
         matches=tuple(tally.matches),
-        misses=_grouped(tally.misses),
-        failures=_grouped(tally.failures),
+        misses=grouped(tally.misses),
+        failures=grouped(tally.failures),
         uses=tuple(tally.uses.values()),
     )
 
@@ -167,7 +171,8 @@ class _Tally:
             )
 
 
-def _grouped(groups: Mapping[str, Sequence[DeviceID]]) -> tuple[Miss, ...]:
+def grouped(groups: Mapping[str, Sequence[DeviceID]]) -> tuple[Miss, ...]:
+    """Those of most devices first."""
     found = [Miss(reason, tuple(devices)) for reason, devices in groups.items()]
     return tuple(sorted(found, key=lambda miss: -len(miss.devices)))
 
@@ -200,7 +205,7 @@ def _safer(expression: str, uses: Mapping[tuple[str, str], Use]) -> Iterator[str
             yield f"so that it does not fail where {use.kind} {use.name} is absent, write: {safe}"
 
 
-def _mend(expression: str, error: str) -> Iterator[str]:
+def mend(expression: str, error: str) -> Iterator[str]:
     """What was probably meant, for the most frequent mistakes."""
     for wrong in re.findall(r"undefined field '([^']+)'", error):
         if close := difflib.get_close_matches(wrong, _FIELDS, 1, 0.5):
@@ -216,6 +221,8 @@ def _mend(expression: str, error: str) -> Iterator[str]:
         yield "write && for and, || for or, ! for not"
     if ".capacity[" in expression and "no matching overload" in error:
         yield 'capacities are compared like this: device.capacity["DRIVER"].memory.compareTo(quantity("40Gi")) >= 0'
+    if "must evaluate to a primitive scalar" in error:
+        yield "a derived attribute is a text, a whole number, true or false, or a version; convert with string(...) or int(...)"
     if re.search(r"must evaluate to bool", error):
         yield "a selector is a question with the answer true or false: compare the value with something"
 
