@@ -19,6 +19,10 @@ SLACK = 4
 HISTORY_BYTES = 64 * 1024 * 1024
 """Of encoded objects in the history of one resource: the window is shorter where objects are large."""
 
+BATCH_EVENTS = 500
+BATCH_BYTES = 1024 * 1024
+"""Of changes handed to a watch at once."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Page:
@@ -176,14 +180,24 @@ class Watch:
         return self._cursor < self._table.first + len(self._table.events)
 
     def ready(self) -> list[Event]:
-        """The changes since the last call, without waiting. Raises Compacted, or StoreClosed when it has ended."""
+        """The changes since the last call, or the first of many, without waiting.
+
+        A slow reader holds what it was handed, however much is forgotten meanwhile: so it is handed little at a time.
+        Raises Compacted, or StoreClosed when it has ended.
+        """
         table = self._table
         start = self._cursor - table.first
         if start < 0:
             raise Compacted(0, table.floor)
         if self._ended:
             raise StoreClosed("the watch has ended")
-        events = table.events[start:]
+        events = table.events[start : start + BATCH_EVENTS]
+        size = 0
+        for count, event in enumerate(events):
+            size += len(event.record.data)
+            if size > BATCH_BYTES:
+                del events[count + 1 :]
+                break
         self._cursor += len(events)
         return events
 

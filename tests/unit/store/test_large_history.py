@@ -58,3 +58,15 @@ async def test_the_disk_forgets_as_much(tmp_path: Path) -> None:
         store.watch(CM, 101)
     assert store.count(CM) == 1
     await store.close()
+
+
+async def test_a_watch_is_handed_little_at_a_time_and_all_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "BATCH_BYTES", 4 * SIZE)
+    store = MemoryStore()
+    watch, start = store.watch(CM, store.revision), store.revision
+    await fill(store, 15)
+    batches = []
+    while watch.has_more:
+        batches.append([event.revision for event in watch.ready()])
+    assert max(map(len, batches)) <= 5
+    assert [revision for batch in batches for revision in batch] == list(range(start + 1, store.revision + 1))

@@ -63,6 +63,7 @@ class ResourceWatch:
 
     async def next(self) -> list[Change]:
         """Wait for changes; empty when the server ends the watch. Raises Expired when too many were missed."""
+        self.initial = []  # told by now, and not to be held as long as the watch lasts
         while True:
             try:
                 events = await self._watch.next()
