@@ -18,7 +18,7 @@ from dray.api.meta import Object
 from dray.api.schema import inspection
 from dray.api.schema.inspection import DecodeError
 from dray.api.schema.model import ABSENT, ZEROS, Schema, zero_struct
-from dray.api.schema.scalars import READERS, BadScalar, Reader, WrongType, read_string
+from dray.api.schema.scalars import READERS, BadScalar, Reader, WrongType, read_resource, read_string
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,6 +81,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         raise _DuplicateKey
     return members
 
+
+_RESOURCES = "v1.ResourceList"
+"""Amounts of resources: finer than a thousandth they are not kept."""
 
 _READERS: dict[tuple[Schema, bool], Reader] = {}
 
@@ -168,6 +171,8 @@ def _compile_list(schema: Schema, full: bool) -> Reader:
 def _compile_map(schema: Schema, full: bool) -> Reader:
     assert schema.values is not None
     read_value, values = reader(schema.values, full=full), schema.values
+    if schema.go_type == _RESOURCES:
+        read_value = read_resource
 
     def read(value: Any) -> Any:
         if value.__class__ is not dict:
@@ -184,7 +189,7 @@ def _zero(schema: Schema) -> Any:
     """What null becomes as an element of a list or map."""
     if schema.shape == "struct":
         return zero_struct(schema)
-    return ZEROS.get(schema.scalar)
+    return "" if schema.scalar == "bytes" else ZEROS.get(schema.scalar)
 
 
 _COMPILERS: Mapping[str, Callable[[Schema, bool], Reader]] = {

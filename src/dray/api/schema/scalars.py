@@ -102,6 +102,14 @@ def read_quantity(value: Any) -> str:
         raise BadScalar(str(error)) from None
 
 
+def read_resource(value: Any) -> str:
+    """An amount of a resource: what is finer than a thousandth is rounded up."""
+    text = read_quantity(value)
+    if not text.endswith(("n", "u")):
+        return text
+    return str(parse_quantity(f"{parse_quantity(text).milli_value()}m"))
+
+
 def read_int_or_string(value: Any) -> int | str:
     if value.__class__ is str:
         return value
@@ -180,11 +188,22 @@ def _parse(text: str, layout: str) -> dt.datetime | None:
 def _take(pattern: re.Pattern[str], element: str, rest: str, text: str, layout: str, parts: list[str]) -> str:
     matched = pattern.match(rest)
     if matched is None:
+        _check_parts(parts, text)
         raise BadScalar(
             f"parsing time {quote(text)} as {quote(layout)}: cannot parse {quote(rest)} as {quote(element)}"
         )
     parts.append(matched.group())
     return rest[matched.end() :]
+
+
+def _check_parts(parts: list[str], text: str) -> None:
+    """What was read before the text became unreadable is judged first."""
+    numbers = [int(part) for part in parts[::2] if part.isdigit()]
+    names = ("year", "month", "day", "hour", "minute", "second")
+    bounds = ((0, 9999), (1, 12), (1, 31), (0, 23), (0, 59), (0, 59))
+    for name, (low, high), number in zip(names, bounds, numbers, strict=False):
+        if not low <= number <= high:
+            raise BadScalar(f"parsing time {quote(text)}: {name} out of range")
 
 
 def _check_moment(clock: str, text: str, layout: str) -> dt.datetime:

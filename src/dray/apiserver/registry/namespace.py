@@ -1,7 +1,7 @@
 """Namespace: holds other objects; deleted in two steps, since its content goes first."""
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, invalid
+from dray.api.fields import Choice, FieldError, Path, invalid
 from dray.api.meta import Object
 from dray.api.resources import NAMESPACES
 from dray.apiserver.registry.columns import AGE, NAME, at, find
@@ -18,6 +18,9 @@ def _default(obj: Object, version: str) -> None:
     meta = obj["metadata"]
     if meta.get("name"):
         meta["labels"] = {**(meta.get("labels") or {}), NAME_LABEL: meta["name"]}
+    status = obj.setdefault("status", {})
+    if not status.get("phase"):
+        status["phase"] = "Active"
 
 
 def _prepare_create(context: WriteContext, obj: Object) -> None:
@@ -57,9 +60,11 @@ def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
     # Kubernetes prints Go's field name here.
     at_phase = Path("status.Phase")
     if not deleting and phase != "Active":
-        return [invalid(at_phase, phase, "may only be 'Active' if `deletionTimestamp` is empty")]
+        return [invalid(at_phase, Choice(phase), "may only be 'Active' if `deletionTimestamp` is empty")]
     if deleting and phase != "Terminating":
-        return [invalid(at_phase, phase, "may only be 'Terminating' if `deletionTimestamp` is not empty")]
+        return [
+            invalid(at_phase, Choice(phase), "may only be 'Terminating' if `deletionTimestamp` is not empty")
+        ]
     return []
 
 

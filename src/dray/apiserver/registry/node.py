@@ -26,6 +26,26 @@ def _default(obj: Object, version: str) -> None:
         status["allocatable"] = dict(status["capacity"])
 
 
+def _drop_config(spec: Object, status: Object) -> None:
+    """Kubelets are no longer configured through the API; what says so is not kept."""
+    spec.pop("configSource", None)
+    status.pop("config", None)
+
+
+def _prepare_create(context: WriteContext, obj: Object) -> None:
+    _drop_config(obj["spec"], obj.get("status") or {})
+
+
+def _prepare_update(context: WriteContext, obj: Object) -> None:
+    keep_status(context, obj)
+    _drop_config(obj["spec"], {})
+
+
+def _prepare_status(context: WriteContext, obj: Object) -> None:
+    keep_spec(context, obj)
+    _drop_config({}, obj.get("status") or {})
+
+
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_node(obj)
 
@@ -97,11 +117,12 @@ NODE = Kind(
         wide("Container-Runtime", _info("containerRuntimeVersion"), "Container runtime and its version."),
     ),
     default=_default,
-    prepare_update=keep_status,
+    prepare_create=_prepare_create,
+    prepare_update=_prepare_update,
     validate_create=_validate_create,
     validate_update=_validate_update,
     metadata_checks=("whole", "change"),
-    status=StatusStrategy(keep_spec, _validate_status),
+    status=StatusStrategy(_prepare_status, _validate_status),
     subresources=("proxy",),
     field_labels={"spec.unschedulable": lambda obj: str(bool(find(obj, "spec", "unschedulable"))).lower()},
     unknown_field_text=FIELD_LABEL_TEXT,

@@ -59,6 +59,9 @@ def drop_disabled_pod_status(features: FeatureGates, status: Object, old: Object
     for gate, field in _STATUS_FIELDS:
         if not features.enabled(gate) and not old.get(field):
             status.pop(field, None)
+    if not features.enabled("ImageVolumeWithDigest"):
+        for mount in _mounts(status):
+            mount.pop("volumeStatus", None)
     if not features.enabled("ResourceHealthStatus") and not any(_health(old)):
         for field in _STATUSES:
             for one in items_of(status.get(field)):
@@ -67,6 +70,12 @@ def drop_disabled_pod_status(features: FeatureGates, status: Object, old: Object
     if not features.enabled("ResourceHealthStatusMessage") and not tells:
         for device in _devices(status):
             device.pop("message", None)
+
+
+def _mounts(status: Object) -> Iterator[Object]:
+    for field in _STATUSES:
+        for one in items_of(status.get(field)):
+            yield from (mount for mount in one.get("volumeMounts") or () if mount is not None)
 
 
 def _health(status: Object) -> Iterator[Object]:

@@ -38,17 +38,8 @@ def _validate_role(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_role(obj)
 
 
-def _validate_role_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    """Kubernetes checks the whole object twice here, and tells what is wrong twice."""
-    return 2 * validate_role(obj)
-
-
 def _validate_cluster_role(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_cluster_role(obj)
-
-
-def _validate_cluster_role_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    return 2 * validate_cluster_role(obj)
 
 
 def _validate_role_binding(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -100,7 +91,7 @@ ROLE = Kind(
     prepare_create=_prepare_role,
     prepare_update=_prepare_role,
     validate_create=_validate_role,
-    validate_update=_validate_role_update,
+    validate_update=_validate_role,
     metadata_checks=_CHECKS,
     create_on_update=True,
     name_rule=path_segment,
@@ -112,7 +103,7 @@ CLUSTER_ROLE = Kind(
     prepare_create=_prepare_role,
     prepare_update=_prepare_role,
     validate_create=_validate_cluster_role,
-    validate_update=_validate_cluster_role_update,
+    validate_update=_validate_cluster_role,
     metadata_checks=_CHECKS,
     create_on_update=True,
     name_rule=path_segment,

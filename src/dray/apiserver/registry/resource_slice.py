@@ -9,6 +9,7 @@ from dray.api.meta import Object, format_time
 from dray.api.resources import RESOURCE_SLICES
 from dray.api.validation.lists import items_of
 from dray.api.validation.resource.slice import SliceRules, validate_slice_spec
+from dray.api.validation.sameness import same
 from dray.apiserver.registry.columns import AGE, NAME, at, find
 from dray.apiserver.registry.dra import DEPRECATED, VERSIONS, worded
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
@@ -56,7 +57,11 @@ def _prepare_create(context: WriteContext, obj: Object) -> None:
 
 
 def _prepare_update(context: WriteContext, obj: Object) -> None:
+    """What is left out counts as a change nevertheless."""
     spec = obj.get("spec") or {}
+    before = old_of(context)
+    if not same(spec, before.get("spec") or {}):
+        obj["metadata"]["generation"] = int(before["metadata"].get("generation") or 0) + 1
     drop_disabled_slice_fields(context.features, spec, old_of(context).get("spec") or {})
     _drop_empty_list(spec)
     _stamp_taints(context, spec)

@@ -284,10 +284,11 @@ def status_findings(old, new):
             [
                 'podIPs: Invalid value: [{"IP":"1.1.1.1"},{"IP":"1.1.1.1"}]: may specify no more than one IP for each '
                 "IP family",
-                'podIPs[1]: Duplicate value: {"IP":"1.1.1.1"}',
             ],
         ),
         ({}, {"podIPs": [{"ip": "1.1.1.1"}, {"ip": "::1"}]}, []),
+        ({}, {"podIPs": [{"ip": "01.1.1.1"}]}, ['podIPs[0]: Invalid value: "01.1.1.1": must not have leading 0s']),
+        ({"podIPs": [{"ip": "01.1.1.1"}]}, {"podIPs": [{"ip": "01.1.1.1"}]}, []),
         ({}, {"hostIPs": [{"ip": "1.1.1.1"}]}, ['hostIPs[0].ip: Invalid value: "1.1.1.1": must be equal to `hostIP`']),
         (
             {"containerStatuses": [{"name": "a"}, {"name": "b", "state": {"terminated": {"exitCode": 0}}}]},

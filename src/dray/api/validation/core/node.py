@@ -1,6 +1,7 @@
 """Nodes: taints, and what an update may change."""
 
 import ipaddress
+import re
 
 from dray.api import names
 from dray.api.fields import (
@@ -11,6 +12,7 @@ from dray.api.fields import (
     forbidden,
     invalid,
     not_supported,
+    quote,
     required,
 )
 from dray.api.meta import Object
@@ -21,6 +23,11 @@ from dray.api.validation.lists import items_of, repeated
 from dray.api.validation.pod.resources import is_whole
 
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_FEATURE = re.compile(r"[A-Z][A-Za-z0-9]*(/[A-Za-z0-9]+)*")
+_FEATURE_TEXT = (
+    "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or "
+    "MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"
+)
 SPEC, STATUS = Path("spec"), Path("status")
 # Kubernetes reports taints under metadata.
 _TAINTS = Path("metadata.taints")
@@ -41,10 +48,24 @@ def validate_node(node: Object) -> list[FieldError]:
     return errors + _validate_pod_ranges(spec.get("podCIDRs") or [], SPEC.child("podCIDRs"))
 
 
+def _validate_features(features: list[str], path: Path) -> list[FieldError]:
+    """What a kubelet says it can do: names of features, each once, sorted."""
+    again = set(repeated(features))
+    errors: list[FieldError] = []
+    for index, feature in enumerate(features):
+        at = path.index(index)
+        if index in again:
+            errors.append(duplicate(at, feature))
+        if not _FEATURE.fullmatch(feature):
+            errors.append(invalid(at, feature, f"invalid feature name {quote(feature)}: {_FEATURE_TEXT}"))
+    return errors
+
+
 def validate_node_update(new: Object, old: Object) -> list[FieldError]:
     """For writes to the node and to its status alike."""
     status = new.get("status") or {}
     errors = _validate_resources(status)
+    errors += _validate_features(status.get("declaredFeatures") or [], STATUS.child("declaredFeatures"))
     addresses = [
         (one.get("type") or "", one.get("address") or "") for one in items_of(status.get("addresses"))
     ]
@@ -57,6 +78,8 @@ def validate_node_update(new: Object, old: Object) -> list[FieldError]:
         if before.get(field) and spec.get(field) != before.get(field):
             text = f'node updates may not change {name} except from "" to valid'
             errors.append(forbidden(SPEC.child(field), text))
+    if (spec.get("externalID") or "") != (before.get("externalID") or ""):
+        errors.append(forbidden(SPEC.child("externalID"), "may not be updated"))
     return errors + _validate_taints(items_of(spec.get("taints")), _TAINTS)
 
 

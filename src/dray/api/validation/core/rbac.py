@@ -32,7 +32,10 @@ def validate_cluster_role(obj: Object) -> list[FieldError]:
     if not selectors:
         errors.append(required(at, "at least one clusterRoleSelector required if aggregationRule is non-nil"))
     for index, selector in enumerate(selectors):
-        errors += validate_label_selector(selector, at.index(index))
+        found = validate_label_selector(selector, at.index(index))
+        if found:
+            found.append(invalid(at.index(index), None, "invalid label selector."))
+        errors += found
     return errors
 
 
@@ -89,8 +92,7 @@ def validate_binding(obj: Object, *, namespaced: bool) -> list[FieldError]:
 
 
 def validate_binding_update(new: Object, old: Object, *, namespaced: bool) -> list[FieldError]:
-    """The binding is checked twice, as roles are."""
-    errors = 2 * validate_binding(new, namespaced=namespaced)
+    errors = validate_binding(new, namespaced=namespaced)
     if not same(new.get("roleRef"), old.get("roleRef")):
         shown = _FORMS.show("RoleRef", new.get("roleRef"))
         errors.append(invalid(Path("roleRef"), shown, "cannot change roleRef"))

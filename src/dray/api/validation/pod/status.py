@@ -2,6 +2,7 @@
 
 from dray.api import names
 from dray.api.fields import (
+    Choice,
     FieldError,
     Path,
     duplicate,
@@ -14,8 +15,8 @@ from dray.api.fields import (
 )
 from dray.api.meta import Object
 from dray.api.restart_rules import RESTART, action_of, may_restart_all
-from dray.api.validation.addresses import one_of_each_family, parse_address, validate_address
-from dray.api.validation.lists import items_of, repeated
+from dray.api.validation.addresses import one_of_each_family, parse_address, validate_plain_address
+from dray.api.validation.lists import items_of
 from dray.api.validation.meta import immutable
 from dray.api.validation.pod.node_claims import (
     FIELD,
@@ -28,6 +29,7 @@ from dray.api.validation.pod.spec import validate_pod_annotations
 STATUS = Path("status")
 HEALTHS = ("Healthy", "Unhealthy", "Unknown")
 MESSAGE_MAX_BYTES = 1024
+_USER_MAX = 2**31 - 1
 
 _NOT_A_CLAIM = (
     "must match one of the container's resource claims in a format 'claim:<claimName>/<request>' or "
@@ -41,12 +43,16 @@ def validate_pod_status(new: Object, old: Object, *, release_137: bool = False) 
     spec = new.get("spec") or {}
     errors = validate_pod_annotations(new)
     errors += _validate_conditions(items_of(status.get("conditions")))
+    errors += _validate_generation(status, STATUS.child("observedGeneration"))
     nominated = status.get("nominatedNodeName") or ""
     if nominated and nominated != before.get("nominatedNodeName"):
         at = STATUS.child("nominatedNodeName")
         errors += [invalid(at, nominated, text) for text in names.dns_subdomain(nominated)]
-    errors += immutable(status.get("qosClass"), before.get("qosClass"), STATUS.child("qosClass"))
+    quality = status.get("qosClass")
+    shown = None if quality is None else Choice(quality)
+    errors += immutable(shown, before.get("qosClass"), STATUS.child("qosClass"))
     errors += _validate_transitions(status, before, spec)
+    errors += _validate_users(status)
     errors += _validate_claim_statuses(status, spec, STATUS.child("resourceClaimStatuses"))
     errors += _validate_extended_claim(
         status.get("extendedResourceClaimStatus"), spec, STATUS.child("extendedResourceClaimStatus")
@@ -54,17 +60,45 @@ def validate_pod_status(new: Object, old: Object, *, release_137: bool = False) 
     errors += _validate_health(status, spec)
     at = STATUS.child(FIELD)
     errors += (validate_node_claims_137 if release_137 else validate_node_claims)(status, spec, at)
-    errors += _validate_addresses(status)
+    errors += _validate_addresses(status, before)
     return errors + (declared(status, at) if release_137 else [])
 
 
 def _validate_conditions(conditions: list[Object]) -> list[FieldError]:
-    # Kubernetes prints Go's field name here.
-    return [
-        invalid(STATUS.child("conditions").index(index).child("Type"), condition.get("type") or "", text)
-        for index, condition in enumerate(conditions)
-        for text in names.qualified_name(condition.get("type") or "")
-    ]
+    errors: list[FieldError] = []
+    for index, condition in enumerate(conditions):
+        at, kind = STATUS.child("conditions").index(index), condition.get("type") or ""
+        errors += _validate_generation(condition, at.child("observedGeneration"))
+        # Kubernetes prints Go's field name here.
+        errors += [invalid(at.child("Type"), kind, text) for text in names.qualified_name(kind)]
+    return errors
+
+
+def _validate_generation(holder: Object, path: Path) -> list[FieldError]:
+    seen = holder.get("observedGeneration") or 0
+    return [] if seen >= 0 else [invalid(path, seen, "must be a non-negative integer")]
+
+
+def _validate_users(status: Object) -> list[FieldError]:
+    """As whom the containers really run."""
+    errors: list[FieldError] = []
+    for field in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"):
+        for index, one in enumerate(items_of(status.get(field))):
+            at, user = (
+                STATUS.child(field).index(index).child("user", "linux"),
+                (one.get("user") or {}).get("linux"),
+            )
+            for part in ("uid", "gid"):
+                errors += _validate_user(at.child(part), (user or {}).get(part) or 0)
+            for position, group in enumerate((user or {}).get("supplementalGroups") or ()):
+                errors += _validate_user(at.child("supplementalGroups").index(position), group)
+    return errors
+
+
+def _validate_user(path: Path, number: int) -> list[FieldError]:
+    if 0 <= number <= _USER_MAX:
+        return []
+    return [invalid(path, number, f"must be between 0 and {_USER_MAX}, inclusive")]
 
 
 def _validate_transitions(status: Object, before: Object, spec: Object) -> list[FieldError]:
@@ -111,12 +145,12 @@ def _validate_claim_statuses(status: Object, spec: Object, path: Path) -> list[F
         if name not in claims:
             text = "must match the name of an entry in `spec.resourceClaims`"
             errors.append(invalid(at.child("name"), name, text))
-        elif name in seen:
+        if name in seen:
             errors.append(duplicate(at.child("name"), name))
         seen.add(name)
         if (claim := one.get("resourceClaimName")) is not None:
             where = at.child("resourceClaimName")
-            errors += [invalid(where, claim, text) for text in names.dns_subdomain(claim)]
+            errors += [invalid(where, Choice(claim), text) for text in names.dns_subdomain(claim)]
     return errors
 
 
@@ -196,12 +230,8 @@ def _validate_resource_statuses(
         for use in items_of(resources.get("claims"))
     }
     errors: list[FieldError] = []
-    seen: set[str] = set()
     for index, one in enumerate(statuses):
         at, name = path.index(index), one.get("name") or ""
-        if name in seen:
-            errors.append(duplicate(at.child("name"), name))
-        seen.add(name)
         if container is None:
             pass
         elif name.startswith("claim:"):
@@ -223,7 +253,7 @@ def _validate_devices(devices: list[Object], path: Path) -> list[FieldError]:
             errors.append(not_supported(at.child("health"), health, HEALTHS))
         message = device.get("message")
         if message is not None and not message:
-            errors.append(required(at.child("message"), "must not be empty if specified"))
+            errors.append(required(at.child("message"), "must be non-empty if specified"))
         elif message is not None and names.byte_length(message) > MESSAGE_MAX_BYTES:
             errors.append(too_long(at.child("message"), MESSAGE_MAX_BYTES))
         identity = device.get("resourceID") or ""
@@ -233,28 +263,33 @@ def _validate_devices(devices: list[Object], path: Path) -> list[FieldError]:
     return errors
 
 
-def _validate_addresses(status: Object) -> list[FieldError]:
-    errors = _validate_address_list(status, "podIPs")
+def _validate_addresses(status: Object, before: Object) -> list[FieldError]:
+    errors = _validate_address_list(status, before, "podIPs")
     hosts = items_of(status.get("hostIPs"))
     if hosts and (first := hosts[0].get("ip") or "") != (status.get("hostIP") or ""):
         at = STATUS.child("hostIPs").index(0).child("ip")
         errors.append(invalid(at, first, "must be equal to `hostIP`"))
-    return errors + _validate_address_list(status, "hostIPs")
+    return errors + _validate_address_list(status, before, "hostIPs")
 
 
-def _validate_address_list(status: Object, field: str) -> list[FieldError]:
-    """At most one address of each family. For the pod's that is told before what is there twice, for the host's after."""
+def _validate_address_list(status: Object, before: Object, field: str) -> list[FieldError]:
+    """At most one address of each family; those that were there already are not judged."""
     at, addresses = STATUS.child(field), items_of(status.get(field))
     texts = [one.get("ip") or "" for one in addresses]
-    errors = [error for index, text in enumerate(texts) for error in validate_address(text, at.index(index))]
+    kept = {one.get("ip") or "" for one in items_of(before.get(field))}
+    errors = [
+        error
+        for index, text in enumerate(texts)
+        if text not in kept
+        for error in validate_plain_address(text, at.index(index))
+    ]
     if len(texts) < 2:
         return errors
-    again = [duplicate(at.index(index), {"IP": texts[index]}) for index in repeated(texts)]
-    unlike: list[FieldError] = []
-    if bad := next((text for text in texts if parse_address(text) is None), None):
-        text = f"failed to check for dual stack with error:invalid IP: {bad}"
-        unlike.append(internal(at, text))
+    bad = next((index for index, text in enumerate(texts) if parse_address(text) is None), None)
+    if bad is not None:
+        text = f"failed to check for dual stack with error:invalid IP[{bad}]: {texts[bad]}"
+        errors.append(internal(at, text))
     if not one_of_each_family(texts):
         shown = [{"IP": text} for text in texts]
-        unlike.append(invalid(at, shown, "may specify no more than one IP for each IP family"))
-    return errors + (unlike + again if field == "podIPs" else again + unlike)
+        errors.append(invalid(at, shown, "may specify no more than one IP for each IP family"))
+    return errors
