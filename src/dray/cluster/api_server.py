@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dray.api.features import FeatureGates
 from dray.apiserver.access import AUTHENTICATED, MASTERS
 from dray.apiserver.admission.chain import default_admission
+from dray.apiserver.admission.metrics import AdmissionMetrics
 from dray.apiserver.audit import AuditLog
 from dray.apiserver.authentication.certificates import ClientCertificates
 from dray.apiserver.authentication.chain import AuthenticatorChain, TokenFileError, read_token_file
@@ -32,6 +33,7 @@ from dray.cluster.certificates import Authority, CertificateError, service_accou
 from dray.cluster.kubeconfig import kubeconfig_for, write_kubeconfig
 from dray.cluster.layout import ClusterError, Layout, cannot_write
 from dray.kits.clock import Clock, SystemClock
+from dray.kits.metrics import Registry
 from dray.kits.tasks import TaskSet
 from dray.store.errors import StoreError
 from dray.store.sqlite import SqliteStore
@@ -151,6 +153,7 @@ class ApiServerRole:
             raise ClusterError(f"cannot open the database in {self.layout.state}: {error}") from error
 
     def _server(self, store: SqliteStore) -> ApiServer:
+        metrics = Registry()
         issuer = TokenIssuer(service_account_key(self.layout.pki))
         authorizer = AuthorizerChain(store)
         authenticator = AuthenticatorChain(
@@ -169,7 +172,8 @@ class ApiServerRole:
             features=self.settings.features,
             authenticator=authenticator,
             authorizer=authorizer,
-            admission=default_admission(authorizer.rbac),
+            admission=default_admission(authorizer.rbac, metrics=AdmissionMetrics(metrics)),
+            metrics=metrics,
             reviewers=reviewers(authorizer, authenticator, issuer),
             kubelet_ssl=self._kubelet_context(),
             audit=self._audit_log(),

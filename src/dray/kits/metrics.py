@@ -112,13 +112,15 @@ class Histogram(Metric):
         self._sums: dict[LabelValues, float] = {}
 
     def observe(self, value: float, **labels: str) -> None:
+        self.cell(**labels).observe(value)
+
+    def cell(self, **labels: str) -> "Cell":
+        """For who observes the same labels often: they are looked up once."""
         key = self._key(labels)
-        counts = self._counts.get(key)
-        if counts is None:
-            counts = self._counts[key] = [0] * (len(self.buckets) + 1)
+        if key not in self._counts:
+            self._counts[key] = [0] * (len(self.buckets) + 1)
             self._sums[key] = 0.0
-        counts[bisect.bisect_left(self.buckets, value)] += 1
-        self._sums[key] += value
+        return Cell(self.buckets, self._counts[key], self._sums, key)
 
     def count(self, **labels: str) -> int:
         return sum(self._counts.get(self._key(labels), ()))
@@ -134,6 +136,25 @@ class Histogram(Metric):
                 yield "_bucket", self._shown(values, ("le", _number(bound))), running
             yield "_sum", self._shown(values), self._sums[values]
             yield "_count", self._shown(values), running
+
+
+class Cell:
+    """A histogram's observations under one set of labels."""
+
+    __slots__ = ("_buckets", "_counts", "_key", "_sums")
+
+    def __init__(
+        self,
+        buckets: Sequence[float],
+        counts: list[int],
+        sums: dict[LabelValues, float],
+        key: LabelValues,
+    ) -> None:
+        self._buckets, self._counts, self._sums, self._key = buckets, counts, sums, key
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect.bisect_left(self._buckets, value)] += 1
+        self._sums[self._key] += value
 
 
 class Registry:

@@ -50,16 +50,17 @@ class HttpApi:
         raw = request.rel_url.raw_query_string
         query: Query = parse_qs(raw, keep_blank_values=True) if raw else {}
         info = request_info.parse(request.method, request.rel_url.raw_path, watch=_asks_watch(query))
-        measured = self._metrics.begin(info)
+        measured = self._metrics.begin(info, request)
         received = self._audit.received() if self._audit is not None else None
         asker = _Asker()
+        size: int | None = None
         code = 499  # what proxies write down when the client left first
         try:
             response = await self._answer(request, info, query, asker)
-            code = response.status
+            code, size = response.status, _size(response)
             return response
         finally:
-            measured.end(code, dry_run="All" if query.get("dryRun") == ["All"] else "")
+            measured.end(code, "All" if query.get("dryRun") == ["All"] else "", size)
             if self._audit is not None and received is not None:
                 self._audit.write(
                     received,
@@ -127,6 +128,12 @@ class _Asker:
     user: User | None = None
     impersonator: User | None = None
     annotations: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def _size(response: web.StreamResponse) -> int | None:
+    """Of the body, where it was made before it is sent."""
+    body = response.body if isinstance(response, web.Response) else None
+    return len(body) if isinstance(body, bytes) else None
 
 
 def _asks_watch(query: Mapping[str, Sequence[str]]) -> bool:

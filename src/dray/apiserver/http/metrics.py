@@ -1,20 +1,37 @@
 """What the server counts about its requests, under Kubernetes' names."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+from aiohttp import web
 
 from dray.api.features import FeatureGates
 from dray.api.releases import LATER, Gate, Stage, known_gates
 from dray.apiserver.core import Core
 from dray.apiserver.http.request_info import RequestInfo
+from dray.apiserver.process_metrics import add_process_metrics
 from dray.apiserver.registry.kind import Kind
-from dray.kits.metrics import Registry
+from dray.apiserver.release import version_document
+from dray.kits.metrics import Cell, Counter, Registry
 
 _BUCKETS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
+_WATCHED: Final = ("group", "version", "resource")
+_BUILD: Final[Mapping[str, str]] = {
+    "build_date": "buildDate", "compiler": "compiler", "git_commit": "gitCommit", "git_tree_state": "gitTreeState",
+    "git_version": "gitVersion", "go_version": "goVersion", "major": "major", "minor": "minor", "platform": "platform",
+}  # fmt: skip
+"""By label, the field of the answer at /version."""
 _PLACE: Final = ("verb", "group", "version", "resource", "subresource", "scope", "component")
+_SIZES: Final = tuple(10.0**power for power in range(3, 10))
+_BODY_SIZES: Final = tuple(float(size) for size in range(50_000, 3_100_000, 100_000))
+_EVENT_SIZES: Final = tuple(1024.0 * 2**power for power in range(8))
+_CONNECTED: Final = ("log", "exec", "attach", "portforward", "proxy")
+_APPLYING: Final = ("application/apply-patch+yaml", "application/apply-patch+cbor")
+_DOCUMENTS: Final = ("api", "apis")
+_CHECKS: Final = ("healthz", "livez", "readyz")
 _LONG_RUNNING: Final = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 _SUBRESOURCES: Final = _LONG_RUNNING | {
     "status", "scale", "binding", "eviction", "token", "finalize", "ephemeralcontainers", "resize",
@@ -36,8 +53,30 @@ class RequestMetrics:
         self._seconds = registry.histogram(
             "apiserver_request_duration_seconds",
             "Time from the request's arrival to the end of its answer, long-running requests apart.",
-            _PLACE,
+            (*_PLACE, "dry_run"),
             buckets=_BUCKETS,
+        )
+        self._service_level = registry.histogram(
+            "apiserver_request_sli_duration_seconds",
+            "As apiserver_request_duration_seconds; nothing is taken off for webhooks.",
+            _PLACE,
+            buckets=_BUCKETS[2:],
+        )
+        self._response_sizes = registry.histogram(
+            "apiserver_response_sizes", "Bytes of the answers to reads.", _PLACE, buckets=_SIZES
+        )
+        self._body_sizes = registry.histogram(
+            "apiserver_request_body_size_bytes",
+            "Bytes of the bodies of writes.",
+            ("group", "resource", "verb"),
+            buckets=_BODY_SIZES,
+        )
+        self._events = registry.counter("apiserver_watch_events_total", "Events sent to watchers.", _WATCHED)
+        self._event_sizes = registry.histogram(
+            "apiserver_watch_events_sizes",
+            "Bytes of events sent to watchers.",
+            _WATCHED,
+            buckets=_EVENT_SIZES,
         )
         self._inflight = registry.gauge(
             "apiserver_current_inflight_requests", "Requests being answered.", ("request_kind",)
@@ -52,17 +91,55 @@ class RequestMetrics:
             collect=lambda: _object_counts(core),
         )
         registry.gauge(
+            "apiserver_resource_objects",
+            "Objects stored, by resource.",
+            ("group", "resource"),
+            collect=lambda: _parted(_object_counts(core)),
+        )
+        registry.gauge(
+            "kubernetes_build_info",
+            "The release that the server stands for, and what it runs on; the value is 1.",
+            tuple(_BUILD),
+            collect=lambda: _build(core.features.release),
+        )
+        add_process_metrics(registry)
+        registry.gauge(
             "kubernetes_feature_enabled",
             "Feature gates: 1 where on, 0 where off. The stage of settled ones is empty.",
             ("name", "stage"),
             collect=lambda: _features(core.features),
         )
 
-    def begin(self, info: RequestInfo) -> "Measured":
+    def begin(self, info: RequestInfo, request: web.BaseRequest) -> "Measured":
         """Call `end` on the result when the answer is complete."""
         # What clients make up must not become labels that are kept for ever.
         is_known = self._kinds.find(info.group, info.version, info.resource) is not None
-        return Measured(self, info, _place(info if is_known else _UNKNOWN, info.verb))
+        place = _place(info if is_known else _unknown(info), _verb(info, request))
+        if is_known and info.is_watch:
+            request[WATCH_METER] = self._watch_meter(info)
+        elif is_known and request.content_length:
+            sizes = {"group": info.group, "resource": info.resource, "verb": info.verb}
+            self._body_sizes.observe(request.content_length, **sizes)
+        return Measured(self, info, place)
+
+    def _watch_meter(self, info: RequestInfo) -> "WatchMeter":
+        place = {"group": info.group, "version": info.version, "resource": info.resource}
+        return WatchMeter(self._events, self._event_sizes.cell(**place), place)
+
+
+class WatchMeter:
+    """Counts the events of watches of one resource."""
+
+    def __init__(self, events: Counter, sizes: Cell, place: dict[str, str]) -> None:
+        self._events, self._sizes, self._place = events, sizes, place
+
+    def sent(self, lines: Sequence[bytes]) -> None:
+        self._events.inc(float(len(lines)), **self._place)
+        for line in lines:
+            self._sizes.observe(len(line))
+
+
+WATCH_METER: Final = web.RequestKey("watch-meter", WatchMeter)
 
 
 def _features(features: FeatureGates) -> dict[tuple[str, ...], float]:
@@ -91,31 +168,56 @@ class Measured:
         else:
             metrics._inflight.inc(request_kind=self._kind)
 
-    def end(self, code: int, dry_run: str = "") -> None:
+    def end(self, code: int, dry_run: str = "", size: int | None = None) -> None:
+        """`size`: bytes of the body, where it was sent in one piece."""
         metrics = self._metrics
         metrics._total.inc(1.0, **self._place, dry_run=dry_run, code=str(code))
         if self._is_long:
             metrics._long_running.dec(1.0, **self._place)
             return
         metrics._inflight.dec(request_kind=self._kind)
-        metrics._seconds.observe(time.perf_counter() - self._start, **self._place)
+        seconds = time.perf_counter() - self._start
+        metrics._seconds.observe(seconds, **self._place, dry_run=dry_run)
+        metrics._service_level.observe(seconds, **self._place)
+        if size is not None and self._place["verb"] in ("GET", "LIST"):
+            metrics._response_sizes.observe(size, **self._place)
 
 
-_UNKNOWN: Final = RequestInfo("", "", "")
+def _unknown(info: RequestInfo) -> RequestInfo:
+    """Of other paths those are told apart that everybody asks for."""
+    if info.is_resource:
+        return RequestInfo("", "", "")
+    head, _, rest = info.path.strip("/").partition("/")
+    if head in _CHECKS:
+        return RequestInfo("", "", "", subresource=f"/{head}")
+    if head in _DOCUMENTS and not rest:
+        return RequestInfo("", "", "", subresource=head)
+    is_described = head == "openapi" and rest.partition("/")[0] in ("v2", "v3")
+    return RequestInfo("", "", "", subresource=f"openapi/{rest[:2]}" if is_described else "")
+
+
+def _verb(info: RequestInfo, request: web.BaseRequest) -> str:
+    if info.subresource in _CONNECTED:
+        return "CONNECT"
+    if info.verb == "patch" and request.content_type in _APPLYING:
+        return "APPLY"
+    return _VERBS.get(info.verb, "OTHER")
 
 
 def _place(info: RequestInfo, verb: str) -> dict[str, str]:
-    scope = ""
+    scope, subresource = "", info.subresource
     if info.is_resource:
-        scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
+        is_one = info.name or info.verb == "create"
+        scope = "resource" if is_one else "namespace" if info.namespace else "cluster"
+        subresource = subresource if subresource in _SUBRESOURCES else ""
     return {
-        "verb": _VERBS.get(verb, "OTHER"),
+        "verb": verb,
         "group": info.group,
         "version": info.version,
         "resource": info.resource,
-        "subresource": info.subresource if info.subresource in _SUBRESOURCES else "",
+        "subresource": subresource,
         "scope": scope,
-        "component": "apiserver",
+        "component": "apiserver" if info.is_resource or subresource in _DOCUMENTS else "",
     }
 
 
@@ -126,3 +228,17 @@ def _is_stored(kind: Kind) -> bool:
 def _object_counts(core: Core) -> dict[tuple[str, ...], float]:
     stored = {(kind.stored_as or kind.resource).qualified for kind in core.kinds.kinds if _is_stored(kind)}
     return {(resource,): float(core.store.count(resource)) for resource in stored}
+
+
+def _parted(counts: Mapping[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+    """`deployments.apps` as group and resource."""
+    parted: dict[tuple[str, ...], float] = {}
+    for (qualified,), count in counts.items():
+        resource, _, group = qualified.partition(".")
+        parted[group, resource] = count
+    return parted
+
+
+def _build(release: str) -> dict[tuple[str, ...], float]:
+    document = version_document(release)
+    return {tuple(str(document[field]) for field in _BUILD.values()): 1.0}

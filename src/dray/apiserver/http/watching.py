@@ -12,6 +12,7 @@ from aiohttp import web
 
 from dray.api import errors
 from dray.apiserver.http.encoding import View, error_line
+from dray.apiserver.http.metrics import WATCH_METER
 from dray.apiserver.http.responses import NOT_CACHED
 from dray.apiserver.options import ListOptions
 from dray.apiserver.verbs.watch import Bookmark, Change, ResourceWatch
@@ -36,6 +37,7 @@ class WatchStream:
         self._request = request
         self._view = view
         self._watch = watch
+        self._meter = request.get(WATCH_METER)
         self._bookmarks = options.allow_bookmarks
         self._response = web.StreamResponse()
         self._is_first = True
@@ -97,10 +99,15 @@ class WatchStream:
             lines.append(line)
             size += len(line)
             if size >= CHUNK_BYTES:
-                await self._write(b"".join(lines))
+                await self._write_lines(lines)
                 lines, size = [], 0
         if lines:
-            await self._write(b"".join(lines))
+            await self._write_lines(lines)
+
+    async def _write_lines(self, lines: list[bytes]) -> None:
+        if self._meter is not None:
+            self._meter.sent(lines)
+        await self._write(b"".join(lines))
 
     async def _write(self, data: bytes) -> None:
         """Raises ConnectionError when the client takes nothing any more."""

@@ -1,5 +1,8 @@
 """Asking one webhook about one write: the review, the call, the answer, and what of it belongs to everybody."""
 
+import time
+
+from dray.api import errors
 from dray.apiserver.admission.view import Form, View
 from dray.apiserver.admission.webhooks.client import WebhookClient
 from dray.apiserver.admission.webhooks.failures import CallFailed, denied, no_dry_run
@@ -12,6 +15,27 @@ async def ask(client: WebhookClient, webhook: Webhook, view: View, form: Form, *
 
     Raises CallFailed, BadRequest for a dry run that it does not take part in, or its refusal.
     """
+    metrics, operation = client.metrics, view.request.operation
+    if metrics is None:
+        return await _ask(client, webhook, view, form, may_patch=may_patch)
+    kind, begin, code, failed = "admit" if may_patch else "validating", time.perf_counter(), 200, False
+    try:
+        return await _ask(client, webhook, view, form, may_patch=may_patch)
+    except CallFailed:
+        code, failed = 500, True
+        if not webhook.fails:
+            metrics.opened(webhook.name, kind)
+        raise
+    except errors.StatusError as error:
+        code = error.status_code
+        raise
+    finally:
+        metrics.webhook(webhook.name, operation, kind, time.perf_counter() - begin, code, failed=failed)
+        if code >= 400 and (webhook.fails or not failed):
+            metrics.refused(webhook.name, operation, kind, code, failed=failed)
+
+
+async def _ask(client: WebhookClient, webhook: Webhook, view: View, form: Form, *, may_patch: bool) -> Answer:
     call = view.request.call
     if call.dry_run and not webhook.allows_dry_run:
         raise no_dry_run(webhook)

@@ -11,6 +11,7 @@ import orjson
 from yarl import URL
 
 from dray.api.fields import quote
+from dray.apiserver.admission.metrics import AdmissionMetrics
 from dray.apiserver.admission.webhooks.address import Target, Unreachable
 from dray.apiserver.admission.webhooks.failures import CallFailed
 from dray.apiserver.admission.webhooks.webhook import Webhook
@@ -33,7 +34,8 @@ _REFUSALS: Final = {
 
 
 class WebhookClient:
-    def __init__(self) -> None:
+    def __init__(self, metrics: AdmissionMetrics | None = None) -> None:
+        self.metrics = metrics
         self._session: aiohttp.ClientSession | None = None
         self._contexts: dict[str, ssl.SSLContext] = {}
 
