@@ -6,10 +6,10 @@ from dray.api.features import FeatureGates
 from dray.api.fields import FieldError
 from dray.api.meta import Object
 from dray.api.resources import POD_GROUPS, WORKLOADS
+from dray.api.validation.core.pod_group_parts import validate_pod_group_status
 from dray.api.validation.core.pod_groups import (
     GroupRules,
     validate_pod_group,
-    validate_pod_group_status,
     validate_pod_group_update,
     validate_workload,
     validate_workload_update,
