@@ -1,7 +1,7 @@
 """Nodes that are no place for a pod for reasons other than devices, those alike put together, and what would open them."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dray.api.meta import Object, name_of
 from dray.insight.against import Against
@@ -70,6 +70,13 @@ class Places:
         return Exclusion(
             texts[0], names, details, fitting, advice, len(nodes) if fitting is None else fitting
         )
+
+
+def crowded_out(crowded: Mapping[str, Sequence[str]]) -> Iterator[Exclusion]:
+    """Nodes that have the devices, but not what these take of the node: by reason."""
+    for text, nodes in crowded.items():
+        advice = _advice(text).replace("NODE", nodes[0])
+        yield Exclusion(text, tuple(nodes), (), len(nodes), advice, len(nodes) if advice else 0)
 
 
 def _advice(text: str) -> str:

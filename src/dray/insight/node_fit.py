@@ -78,8 +78,8 @@ class NodeFit:
         for name, amount in self._requests.items():
             free = room.left(name)
             if amount > free and not (name in self._by_devices and not offered.get(name)):
-                of_all = _shown(name, offered.get(name, 0))
-                yield f"{name}: the pod asks for {_shown(name, amount)}, {_shown(name, free)} of {of_all} free"
+                of_all = shown_amount(name, offered.get(name, 0))
+                yield f"{name}: the pod asks for {shown_amount(name, amount)}, {shown_amount(name, free)} of {of_all} free"
 
     def _elsewhere(self, node: Object) -> Iterator[str]:
         for claim in self._allocated:
@@ -88,9 +88,9 @@ class NodeFit:
                 yield f"claim {key_of(claim)} is allocated to devices that this node cannot use"
 
 
-def _shown(name: str, amount: int) -> str:
+def shown_amount(name: str, amount: int) -> str:
     if name == CPU:
-        return str(Quantity(amount * 10**6, -3))
+        return str(Quantity(amount, -3))
     if name in ("memory", "ephemeral-storage") or name.startswith("hugepages-"):
         for unit, size in (("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10)):
             if amount >= size:

@@ -1,6 +1,7 @@
 """Claims asked for on nodes: where they fit, why not elsewhere, what would help, and the reason as a part of a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from dray.allocation import Allocated, Unsatisfiable
 from dray.api.meta import Object, name_of
@@ -10,6 +11,9 @@ from dray.insight.remedies import Doctor
 from dray.insight.wording import charge_text
 from dray.insight.world import Broken, Outcome, World
 
+Crowd: TypeAlias = Callable[[Object, Sequence[tuple[Object, Object]]], str]
+"""(node, claims with their allocations) -> why not, or ""."""
+
 GROUPS_TRIED = 4
 """Groups of nodes for which remedies are looked for; one node stands for its group."""
 
@@ -17,11 +21,15 @@ GROUPS_TRIED = 4
 class Trial:
     """Claims asked for on nodes, and what came of it."""
 
-    def __init__(self, world: World, claims: Sequence[Object]) -> None:
+    def __init__(self, world: World, claims: Sequence[Object], crowd: Crowd | None = None) -> None:
+        """`crowd`: what is against a node although the devices fit, given what they are."""
         self._world = world
         self.claims = claims
+        self._crowd = crowd
         self.examiner = Examiner(world)
         self.fitting: list[str] = []
+        self.crowded: dict[str, list[str]] = {}
+        """Nodes with devices for the claims, but no room for what these take of the node, by reason."""
         self.groups: list[NodeEvidence] = []
         self._nodes = {name_of(node): node for node in world.snapshot.nodes}
 
@@ -30,7 +38,9 @@ class Trial:
         for node in nodes:
             outcome = self._world.ask(self.claims, node) if self.claims else None
             if outcome is None or isinstance(outcome, Allocated):
-                self.fitting.append(name_of(node))
+                results = outcome.results if outcome is not None else ()
+                text = self._crowd(node, list(zip(self.claims, results, strict=True))) if self._crowd else ""
+                (self.crowded.setdefault(text, []) if text else self.fitting).append(name_of(node))
             else:
                 found.append(self._evidence(outcome, node))
         self.groups = grouped(found)

@@ -21,11 +21,13 @@ from dray.insight.claim_state import (
     reserved_for,
     scheduling_gates_of,
 )
-from dray.insight.exclusions import Exclusion, Places
+from dray.insight.exclusions import Exclusion, Places, crowded_out
 from dray.insight.gangs import gang_of, group_blocker
 from dray.insight.gates import gates_of
 from dray.insight.neighbours import Neighbourhood
 from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
+from dray.insight.node_room import NodeRoom
+from dray.insight.node_share import NodeShare
 from dray.insight.quotas import asked_of
 from dray.insight.running import Progress, progress_of
 from dray.insight.snapshot import Snapshot
@@ -100,12 +102,19 @@ def _unplaced(
     by_devices = {} if unserved else by_devices
     special = extended_claim(pod, by_devices)
     wanted = [*claims.pending, *((special,) if special else ())]
-    fit = NodeFit(snapshot, pod, claims.allocated, by_devices)
-    trial = Trial(World(snapshot), wanted)
+    rooms, world = NodeRoom(snapshot.pods_by_node), World(snapshot)
+    fit = NodeFit(snapshot, pod, claims.allocated, by_devices, rooms)
+    share = NodeShare(world, rooms)
+    held = [(claim, claim["status"]["allocation"]) for claim in claims.allocated]
+
+    def crowd(node: Object, allocated: Sequence[tuple[Object, Object]]) -> str:
+        return share.against(pod, node, share.taken(pod, [*held, *allocated]), frozenset())
+
+    trial = Trial(world, wanted, crowd if share.is_counted else None)
     places = Places(fit, Neighbourhood(snapshot, pod), Volumes(snapshot, pod))
     places.look(snapshot.nodes)
     trial.look(places.open)
-    exclusions = places.exclusions(trial.count_fitting)
+    exclusions = (*places.exclusions(trial.count_fitting), *crowded_out(trial.crowded))
     cause = _cause(snapshot, pod, exclusions, trial)
     facts = (*_facts(snapshot, pod), *_left_out(snapshot, claims.pending))
     for resource, name in (unserved or {}).items():

@@ -14,18 +14,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import orjson
 
 from dray.allocation import Allocated, InvalidInput
-from dray.api.meta import Object, ObjectKey, is_deleting, key_of, labels_of, name_of, namespace_of, replace_at
+from dray.api.meta import (
+    Object,
+    ObjectKey,
+    is_deleting,
+    key_of,
+    labels_of,
+    name_of,
+    namespace_of,
+    replace_at,
+    uid_of,
+)
 from dray.api.pods import is_terminal
 from dray.insight.claim_state import read_claims, scheduling_gates_of
 from dray.insight.gates import gates_of
 from dray.insight.node_fit import NodeFit, extended_claim, extended_classes
 from dray.insight.node_room import NodeRoom
+from dray.insight.node_share import NodeShare
 from dray.insight.quotas import QuotaLine, add_asked, device_quotas
 from dray.insight.snapshot import Snapshot
 from dray.insight.whatif.company import Company, asks_for_company, can_reopen
 from dray.insight.whatif.nodes import Growth
 from dray.insight.whatif.refusal import refusal_text
 from dray.insight.world import World
+from dray.scheduler.plugins.dynamic_resources.node_allocatable import as_placed
 
 EXTENDED_GATE = "DRAExtendedResource"
 _SPEC_FIELDS = (
@@ -96,6 +108,7 @@ class Placing:
         self.snapshot = snapshot
         self.world = World(snapshot)
         self._rooms = NodeRoom(snapshot.pods_by_node)
+        self._share = NodeShare(self.world, self._rooms)
         self._nodes = self.world.index.order(snapshot.nodes)
         self._more: list[Object] = []
         """Nodes that were added."""
@@ -150,7 +163,16 @@ class Placing:
         return refusal_text(
             self.world, ask.pod, ask.claims_on({}), nodes,
             lambda node: [*fit.reasons(node), *(others(node) if others else ())],
+            (lambda node, found: self._crowded(ask, node, found)[0]) if self._share.is_counted else None,
         )  # fmt: skip
+
+    def _crowded(self, ask: _Ask, node: Object, found: Sequence[tuple[Object, Object]]) -> tuple[str, Object]:
+        """What is against the node given the devices that were found there, or ""; and the pod as it counts there."""
+        held = [(claim, claim["status"]["allocation"]) for claim in ask.held]
+        taken = self._share.taken(ask.pod, [*held, *found])
+        given = frozenset(uid_of(claim) for claim in ask.held if key_of(claim) in self._claims)
+        against = self._share.against(ask.pod, node, taken, given)
+        return against, as_placed(ask.pod, name_of(node), taken) if taken else ask.pod
 
     def _ask(self, pod: Object, claims: Sequence[Object]) -> _Ask:
         free = [claim for claim in claims if not (claim.get("status") or {}).get("allocation")]
@@ -201,13 +223,18 @@ class Placing:
             return False
         room = self._rooms.of(node)
         claims = ask.claims_on(room.allocatable)
+        found: list[tuple[Object, Object]] = []
         if claims:
             outcome = self.world.ask(claims, node)
             if not isinstance(outcome, Allocated):
                 return False
-            for claim, allocation in zip(claims, outcome.results, strict=True):
-                self._give(claim, allocation)
-        self._put_pod(ask.pod, node)
+            found = list(zip(claims, outcome.results, strict=True))
+        against, placed = self._crowded(ask, node, found) if self._share.is_counted else ("", ask.pod)
+        if against:
+            return False
+        for claim, allocation in found:
+            self._give(claim, allocation)
+        self._put_pod(placed, node)
         return True
 
     def _put_pod(self, pod: Object, node: Object) -> None:

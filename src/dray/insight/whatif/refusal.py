@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dray.api.meta import Object, name_of
 from dray.insight.claim_state import no_devices_at_all
 from dray.insight.evidence import NodeEvidence
-from dray.insight.trial import Trial, group_cause
+from dray.insight.trial import Crowd, Trial, group_cause
 from dray.insight.whatif.pods import template_names
 from dray.insight.world import World
 
@@ -20,8 +20,11 @@ def refusal_text(
     claims: Sequence[Object],
     nodes: Sequence[Object],
     reasons_against: Callable[[Object], list[str]],
+    crowd: Crowd | None = None,
 ) -> str:
-    """Of a pod that was tried on `nodes` in vain. `claims`: those that need devices; `reasons_against` tells everything else."""
+    """Of a pod that was tried on `nodes` in vain. `claims`: those that need devices; `reasons_against` tells everything else,
+    `crowd` what is against nodes whose devices fit.
+    """
     if not nodes:
         return "there are no nodes"
     against: dict[str, list[Object]] = {}
@@ -33,17 +36,18 @@ def refusal_text(
         else:
             places.append(node)
     out = _out_text(against)
-    if not places or not claims:
+    if not places or not (claims or crowd):
         return out
     if not world.index.inventory.slices and (nothing := no_devices_at_all(world.snapshot, ())):
         return nothing
-    trial = Trial(world, claims)
+    trial = Trial(world, claims, crowd)
     looked_at = places
     if len(places) > MAX_LOOKED_AT:
         looked_at = sorted(places, key=lambda node: -_free(world, node))[:MAX_LOOKED_AT]
     trial.look(looked_at)
     if not trial.groups:
-        return out or "no node fits"
+        crowded = (f"{_named(names)}: {text}" for text, names in trial.crowded.items())
+        return "; ".join(filter(None, (*crowded, out))) or "no node fits"
     text = group_cause(_told_by_template(trial.groups[0], pod))
     if len(places) > len(looked_at):
         text += f" (the {len(looked_at)} nodes of {len(places)} with the most devices free were looked at)"
@@ -66,7 +70,10 @@ def _out_text(against: Mapping[str, Sequence[Object]]) -> str:
 
 
 def _nodes(nodes: Sequence[Object]) -> str:
-    names = list(map(name_of, nodes))
+    return _named(list(map(name_of, nodes)))
+
+
+def _named(names: Sequence[str]) -> str:
     if len(names) <= 2:
         return " and ".join(names)
     return f"{len(names)} nodes ({names[0]}, …)"

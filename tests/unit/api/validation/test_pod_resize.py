@@ -199,6 +199,14 @@ def test_some_pods_are_never_resized(old: Object, found: str) -> None:
     assert findings(old, requests(cpu="150m")) == [found]
 
 
+def test_pod_whose_devices_are_part_of_its_node_is_resized_since_1_37() -> None:
+    old = {**pod(), "status": {"qosClass": "Burstable", "nodeAllocatableResourceClaimStatuses": [{}]}}
+    new = copy.deepcopy(old)
+    requests(cpu="150m")(new)
+    assert len(validate_resize(new, old, FeatureGates())) == 1
+    assert validate_resize(new, old, FeatureGates(release="1.37")) == []
+
+
 def test_gates_decide_of_init_containers_and_of_the_pod_as_a_whole() -> None:
     off = {"InPlacePodVerticalScalingInitContainers": False, "InPlacePodLevelResourcesVerticalScaling": False}
     text = "spec: Forbidden: resources for non-sidecar init containers are immutable"

@@ -40,7 +40,8 @@ def validate_resize(new: Object, old: Object, features: FeatureGates) -> list[Fi
             )
             return [*errors, forbidden(_WHOLE, text)]
         errors += _validate_own(spec.get("resources"), before.get("resources"))
-    if (old.get("status") or {}).get("nodeAllocatableResourceClaimStatuses"):
+    taking = (old.get("status") or {}).get("nodeAllocatableResourceClaimStatuses")
+    if taking and not features.reaches("1.37"):
         text = "pods with node allocatable resource claims cannot be resized"
         errors.append(forbidden(SPEC, text))
     if misplaced := _validate_order(spec, before):

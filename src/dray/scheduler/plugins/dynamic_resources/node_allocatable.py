@@ -209,13 +209,19 @@ def _no(text: str) -> Rejection:
     return Rejection(DYNAMIC_RESOURCES, (text,), resolvable=False)
 
 
+def touched_by(taken: Sequence[Taken]) -> list[str]:
+    """The resources of the node that are taken from."""
+    return sorted({name for each in taken for name in (*each.mapped, *each.overhead)})
+
+
 def _shortage(node: NodeView, placed: Object, taken: Sequence[Taken]) -> Rejection | None:
     """Of what the pod asks for as a whole its own request counts, and was looked at."""
-    touched = {name for each in taken for name in (*each.mapped, *each.overhead)}
     of_pod = (placed["spec"].get("resources") or {}).get("requests") or {}
     total = pod_requests(placed)
     reasons, resolvable = [], True
-    for name in sorted(touched - of_pod.keys()):
+    for name in touched_by(taken):
+        if name in of_pod:
+            continue
         needed = total.get(name, 0)
         if needed > node.allocatable.get(name, 0) - node.requested.get(name, 0):
             reasons.append(f"Insufficient {name}")
