@@ -15,9 +15,10 @@ from aiohttp import web
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.api.resources import NODES
+from dray.api.resources import NODES, PODS
 from dray.apiserver.call import Call
-from dray.apiserver.endpoint import Endpoint
+from dray.apiserver.endpoint import Endpoint, dial_failure
+from dray.apiserver.http.pod_options import STREAM_GATE, forwarded_ports, is_set, log_options
 from dray.apiserver.http.responses import NOT_CACHED
 from dray.apiserver.http.upgrade import splice
 from dray.apiserver.options import Query, first
@@ -25,13 +26,8 @@ from dray.apiserver.verbs.read import get
 
 CONNECT_SECONDS: Final = 10
 CHUNK: Final = 64 * 1024
-DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 _ADDRESS_ORDER: Final = ("InternalIP", "Hostname", "InternalDNS", "ExternalIP", "ExternalDNS")
-_LOG_OPTIONS: Final = (
-    "follow", "limitBytes", "previous", "sinceSeconds", "sinceTime", "stream", "tailLines", "timestamps",
-)  # fmt: skip
 _STREAMS: Final = {"stdin": "input", "stdout": "output", "stderr": "error", "tty": "tty"}
-_WHOLE_NUMBERS: Final = {"limitBytes": 1, "sinceSeconds": 1, "tailLines": 0}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,30 +59,28 @@ class Kubelets:
 
     async def log(self, call: Call, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         """The container's log, streamed. Raises NotFound, BadRequest, Invalid, or a 500 for a silent kubelet."""
+        options = log_options(query, call.name, split=call.features.enabled(STREAM_GATE))
         pod = (await get(call)).obj
-        _check_log_options(query)
         container = _container(pod, query)
         if not pod["spec"].get("nodeName"):
-            return web.Response(body=b"", content_type="text/plain")  # as upstream: nothing was said yet
+            return web.Response(status=204, headers={"Cache-Control": NOT_CACHED})  # nothing was said yet
         location = self._locate(call, pod, container)
-        options = [(name, first(query, name)) for name in _LOG_OPTIONS if name in query]
         return await self._stream(request, location.endpoint, location.path("containerLogs", options))
 
     async def connect(self, call: Call, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         """exec, attach or portforward: the client's connection is handed through to the kubelet."""
-        pod = (await get(call)).obj
         verb = call.subresource
+        ports = forwarded_ports(query) if verb == "portforward" else []
+        pod = (await get(call)).obj
         container = "" if verb == "portforward" else _container(pod, query)
         if not pod["spec"].get("nodeName"):
             raise errors.BadRequest(f"pod {call.name} does not have a host assigned")
         if verb == "portforward":
             location = self._locate(call, pod, "")
-            ports = [("port", port) for port in query.get("ports") or ()]
-            return await splice(request, location.endpoint, location.path("portForward", ports))
+            asked = [("port", str(port)) for port in ports]
+            return await splice(request, location.endpoint, location.path("portForward", asked))
         options = [("command", word) for word in query.get("command") or ()]
-        if verb == "exec" and not options:
-            raise errors.BadRequest("you must specify at least 1 command for the container")
-        options += [(theirs, "1") for ours, theirs in _STREAMS.items() if first(query, ours) in ("true", "1")]
+        options += [(theirs, "1") for ours, theirs in _STREAMS.items() if is_set(query, ours)]
         location = self._locate(call, pod, container)
         return await splice(request, location.endpoint, location.path(verb, options))
 
@@ -95,7 +89,8 @@ class Kubelets:
         name = pod["spec"]["nodeName"]
         node = call.find(NODES, name)
         if node is None:
-            raise errors.not_found("", NODES.plural, name)
+            # So Kubernetes names it.
+            raise errors.not_found("", PODS.plural, name)
         return Location(kubelet_endpoint(node, self._ssl), call.namespace, call.name, container)
 
     async def _stream(self, request: web.BaseRequest, endpoint: Endpoint, path: str) -> web.StreamResponse:
@@ -108,7 +103,8 @@ class Kubelets:
                     raise kubelet_refusal(answer.status, await answer.text())
                 return await _pass_on(request, answer)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise errors.StatusError(f'Get "{url}": {error or type(error).__name__}') from error
+            cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+            raise errors.StatusError(f'Get "{url}": {dial_failure(endpoint, cause)}') from error
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -170,33 +166,7 @@ def _container(pod: Object, query: Query) -> str:
         if name not in (*main, *init, *ephemeral):
             raise errors.BadRequest(f"container {name} is not valid for pod {pod_name}")
         return name
-    wanted = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER)
-    if wanted in main:
-        return str(wanted)
     if len(main) == 1:
         return str(main[0])
-    choices = f"choose one of: [{' '.join(main)}]"
-    if init:
-        choices += f" or one of the init containers: [{' '.join(init)}]"
+    choices = f"choose one of: [{' '.join([*init, *main, *ephemeral])}]"
     raise errors.BadRequest(f"a container name must be specified for pod {pod_name}, {choices}")
-
-
-def _check_log_options(query: Query) -> None:
-    """Raises BadRequest for what is no number, Invalid for one that makes no sense."""
-    from dray.api import fields
-
-    found = []
-    for name, lowest in _WHOLE_NUMBERS.items():
-        text = first(query, name)
-        if not text:
-            continue
-        if not text.lstrip("+-").isdigit():
-            raise errors.BadRequest(f"strconv.ParseInt: parsing {fields.quote(text)}: invalid syntax")
-        if int(text) < lowest:
-            detail = f"must be greater than {'or equal to ' if lowest == 0 else ''}0"
-            found.append(fields.invalid(fields.Path(name), int(text), detail))
-    if first(query, "sinceSeconds") and first(query, "sinceTime"):
-        detail = "at most one of `sinceTime` or `sinceSeconds` may be specified"
-        found.append(fields.forbidden(fields.Path(""), detail))
-    if found:
-        raise errors.invalid("", "PodLogOptions", "", found)

@@ -1,6 +1,7 @@
 """Requests about resources: from the HTTP method and URL to a verb, and from its outcome to an answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import dataclasses
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -118,9 +119,14 @@ class ResourceRequest:
         self.call.options = write_options(self.query, options_kind, self.user_agent)
         return self.call.options
 
-    async def object(self, wanted: TypeName) -> Object:
-        """The body as an object of that type. Raises BadRequest, UnsupportedMediaType."""
+    async def object(self, wanted: TypeName, also: Collection[str] = ()) -> Object:
+        """The body as an object of that type, which may also call itself by other versions.
+
+        Raises BadRequest, UnsupportedMediaType.
+        """
         body = await bodies.read_object(self.request, wanted.kind)
+        if isinstance(body.tree, dict) and body.tree.get("apiVersion") in also:
+            body = dataclasses.replace(body, tree={**body.tree, "apiVersion": wanted.api_version})
         self.sent, self.call.size = body.tree, self.request.content.total_bytes
         validation, warnings = self.call.options.field_validation, self.call.warnings
         return await worked_out(self.call.size, lambda: structured(body, wanted, validation, warnings))
@@ -353,7 +359,7 @@ async def _post(wanted: ResourceRequest) -> web.StreamResponse:
     wanted.represented()
     posted = POSTED[wanted.call.subresource]
     wanted.written("CreateOptions")
-    answered = await posted.post(wanted.call, await wanted.object(posted.type))
+    answered = await posted.post(wanted.call, await wanted.object(posted.type, posted.also))
     return json_answer(answered, status=201, warnings=wanted.call.warnings, accept=wanted.accept)
 
 
@@ -395,6 +401,7 @@ async def _not_watched(wanted: ResourceRequest) -> web.StreamResponse:
 
 
 async def _log(wanted: ResourceRequest) -> web.StreamResponse:
+    wanted.represented()
     return await wanted.backends.kubelets.log(wanted.call, wanted.request, wanted.query)
 
 

@@ -45,7 +45,11 @@ async def _admit(call: Call, query: Query, type: TypeName, options: Object) -> N
 
 def _options(type: TypeName, query: Query) -> Object:
     options: Object = {"kind": type.kind, "apiVersion": type.api_version}
-    options |= {stream: True for stream in _STREAMS if first(query, stream) in ("true", "1")}
+    options |= {
+        stream: True
+        for stream in _STREAMS
+        if stream in query and first(query, stream).lower() not in ("0", "false")
+    }
     if container := first(query, "container"):
         options["container"] = container
     if command := query.get("command"):

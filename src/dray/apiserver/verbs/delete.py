@@ -30,7 +30,7 @@ async def delete(call: Call, options: DeleteOptions, *, is_admitted: bool = Fals
         if record is None:
             raise not_found(call)
         call.old = record.obj
-        _check_preconditions(call, record.obj, options)
+        check_preconditions(call, record.obj, options)
         if not is_admitted:
             await _admit(call, record.obj, options)
         try:
@@ -62,7 +62,7 @@ def _shown(options: DeleteOptions) -> Object:
     return {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1", **given}
 
 
-def _check_preconditions(call: Call, obj: Object, options: DeleteOptions) -> None:
+def check_preconditions(call: Call, obj: Object, options: DeleteOptions) -> None:
     meta, resource = obj["metadata"], call.kind.resource
     if call.kind.holds_deletion is not None:
         _check_held_preconditions(call, meta, options)

@@ -26,6 +26,9 @@ class Posted:
     act: Callable[[Call, Object], Awaitable[Object]]
     """Does it, and gives the answer (201)."""
 
+    also: tuple[str, ...] = ()
+    """Older versions of the same."""
+
     async def post(self, call: Call, obj: Object) -> Object:
         """Raises what admission says, and what the deed does."""
         request = AdmissionRequest(call, "CREATE", obj, None, posted=self.type)
@@ -52,6 +55,6 @@ async def bind_named(call: Call, obj: Object) -> Object:
 
 POSTED: Final[Mapping[str, Posted]] = {
     "binding": Posted(BINDING, bind),
-    "eviction": Posted(EVICTION, evict),
+    "eviction": Posted(EVICTION, evict, also=("policy/v1beta1",)),
     "token": Posted(TOKEN_REQUEST, review),
 }

@@ -121,6 +121,8 @@ class NodeServer:
         stdin = streams.is_set(request, "input", "stdin")
         terminal = streams.is_set(request, "tty")
         command = request.query.getall("command", [])
+        if not command:
+            raise web.HTTPBadRequest(text="you must specify at least 1 command for the container")
         start = functools.partial(
             self._runtime.execute, container.id, command, stdin=stdin, terminal=terminal
         )

@@ -5,6 +5,7 @@ import pytest
 from dray.api import errors
 from dray.apiserver.http.proxy.headers import guessed_type
 from dray.apiserver.http.proxy.paths import WayBack, check_location, proxy_path
+from dray.apiserver.http.proxy.targets import Name, is_local, is_routed, parse_name
 
 BASE = "/api/v1/namespaces/px/pods/web/proxy"
 
@@ -93,3 +94,39 @@ def test_a_redirection_to_nowhere_is_an_error(location: str, why: str) -> None:
 )
 def test_a_body_without_a_type_is_given_one(data: bytes, media_type: str) -> None:
     assert guessed_type(data) == media_type
+
+
+@pytest.mark.parametrize(
+    ("address", "routed", "local"),
+    [
+        ("192.0.2.1", True, False),
+        ("10.0.0.1", True, False),
+        ("fd00::1", True, False),
+        ("127.64.0.1", False, True),
+        ("::1", False, True),
+        ("::ffff:127.0.0.1", False, True),
+        ("::ffff:192.0.2.1", True, False),
+        ("169.254.169.254", False, False),
+        ("fe80::1", False, False),
+        ("224.0.0.1", False, False),
+        ("255.255.255.255", False, False),
+        ("0.0.0.0", False, False),
+        ("::", False, False),
+        ("", False, False),
+        ("example.com", False, False),
+    ],
+)
+def test_only_addresses_of_one_machine_on_a_network_are_reached(
+    address: str, routed: bool, local: bool
+) -> None:
+    assert (is_routed(address), is_local(address)) == (routed, local)
+
+
+def test_names_are_split_at_colons() -> None:
+    assert parse_name("web", "pod") == Name("", "web", "")
+    assert parse_name("web:http", "pod") == Name("", "web", "http")
+    assert parse_name(":web:80", "pod") == Name("", "web", "80")
+    assert parse_name("https:web:", "pod") == Name("https", "web", "")
+    for text in ("", ":80", "ftp:web:80", "a:b:c:d", "http::80"):
+        with pytest.raises(errors.BadRequest):
+            parse_name(text, "pod")

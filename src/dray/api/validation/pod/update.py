@@ -8,7 +8,7 @@ from dray.api.meta import Object
 from dray.api.validation.lists import items_of
 from dray.api.validation.pod.containers import Surroundings, validate_ephemeral_containers
 from dray.api.validation.pod.gated import validate_narrowing, with_node_affinity_of
-from dray.api.validation.pod.internal import internal_pod_spec
+from dray.api.validation.pod.internal import FORMS, internal_pod_spec
 from dray.api.validation.pod.placement import validate_tolerations
 from dray.api.validation.pod.spec import SPEC, validate_pod
 from dray.api.validation.pod.volumes import validate_volumes
@@ -19,6 +19,7 @@ _CHANGEABLE = (
     "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it "
     "was previously negative)"
 )
+_EPHEMERAL = "EphemeralContainer"
 _MAX_INT32 = 2**31 - 1
 
 
@@ -124,7 +125,11 @@ def _validate_rest(spec: Object, before: Object) -> list[FieldError]:
 
 def spec_difference(old: Object, new: Object) -> str:
     """A unified diff of the two specs in internal form, as messages show it."""
-    texts = (json.dumps(internal_pod_spec(spec), indent=1, ensure_ascii=False) for spec in (old, new))
+    return _difference(internal_pod_spec(old), internal_pod_spec(new))
+
+
+def _difference(old: object, new: object) -> str:
+    texts = (json.dumps(value, indent=1, ensure_ascii=False) for value in (old, new))
     before, after = (f"{text}\n".splitlines(keepends=True) for text in texts)
     return "".join(list(difflib.unified_diff(before, after))[2:])
 
@@ -139,14 +144,14 @@ def validate_ephemeral_update(new: Object, old: Object) -> list[FieldError]:
     around = Surroundings(volumes, claims, spec.get("restartPolicy") or "")
     others = items_of(spec.get("containers")) + items_of(spec.get("initContainers"))
     errors = validate_ephemeral_containers(containers, others, at, around)
-    by_name = {container.get("name"): (index, container) for index, container in enumerate(containers)}
+    by_name = {container.get("name"): container for container in containers}
     for container in items_of(before.get("ephemeralContainers")):
         name = container.get("name") or ""
         if name not in by_name:
             text = f'existing ephemeral containers "{name}" may not be removed\n'
             errors.append(forbidden(at, text))
-        elif not same(by_name[name][1], container):
-            index = by_name[name][0]
-            text = f'existing ephemeral containers "{name}" may not be changed\n'
-            errors.append(forbidden(at.index(index), text))
+        elif not same(by_name[name], container):
+            shown = _difference(FORMS.show(_EPHEMERAL, container), FORMS.show(_EPHEMERAL, by_name[name]))
+            text = f'existing ephemeral containers "{name}" may not be changed\n{shown}'
+            errors.append(forbidden(at, text))
     return errors

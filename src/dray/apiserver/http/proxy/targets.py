@@ -67,7 +67,7 @@ def _pod(call: Call, name: Name) -> Endpoint:
     pod = _found(call, name)
     port = name.port or next(_container_ports(pod), "")
     address = next(iter(addresses_of(pod)), "")
-    if not (_is_routed(address) or (_is_local(address) and _lives_here(call, pod))):
+    if not (is_routed(address) or (is_local(address) and _lives_here(call, pod))):
         raise errors.BadRequest(_NOT_ALLOWED)
     return _endpoint(name.scheme, address, port)
 
@@ -80,7 +80,7 @@ def _container_ports(pod: Object) -> Iterator[str]:
 
 def _lives_here(call: Call, pod: Object) -> bool:
     node = call.find(NODES, pod["spec"].get("nodeName") or "")
-    return node is not None and _is_local(kubelet_address(node))
+    return node is not None and is_local(kubelet_address(node))
 
 
 def _service(call: Call, name: Name) -> Endpoint:
@@ -119,14 +119,14 @@ def _is_of_a_pod(call: Call, address: Object) -> bool:
     pod = call.find(PODS, target.get("name") or "", call.namespace)
     if pod is None or ip not in addresses_of(pod):
         return False
-    return _is_routed(ip) or (_is_local(ip) and _lives_here(call, pod))
+    return is_routed(ip) or (is_local(ip) and _lives_here(call, pod))
 
 
 async def _node(call: Call, name: Name, kubelet_ssl: ssl.SSLContext | None) -> Endpoint:
     kubelet = kubelet_endpoint(_found(call, name), kubelet_ssl)
     is_kubelet = name.port in ("", str(kubelet.port))
     for address in await _resolved(kubelet.host):
-        if not (_is_routed(address) or (is_kubelet and _is_local(address))):
+        if not (is_routed(address) or (is_kubelet and is_local(address))):
             raise errors.BadRequest(_NOT_ALLOWED)
     return kubelet if is_kubelet else _endpoint(name.scheme, kubelet.host, name.port)
 
@@ -184,7 +184,7 @@ def unverified() -> ssl.SSLContext:
     return context
 
 
-def _is_routed(address: str) -> bool:
+def is_routed(address: str) -> bool:
     """Whether it is the address of one machine on a network."""
     ip = _parsed(address)
     if ip is None or ip == _BROADCAST:
@@ -192,7 +192,7 @@ def _is_routed(address: str) -> bool:
     return not (ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified)
 
 
-def _is_local(address: str) -> bool:
+def is_local(address: str) -> bool:
     ip = _parsed(address)
     return ip is not None and ip.is_loopback
 
