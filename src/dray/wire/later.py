@@ -17,6 +17,15 @@ _FIELDS: Final = (
     (_ALL, "ResourceSliceSpec", "10 skipNodeOperations r string"),
     (_ALL, "DeviceRequestAllocationResult", "11 skipNodeOperations r string"),
     (_ALL, "DeviceCounterConsumption", "3 compatibilityGroups r string"),
+    (("v1", "v1beta2"), "Device", "14 nodeAllocatableResources map .NodeAllocatableResource"),
+    (("v1beta1",), "BasicDevice", "14 nodeAllocatableResources map .NodeAllocatableResource"),
+    (_ALL, "NodeAllocatableResource", "3 mapping o .NodeAllocatableMapping"),
+    (_ALL, "NodeAllocatableResource", "4 overhead o .NodeAllocatableOverhead"),
+    (_ALL, "NodeAllocatableMapping", "1 capacityKey o string"),
+    (_ALL, "NodeAllocatableMapping", f"2 capacityMultiplier o {_QUANTITY}"),
+    (_ALL, "NodeAllocatableMapping", f"3 deviceMultiplier o {_QUANTITY}"),
+    (_ALL, "NodeAllocatableOverhead", f"1 perPod o {_QUANTITY}"),
+    (_ALL, "NodeAllocatableOverhead", f"2 perContainer o {_QUANTITY}"),
     (("v1",), "DeviceTaintRule", f"1 metadata o {_META}ObjectMeta"),
     (("v1",), "DeviceTaintRule", "2 spec o .DeviceTaintRuleSpec"),
     (("v1",), "DeviceTaintRule", "3 status o .DeviceTaintRuleStatus"),
@@ -43,6 +52,17 @@ _FIELDS: Final = (
 )
 """Versions of resource.k8s.io, message, and its field: number, JSON name, label, type; `.Type` is one of the version."""
 
+_CORE_FIELDS: Final = (
+    ("NodeAllocatableResourceClaimStatus", "4 mapping r .NodeAllocatableMappedResources"),
+    ("NodeAllocatableResourceClaimStatus", "5 overhead r .NodeAllocatableOverheadResources"),
+    ("NodeAllocatableMappedResources", "1 name o string"),
+    ("NodeAllocatableMappedResources", f"2 quantity o {_QUANTITY}"),
+    ("NodeAllocatableOverheadResources", "1 name o string"),
+    ("NodeAllocatableOverheadResources", f"2 perPod o {_QUANTITY}"),
+    ("NodeAllocatableOverheadResources", f"3 perContainer o {_QUANTITY}"),
+)
+"""The same of the core group's v1."""
+
 
 @functools.cache
 def later_messages() -> Mapping[str, Mapping[str, tuple[str, str, str]]]:
@@ -55,11 +75,12 @@ def later_messages() -> Mapping[str, Mapping[str, tuple[str, str, str]]]:
 
 def _rows() -> Iterator[tuple[str, str, tuple[str, str, str]]]:
     for versions, message, row in _FIELDS:
-        number, name, label, kind = row.split()
         for version in versions:
-            package = f"k8s.io.api.resource.{version}"
-            yield (
-                f"{package}.{message}",
-                number,
-                (name, label, f"{package}{kind}" if kind[0] == "." else kind),
-            )
+            yield _row(f"k8s.io.api.resource.{version}", message, row)
+    for message, row in _CORE_FIELDS:
+        yield _row("k8s.io.api.core.v1", message, row)
+
+
+def _row(package: str, message: str, row: str) -> tuple[str, str, tuple[str, str, str]]:
+    number, name, label, kind = row.split()
+    return f"{package}.{message}", number, (name, label, f"{package}{kind}" if kind[0] == "." else kind)

@@ -193,6 +193,40 @@ def test_types_of_a_later_release_are_read() -> None:
     }
 
 
+def test_what_devices_are_and_cost_of_their_node_is_read() -> None:
+    def quantity(text: str) -> bytes:
+        return chunk(1, text)
+
+    mapping = chunk(1, "cpu") + chunk(2, quantity("2"))
+    overhead = chunk(1, quantity("1Gi")) + chunk(2, quantity("5Mi"))
+    entry = chunk(1, "cpu") + chunk(2, chunk(3, mapping) + chunk(4, overhead))
+    expected = {
+        "cpu": {
+            "mapping": {"capacityKey": "cpu", "capacityMultiplier": "2"},
+            "overhead": {"perPod": "1Gi", "perContainer": "5Mi"},
+        }
+    }
+    for version in ("v1", "v1beta2"):
+        spec = chunk(6, chunk(1, "x") + chunk(14, entry))
+        decoded = decode_object(body(f"resource.k8s.io/{version}", "ResourceSlice", chunk(2, spec)))["spec"]
+        assert decoded["devices"] == [{"name": "x", "nodeAllocatableResources": expected}]
+    spec = chunk(6, chunk(1, "x") + chunk(2, chunk(14, entry)))
+    decoded = decode_object(body("resource.k8s.io/v1beta1", "ResourceSlice", chunk(2, spec)))["spec"]
+    assert decoded["devices"] == [{"name": "x", "basic": {"nodeAllocatableResources": expected}}]
+    part = chunk(1, "cpu") + chunk(2, quantity("2"))
+    cost = chunk(1, "memory") + chunk(2, quantity("1Gi")) + chunk(3, quantity("5Mi"))
+    claim = chunk(1, "a") + chunk(2, "main") + chunk(4, part) + chunk(5, cost)
+    status = decode_object(body("v1", "Pod", chunk(3, chunk(21, claim))))["status"]
+    assert status["nodeAllocatableResourceClaimStatuses"] == [
+        {
+            "resourceClaimName": "a",
+            "containers": ["main"],
+            "mapping": [{"name": "cpu", "quantity": "2"}],
+            "overhead": [{"name": "memory", "perPod": "1Gi", "perContainer": "5Mi"}],
+        }
+    ]
+
+
 def test_delete_options_are_understood_in_every_group() -> None:
     raw = integer(1, 0) + chunk(4, "Background")
     for api_version in ("v1", "apps/v1", "resource.k8s.io/v1", "policy/v1"):

@@ -119,7 +119,9 @@ _RULES = {
     "DRAPartitionableDevices": _Rule(_uses_partitions, _drop_partitions),
     "DRAConsumableCapacity": _Rule(_uses_shared_capacity, _drop_shared_capacity),
     "DRAListTypeAttributes": _Rule(_uses_lists, _drop_lists),
-    "DRANodeAllocatableResources": _device_rule("nodeAllocatableResourceMappings", "nodeAllocatableResources"),
+    "DRANodeAllocatableResources": _device_rule(
+        "nodeAllocatableResourceMappings", "nodeAllocatableResources"
+    ),
     "DRADeviceCompatibilityGroups": _Rule(
         lambda spec: any(one.get("compatibilityGroups") for one in _consumptions(spec)), _drop_groups
     ),
