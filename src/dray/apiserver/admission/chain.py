@@ -1,13 +1,14 @@
 """The admission plugins in force, each asked only about the resources it cares for."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from dray.apiserver.access import Admission, AdmissionRequest
 from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.limits import LimitRanges
-from dray.apiserver.admission.metrics import AdmissionMetrics, Phase, measured_name
+from dray.apiserver.admission.metrics import AdmissionMetrics, Phase, does_anything, measured_name
 from dray.apiserver.admission.mountable_secrets import MountableSecrets
 from dray.apiserver.admission.nodes import NodeRestriction, NodeTaint
 from dray.apiserver.admission.pod_groups import GangJobs, PodGroupRules
@@ -42,68 +43,86 @@ _TEMPLATED = (
 """What makes pods of a template."""
 
 
+class _Step(NamedTuple):
+    """What one plugin does in one phase."""
+
+    run: Callable[[AdmissionRequest], Awaitable[None]]
+    name: str
+    """As what it is measured; "" for not at all."""
+    only_main: bool
+
+
 class AdmissionChain:
     """Plugins by plural of the resource; those under "*" see every write."""
 
     def __init__(self, plugins: _Plugins, metrics: AdmissionMetrics | None = None) -> None:
         self._plugins = plugins
-        self._always = tuple(plugins.get("*", ()))
         self._metrics = metrics
+        self._steps: dict[tuple[str, Phase], tuple[_Step, ...]] = {}
+        """Found once for each resource; plugins that do nothing in a phase are not asked in it."""
 
-    def _of(self, request: AdmissionRequest) -> Sequence[Admission]:
-        return (*self._plugins.get(request.call.kind.resource.plural, ()), *self._always)
+    @property
+    def plugins(self) -> list[Admission]:
+        """All of them, as they are themselves."""
+        every = [plugin for plugins in self._plugins.values() for plugin in plugins]
+        return [each.plugin if isinstance(each, _OnlyMain) else each for each in every]
 
     async def mutate(self, request: AdmissionRequest) -> None:
         """Once, and once more when a webhook has changed the object."""
-        plugins = self._of(request)
-        await self._run(plugins, request, "admit")
+        await self._run(request, "admit")
         rounds = request.reinvocation
         if rounds is None or not rounds.wanted:
             return
         rounds.running = True
-        await self._run(plugins, request, "admit")
+        await self._run(request, "admit")
 
     async def validate(self, request: AdmissionRequest) -> None:
-        await self._run(self._of(request), request, "validate")
+        await self._run(request, "validate")
 
-    async def _run(self, plugins: Sequence[Admission], request: AdmissionRequest, phase: Phase) -> None:
-        if self._metrics is None:
-            for plugin in plugins:
-                await _ask(plugin, request, phase)
-            return
+    async def _run(self, request: AdmissionRequest, phase: Phase) -> None:
+        metrics, has_subresource = self._metrics, bool(request.call.subresource)
         begin, rejected = time.perf_counter(), True
         try:
-            for plugin in plugins:
-                await self._measure(self._metrics, plugin, request, phase)
+            for step in self._steps_of(request.call.kind.resource.plural, phase):
+                if step.only_main and has_subresource:
+                    continue
+                if metrics is None or not step.name:
+                    await step.run(request)
+                else:
+                    await _measured(metrics, step, request, phase)
             rejected = False
         finally:
-            seconds = time.perf_counter() - begin
-            self._metrics.took("", request.operation, phase, seconds, rejected=rejected)
+            if metrics is not None:
+                metrics.took("", request.operation, phase, time.perf_counter() - begin, rejected=rejected)
 
-    async def _measure(
-        self, metrics: AdmissionMetrics, plugin: Admission, request: AdmissionRequest, phase: Phase
-    ) -> None:
-        if isinstance(plugin, _OnlyMain):
-            if request.call.subresource:
-                return
-            plugin = plugin.plugin
-        name = measured_name(plugin, phase)
-        if not name:
-            await _ask(plugin, request, phase)
-            return
-        begin, rejected = time.perf_counter(), True
-        try:
-            await _ask(plugin, request, phase)
-            rejected = False
-        finally:
-            metrics.took(name, request.operation, phase, time.perf_counter() - begin, rejected=rejected)
+    def _steps_of(self, plural: str, phase: Phase) -> tuple[_Step, ...]:
+        # Of resources without plugins of their own there may be any number.
+        own = plural if plural in self._plugins else ""
+        steps = self._steps.get((own, phase))
+        if steps is None:
+            plugins = (*self._plugins.get(own, ()), *self._plugins.get("*", ()))
+            found = (_step(plugin, phase) for plugin in plugins)
+            steps = self._steps[own, phase] = tuple(step for step in found if step is not None)
+        return steps
 
 
-async def _ask(plugin: Admission, request: AdmissionRequest, phase: Phase) -> None:
-    if phase == "admit":
-        await plugin.mutate(request)
-    else:
-        await plugin.validate(request)
+def _step(plugin: Admission, phase: Phase) -> _Step | None:
+    only_main = isinstance(plugin, _OnlyMain)
+    if isinstance(plugin, _OnlyMain):
+        plugin = plugin.plugin
+    if not does_anything(plugin, phase):
+        return None
+    run = plugin.mutate if phase == "admit" else plugin.validate
+    return _Step(run, measured_name(plugin), only_main)
+
+
+async def _measured(metrics: AdmissionMetrics, step: _Step, request: AdmissionRequest, phase: Phase) -> None:
+    begin, rejected = time.perf_counter(), True
+    try:
+        await step.run(request)
+        rejected = False
+    finally:
+        metrics.took(step.name, request.operation, phase, time.perf_counter() - begin, rejected=rejected)
 
 
 def default_admission(
@@ -157,15 +176,13 @@ def default_admission(
 
 
 class _OnlyMain:
-    """Keeps a plugin away from subresources."""
+    """Marks a plugin that is kept away from subresources."""
 
     def __init__(self, plugin: Admission) -> None:
         self.plugin = plugin
 
     async def mutate(self, request: AdmissionRequest) -> None:
-        if not request.call.subresource:
-            await self.plugin.mutate(request)
+        await self.plugin.mutate(request)
 
     async def validate(self, request: AdmissionRequest) -> None:
-        if not request.call.subresource:
-            await self.plugin.validate(request)
+        await self.plugin.validate(request)

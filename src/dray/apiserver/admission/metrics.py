@@ -17,6 +17,7 @@ _PLUGINS: Final[Mapping[str, tuple[str, tuple[Phase, ...]]]] = {
     "CertificateRequests": ("CertificateApproval", ("validate",)),
     "ClaimClasses": ("DefaultStorageClass", _BOTH),
     "InUseProtection": ("StorageObjectInUseProtection", ("admit",)),
+    "GangJobs": ("JobValidation", ("validate",)),
     "IngressClasses": ("DefaultIngressClass", ("admit",)),
     "LimitRanges": ("LimitRanger", _BOTH),
     "MountableSecrets": ("ServiceAccount", ("validate",)),
@@ -25,6 +26,7 @@ _PLUGINS: Final[Mapping[str, tuple[str, tuple[Phase, ...]]]] = {
     "NodeTaint": ("TaintNodesByCondition", ("admit",)),
     "OneDefaultPriority": ("Priority", ("validate",)),
     "PodDefaults": ("Priority", ("admit",)),
+    "PodResize": ("PodResizeValidator", ("validate",)),
     "PodSecurity": ("PodSecurity", ("validate",)),
     "PolicyAdmission": ("ValidatingAdmissionPolicy", ("validate",)),
     "QuotaAdmission": ("ResourceQuota", ("validate",)),
@@ -36,10 +38,13 @@ _PLUGINS: Final[Mapping[str, tuple[str, tuple[Phase, ...]]]] = {
 """By the name of the class here: the plugin of Kubernetes that it stands for, and when it does anything."""
 
 
-def measured_name(plugin: object, phase: Phase) -> str:
+def measured_name(plugin: object) -> str:
     """As what a plugin is measured; "" for not at all."""
-    name, phases = _PLUGINS.get(type(plugin).__name__, ("", ()))
-    return name if phase in phases else ""
+    return _PLUGINS.get(type(plugin).__name__, ("", _BOTH))[0]
+
+
+def does_anything(plugin: object, phase: Phase) -> bool:
+    return phase in _PLUGINS.get(type(plugin).__name__, ("", _BOTH))[1]
 
 
 class AdmissionMetrics:
