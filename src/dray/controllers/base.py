@@ -51,6 +51,8 @@ class Controller:
     name: ClassVar[str]
     component: ClassVar[str] = ""
     """Event source, where it is not the name."""
+    account: ClassVar[str] = ""
+    """Whose rights it works with, where it has none of its own."""
     gate: ClassVar[str] = ""
     """The feature without which the controller does not run, if there is one."""
     workers: ClassVar[int] = 5
@@ -58,7 +60,7 @@ class Controller:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.clock = context.clock
-        self.client = context.client_for(self.name)
+        self.client = context.client_for(self.account or self.name)
         self.queue: WorkQueue[ObjectKey] = WorkQueue()
         self.recorder = EventRecorder(self.client, self.component or self.name, context.clock)
 

@@ -19,7 +19,6 @@ from dray.api.meta import (
     name_of,
     namespace_of,
     parse_time,
-    replace_at,
 )
 from dray.api.pods import find_condition, is_ready, is_terminal
 from dray.api.resources import JOBS, PODS
@@ -200,7 +199,10 @@ class Jobs(Controller):
     async def _release(self, pods: Sequence[Object]) -> None:
         for pod in pods:
             kept = [each for each in finalizers_of(pod) if each != TRACKING_FINALIZER]
-            await ignore_missing(self.client.update(PODS, replace_at(pod, ("metadata", "finalizers"), kept)))
+            # Kubernetes lets this controller patch pods, and not update them.
+            meta = {"resourceVersion": pod["metadata"]["resourceVersion"], "finalizers": kept}
+            patch = {"metadata": meta}
+            await ignore_missing(self.client.patch(PODS, name_of(pod), patch, namespace_of(pod)))
 
 
 def _is_finished(job: Object) -> bool:

@@ -190,7 +190,7 @@ def _wanted_taints(node: Object) -> list[tuple[str, str]]:
 
 class TaintEviction(Controller):
     name: ClassVar[str] = "taint-eviction-controller"
-    component: ClassVar[str] = "taint-eviction-controller"
+    account: ClassVar[str] = "node-controller"
     workers: ClassVar[int] = 4
 
     def __init__(self, context: Context) -> None:

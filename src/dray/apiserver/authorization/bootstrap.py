@@ -1,323 +1,153 @@
-"""The roles and bindings every cluster starts with: Kubernetes' bootstrap policy, for what dray serves.
+"""The roles and bindings every cluster starts with: Kubernetes' bootstrap policy, read from data/policy.txt."""
 
-A rule is written as `component_rules` and `controller_rules` write it. Built at first use.
-"""
-
-from collections.abc import Iterable
+import dataclasses
+import functools
+import importlib.resources
+from collections.abc import Iterator
+from typing import Final
 
 from dray.api.features import FeatureGates
 from dray.api.meta import Object
-from dray.apiserver.authorization.component_rules import (
-    CONTROLLER_MANAGER,
-    EVENTS,
-    GROUP_CLAIMS,
-    NODE,
-    OTHERS,
-    POD_GROUPS,
-    READ,
-    SCHEDULER,
-    TAINT_RULES,
-)
-from dray.apiserver.authorization.controller_rules import controllers
 
-WRITE = "create delete deletecollection patch update"
-ALL = f"{WRITE} {READ}"
-
-GROUP = "rbac.authorization.k8s.io"
-API_VERSION = f"{GROUP}/v1"
-
-_VIEW = (
-    "core | configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers "
-    f"replicationcontrollers/scale serviceaccounts services services/status | {READ}",
-    "core | bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas "
-    f"resourcequotas/status | {READ}",
-    f"core | namespaces | {READ}",
-    f"core events.k8s.io | events | {READ}",
-    f"discovery.k8s.io | endpointslices | {READ}",
-    "apps | controllerrevisions daemonsets daemonsets/status deployments deployments/scale deployments/status replicasets "
-    f"replicasets/scale replicasets/status statefulsets statefulsets/scale statefulsets/status | {READ}",
-    f"autoscaling | horizontalpodautoscalers horizontalpodautoscalers/status | {READ}",
-    f"batch | cronjobs cronjobs/status jobs jobs/status | {READ}",
-    "extensions | daemonsets daemonsets/status deployments deployments/scale deployments/status ingresses "
-    "ingresses/status networkpolicies replicasets replicasets/scale replicasets/status replicationcontrollers/scale "
-    f"| {READ}",
-    f"policy | poddisruptionbudgets poddisruptionbudgets/status | {READ}",
-    f"networking.k8s.io | ingresses ingresses/status networkpolicies | {READ}",
-    f"resource.k8s.io | resourceclaims resourceclaims/status resourceclaimtemplates | {READ}",
-)
-_EDIT = (
-    f"core | pods/attach pods/exec pods/portforward pods/proxy secrets services/proxy | {READ}",
-    "core | serviceaccounts | impersonate",
-    f"core | pods pods/attach pods/exec pods/portforward pods/proxy | {WRITE}",
-    "core | pods/eviction | create",
-    "core | configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets "
-    f"serviceaccounts services services/proxy | {WRITE}",
-    "core | serviceaccounts/token | create",
-    f"core events.k8s.io | events | {WRITE}",
-    "apps | daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets "
-    f"statefulsets/scale | {WRITE}",
-    f"autoscaling | horizontalpodautoscalers | {WRITE}",
-    f"batch | cronjobs jobs | {WRITE}",
-    "extensions | daemonsets deployments deployments/rollback deployments/scale ingresses networkpolicies replicasets "
-    f"replicasets/scale replicationcontrollers/scale | {WRITE}",
-    f"policy | poddisruptionbudgets | {WRITE}",
-    f"networking.k8s.io | ingresses networkpolicies | {WRITE}",
-    "coordination.k8s.io | leases | create delete deletecollection get list patch update watch",
-    f"resource.k8s.io | resourceclaims resourceclaimtemplates | {WRITE}",
-)
-_ADMIN = (
-    "authorization.k8s.io | localsubjectaccessreviews | create",
-    f"{GROUP} | rolebindings roles | create delete deletecollection get list patch update watch",
-)
+GROUP: Final = "rbac.authorization.k8s.io"
+API_VERSION: Final = f"{GROUP}/v1"
+_AGGREGATE_TO: Final = f"{GROUP}/aggregate-to-"
 
 
-_OF_FEATURES = (
-    ("DRADeviceTaintRules", TAINT_RULES),
-    ("GenericWorkload", POD_GROUPS),
-    ("DRAWorkloadResourceClaims", GROUP_CLAIMS),
-)
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Line:
+    """A rule, or who has the role; `gate` "": always there."""
+
+    text: str
+    gate: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Block:
+    """One role: what its heading says, and its lines."""
+
+    name: str
+    namespace: str
+    into: str
+    """The aggregated role that it is a part of, if it is."""
+    gate: str
+    lines: tuple[_Line, ...]
 
 
 def bootstrap_policy(features: FeatureGates | None = None) -> list[Object]:
-    """Every ClusterRole, Role and binding a new cluster holds, roles first; some features bring rules with them."""
-    features = features or FeatureGates()
-    return [*_cluster_roles(features), *_cluster_bindings(features), *_roles(), *_role_bindings()]
+    """Every ClusterRole, Role and binding a new cluster holds, each kind by itself; features bring some of them."""
+    gates = features or FeatureGates()
+    roles: list[Object] = []
+    bindings: list[Object] = []
+    for block in _policy():
+        if block.gate and not _is_on(block.gate, gates):
+            continue
+        lines = [line.text for line in block.lines if not line.gate or _is_on(line.gate, gates)]
+        roles.append(_role(block, [line for line in lines if not line.startswith("to ")]))
+        bindings += (_binding(block, line) for line in lines if line.startswith("to "))
+    return [*roles, *bindings]
 
 
 def node_rules() -> list[Object]:
     """What the node authorizer grants every kubelet; also the content of the role `system:node`."""
-    return [parse_rule(rule) for rule in NODE]
+    (block,) = (block for block in _policy() if block.name == "system:node")
+    return [_rule(line.text) for line in block.lines if not line.text.startswith("to ")]
 
 
-def parse_rule(text: str) -> Object:
-    """From `groups | resources | verbs`, and `| names` where only objects of some names are meant."""
-    groups, resources, verbs, *names = (part.split() for part in text.split("|"))
-    rule: Object = {
-        "apiGroups": ["" if group == "core" else group for group in groups],
-        "resources": resources,
-        "verbs": verbs,
-    }
-    return {**rule, "resourceNames": names[0]} if names else rule
+def _is_on(gate: str, features: FeatureGates) -> bool:
+    """Of a later release, on too where that is stood for: its fields are there then."""
+    return gate in features.later() or features.enabled(gate)
 
 
-def _url_rule(verbs: str, *urls: str) -> Object:
-    return {"nonResourceURLs": list(urls), "verbs": verbs.split()}
+@functools.cache
+def _policy() -> tuple[_Block, ...]:
+    source = importlib.resources.files("dray.apiserver.authorization").joinpath("data/policy.txt")
+    return tuple(_block(*lines) for lines in _paragraphs(source.read_text("utf-8")))
 
 
-def _meta(name: str, namespace: str = "", labels: dict[str, str] | None = None) -> Object:
+def _paragraphs(text: str) -> Iterator[list[str]]:
+    """A heading and its lines, each put together again."""
+    paragraph: list[str] = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        if line.startswith("     "):
+            paragraph[-1] += f" {line.strip()}"
+        elif line:
+            paragraph.append(line.strip())
+        elif paragraph:
+            yield paragraph
+            paragraph = []
+    yield paragraph
+
+
+def _block(heading: str, *lines: str) -> _Block:
+    title, gate = _gated(heading)
+    place, _, into = title.partition(" into ")
+    namespace, slash, name = place.strip("[]").rpartition("/")
+    return _Block(name, namespace if slash else "", into, gate, tuple(_Line(*_gated(line)) for line in lines))
+
+
+def _gated(text: str) -> tuple[str, str]:
+    line, _, gate = text.partition(" ?")
+    return line, gate
+
+
+def _meta(block: _Block, name: str) -> Object:
     meta: Object = {
         "name": name,
         "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"},
-        "labels": {"kubernetes.io/bootstrapping": "rbac-defaults", **(labels or {})},
+        "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"},
     }
-    return {**meta, "namespace": namespace} if namespace else meta
+    return {**meta, "namespace": block.namespace} if block.namespace else meta
 
 
-def _role(
-    name: str, rules: Iterable[str | Object], labels: dict[str, str] | None = None, namespace: str = ""
-) -> Object:
-    return {
+def _role(block: _Block, lines: list[str]) -> Object:
+    meta = _meta(block, block.name)
+    if block.into:
+        meta["labels"][f"{_AGGREGATE_TO}{block.into}"] = "true"
+    role: Object = {
         "apiVersion": API_VERSION,
-        "kind": "Role" if namespace else "ClusterRole",
-        "metadata": _meta(name, namespace, labels),
-        "rules": [parse_rule(rule) if isinstance(rule, str) else rule for rule in rules],
+        "kind": "Role" if block.namespace else "ClusterRole",
+        "metadata": meta,
     }
+    if lines and lines[0].startswith("aggregates "):
+        label = _AGGREGATE_TO + lines[0].removeprefix("aggregates ")
+        return {
+            **role,
+            "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {label: "true"}}]},
+            "rules": [],
+        }
+    return {**role, "rules": list(map(_rule, lines))}
 
 
-def _aggregated(name: str, into: str) -> Object:
-    labels = {f"rbac.authorization.k8s.io/aggregate-to-{into}": "true"} if into else None
-    selector = {"matchLabels": {f"rbac.authorization.k8s.io/aggregate-to-{name}": "true"}}
-    role = _role(name, (), labels)
-    return {**role, "aggregationRule": {"clusterRoleSelectors": [selector]}, "rules": []}
+def _rule(text: str) -> Object:
+    first, second, verbs, *names = (part.split() for part in text.split("|"))
+    if first == ["url"]:
+        return {"nonResourceURLs": second, "verbs": verbs}
+    groups = ["" if group == "core" else group for group in first]
+    rule: Object = {"apiGroups": groups, "resources": second, "verbs": verbs}
+    return {**rule, "resourceNames": names[0]} if names else rule
 
 
-def _cluster_roles(features: FeatureGates) -> list[Object]:
-    more = [rules for gate, rules in _OF_FEATURES if features.enabled(gate)]
-
-    def component(name: str, rules: tuple[str, ...], labels: dict[str, str] | None = None) -> Object:
-        return _role(name, (*rules, *(rule for each in more for rule in each.get(name, ()))), labels)
-
-    everything = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, _url_rule("*", "*")]
-    discovery = (
-        "/.well-known",
-        "/.well-known/*",
-        "/api",
-        "/api/*",
-        "/apis",
-        "/apis/*",
-        "/healthz",
-        "/livez",
-        "/openapi",
-        "/openapi/*",
-        "/readyz",
-        "/version",
-        "/version/",
-    )
-    basic = (
-        "authorization.k8s.io | selfsubjectaccessreviews selfsubjectrulesreviews | create",
-        "authentication.k8s.io | selfsubjectreviews | create",
-    )
-    aggregate = "rbac.authorization.k8s.io/aggregate-to-"
-    return [
-        _role("cluster-admin", everything),
-        _aggregated("admin", ""),
-        _aggregated("edit", "admin"),
-        _aggregated("view", "edit"),
-        _role("system:aggregate-to-admin", _ADMIN, {f"{aggregate}admin": "true"}),
-        component("system:aggregate-to-edit", _EDIT, {f"{aggregate}edit": "true"}),
-        component("system:aggregate-to-view", _VIEW, {f"{aggregate}view": "true"}),
-        _role("system:discovery", [_url_rule("get", *discovery)]),
-        _role("system:basic-user", basic),
-        _role(
-            "system:public-info-viewer",
-            [_url_rule("get", "/healthz", "/livez", "/readyz", "/version", "/version/")],
-        ),
-        _role(
-            "system:monitoring",
-            [
-                _url_rule(
-                    "get",
-                    "/metrics",
-                    "/metrics/slis",
-                    "/livez",
-                    "/readyz",
-                    "/healthz",
-                    "/livez/*",
-                    "/readyz/*",
-                    "/healthz/*",
-                )
-            ],
-        ),
-        component("system:kube-scheduler", SCHEDULER),
-        _role("system:kube-controller-manager", CONTROLLER_MANAGER),
-        _role("system:node", NODE),
-        _role(
-            "system:kubelet-api-admin",
-            (
-                "core | nodes | get list watch proxy",
-                "core | nodes/log nodes/metrics nodes/proxy nodes/stats | *",
-                "core | nodes/configz nodes/healthz nodes/pods | *",
-            ),
-        ),
-        _role(
-            "system:service-account-issuer-discovery",
-            [
-                _url_rule(
-                    "get",
-                    "/.well-known/openid-configuration",
-                    "/.well-known/openid-configuration/",
-                    "/openid/v1/jwks",
-                    "/openid/v1/jwks/",
-                )
-            ],
-        ),
-        *(_role(name, rules) for name, rules in OTHERS.items()),
-        *(component(f"system:controller:{name}", rules) for name, rules in controllers(features).items()),
-    ]
-
-
-def _binding(
-    name: str, role: str, *subjects: Object, namespace: str = "", role_kind: str = "ClusterRole"
-) -> Object:
-    return {
+def _binding(block: _Block, line: str) -> Object:
+    subjects, _, name = line.removeprefix("to ").partition(" as ")
+    binding: Object = {
         "apiVersion": API_VERSION,
-        "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
-        "metadata": _meta(name, namespace),
-        "roleRef": {"apiGroup": GROUP, "kind": role_kind, "name": role},
-        "subjects": list(subjects),
+        "kind": "RoleBinding" if block.namespace else "ClusterRoleBinding",
+        "metadata": _meta(block, name or block.name),
+        "roleRef": {
+            "apiGroup": GROUP,
+            "kind": "Role" if block.namespace else "ClusterRole",
+            "name": block.name,
+        },
     }
+    return binding if subjects == "nobody" else {**binding, "subjects": list(map(_subject, subjects.split()))}
 
 
-def _user(name: str) -> Object:
-    return {"apiGroup": GROUP, "kind": "User", "name": name}
-
-
-def _group(name: str) -> Object:
-    return {"apiGroup": GROUP, "kind": "Group", "name": name}
-
-
-def _account(name: str) -> Object:
-    return {"kind": "ServiceAccount", "name": name, "namespace": "kube-system"}
-
-
-def _cluster_bindings(features: FeatureGates) -> list[Object]:
-    everyone = (_group("system:authenticated"), _group("system:unauthenticated"))
-    return [
-        _binding("cluster-admin", "cluster-admin", _group("system:masters")),
-        _binding("system:discovery", "system:discovery", _group("system:authenticated")),
-        _binding("system:basic-user", "system:basic-user", _group("system:authenticated")),
-        _binding("system:public-info-viewer", "system:public-info-viewer", *everyone),
-        _binding("system:monitoring", "system:monitoring", _group("system:monitoring")),
-        _binding("system:kube-scheduler", "system:kube-scheduler", _user("system:kube-scheduler")),
-        _binding(
-            "system:kube-controller-manager",
-            "system:kube-controller-manager",
-            _user("system:kube-controller-manager"),
-        ),
-        _binding("system:node", "system:node"),
-        _binding("system:volume-scheduler", "system:volume-scheduler", _user("system:kube-scheduler")),
-        _binding("system:node-proxier", "system:node-proxier", _user("system:kube-proxy")),
-        _binding("system:kube-dns", "system:kube-dns", _account("kube-dns")),
-        _binding(
-            "system:service-account-issuer-discovery",
-            "system:service-account-issuer-discovery",
-            _group("system:serviceaccounts"),
-        ),
-        *(
-            _binding(f"system:controller:{name}", f"system:controller:{name}", _account(name))
-            for name in controllers(features)
-        ),
-    ]
-
-
-_NAMESPACED: dict[tuple[str, str], tuple[str, ...]] = {
-    ("kube-system", "extension-apiserver-authentication-reader"): (
-        f"core | configmaps | {READ} | extension-apiserver-authentication",
-    ),
-    ("kube-system", "system::leader-locking-kube-controller-manager"): (
-        "core | configmaps | watch",
-        "core | configmaps | get update | kube-controller-manager",
-    ),
-    ("kube-system", "system::leader-locking-kube-scheduler"): (
-        "core | configmaps | watch",
-        "core | configmaps | get update | kube-scheduler",
-    ),
-    ("kube-system", "system:controller:bootstrap-signer"): (f"core | secrets | {READ}",),
-    ("kube-system", "system:controller:cloud-provider"): ("core | configmaps | create get list watch",),
-    ("kube-system", "system:controller:token-cleaner"): ("core | secrets | delete get list watch", EVENTS),
-    ("kube-public", "system:controller:bootstrap-signer"): (
-        f"core | configmaps | {READ}",
-        "core | configmaps | update | cluster-info",
-        EVENTS,
-    ),
-}
-
-
-def _roles() -> list[Object]:
-    return [_role(name, rules, namespace=namespace) for (namespace, name), rules in _NAMESPACED.items()]
-
-
-def _role_bindings() -> list[Object]:
-    managers = _user("system:kube-controller-manager"), _account("kube-controller-manager")
-    schedulers = _user("system:kube-scheduler"), _account("kube-scheduler")
-    reader = "extension-apiserver-authentication-reader"
-    bound = (
-        ("kube-system", f"system::{reader}", reader, (managers[0], schedulers[0])),
-        *(
-            ("kube-system", f"system::leader-locking-{name}", f"system::leader-locking-{name}", subjects)
-            for name, subjects in (("kube-controller-manager", managers), ("kube-scheduler", schedulers))
-        ),
-        *(
-            (namespace, f"system:controller:{name}", f"system:controller:{name}", (_account(name),))
-            for namespace, name in (
-                ("kube-system", "bootstrap-signer"),
-                ("kube-system", "cloud-provider"),
-                ("kube-system", "token-cleaner"),
-                ("kube-public", "bootstrap-signer"),
-            )
-        ),
-    )
-    return [
-        _binding(name, role, *subjects, namespace=namespace, role_kind="Role")
-        for namespace, name, role, subjects in bound
-    ]
+def _subject(text: str) -> Object:
+    kind, _, name = text.partition(":")
+    if kind == "account":
+        namespace, _, account = name.partition("/")
+        return {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    return {"apiGroup": GROUP, "kind": kind.capitalize(), "name": name}
