@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dray.store.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked, StoreUnavailable
+from dray.store.wal import lost_frame
 
 DATABASE = "state.db"
 LOCK = "lock"
@@ -152,6 +153,7 @@ class Log:
 
 
 def _connect(database: Path) -> sqlite3.Connection:
+    _check_wal(database)
     try:
         connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
         # What is no text any more is noticed by the checksum of its row, which can name the revision.
@@ -174,6 +176,20 @@ def _connect(database: Path) -> sqlite3.Connection:
     except _FAILURES as error:
         raise _translate(error, database) from error
     return connection
+
+
+def _check_wal(database: Path) -> None:
+    """Before SQLite looks at it, which would pass over what it cannot read. Raises StoreCorrupt."""
+    try:
+        # Made here so that nobody but its owner may ever read it.
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        frame = lost_frame(database.with_name(f"{database.name}-wal"))
+    except OSError as error:
+        raise StoreUnavailable(f"cannot use {database}: {error.strerror or error}") from error
+    if frame is not None:
+        raise StoreCorrupt(
+            f"{database}-wal is damaged: frame {frame} is not what was written, and acknowledged writes follow it; {CURE}"
+        )
 
 
 def _check_structure(connection: sqlite3.Connection, database: Path) -> None:

@@ -68,6 +68,33 @@ async def test_a_log_cut_off_anywhere_opens_as_a_state_that_was_acknowledged(tmp
     assert await content_of(crashed) == states[-1]
 
 
+async def test_a_changed_byte_in_the_log_costs_nothing_or_is_refused(tmp_path: Path) -> None:
+    states = await written(tmp_path / "data", 30)
+    crashed = tmp_path / "crashed"
+    whole = (crashed / "state.db-wal").read_bytes()
+    refusals: list[str] = []
+    for number, place in enumerate([*range(32), *range(32, len(whole), 1013)]):
+        case = copy(crashed, number)
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x41
+        (case / "state.db-wal").write_bytes(damaged)
+        try:
+            # The end of the log may as well have been cut off while it was written.
+            assert await content_of(case) in states[-2:]
+        except StoreCorrupt as error:
+            refusals.append(str(error))
+    assert len(refusals) > 100
+    assert all("state.db-wal is damaged: frame" in text and "restore" in text for text in refusals)
+
+
+async def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
+    store = SqliteStore.open(tmp_path / "data")
+    await store.create(CM, "ns/a", config_map("a"))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
+    await store.close()
+    assert set(modes.values()) == {0o600}, modes
+
+
 async def test_a_half_written_end_of_the_log_costs_only_what_was_not_acknowledged(tmp_path: Path) -> None:
     states = await written(tmp_path / "data", 12)
     with (tmp_path / "crashed" / "state.db-wal").open("ab") as log:
