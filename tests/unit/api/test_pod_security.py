@@ -10,7 +10,9 @@ from dray.api.pod_security.evaluation import details, violations
 from dray.api.pod_security.policy import Demand, Policy, read_policy
 from dray.api.pod_security.subject import Subject
 
-RECORDED = json.loads((pathlib.Path(__file__).parents[2] / "corpus" / "api" / "pod-security.json").read_text())
+RECORDED = json.loads(
+    (pathlib.Path(__file__).parents[2] / "corpus" / "api" / "pod-security.json").read_text()
+)
 L = "pod-security.kubernetes.io/"
 
 
