@@ -81,6 +81,8 @@ _OF_FIELD = {
     "distinctAttribute": "DRAConsumableCapacity",
     "extendedResourceName": "DRAExtendedResource",
     "firstAvailable": "DRAPrioritizedList",
+    "nodeAllocatableResourceMappings": "DRANodeAllocatableResources",
+    "nodeAllocatableResources": "DRANodeAllocatableResources",
     "perDeviceNodeSelection": "DRAPartitionableDevices",
     "requestPolicy": "DRAConsumableCapacity",
     "resourceClaims": "DynamicResourceAllocation",

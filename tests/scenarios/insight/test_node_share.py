@@ -7,6 +7,7 @@ from insight_story import claim, gpus, node, pod
 from whatif_story import deployment, template, write
 
 from dray.api.meta import Object
+from dray.insight.gates import gate_of_field
 
 CPUS = {"nodeAllocatableResources": {"cpu": {"mapping": {"deviceMultiplier": "3"}}}}
 OLDER = {"nodeAllocatableResourceMappings": {"cpu": {"allocationMultiplier": "3"}}}
@@ -108,3 +109,8 @@ def test_whatif_gives_a_claim_that_is_part_of_its_node_to_one_pod(ask: Any) -> N
 def test_amounts_of_cpu_are_told_in_cpus(ask: Any) -> None:
     text = ask("why", "pod/p", **cluster({}, asking("p", cpu="4500m")))
     assert "cpu: the pod asks for 4500m, 4 of 4 free" in text
+
+
+def test_gate_is_named_where_a_server_left_the_fields_out() -> None:
+    for field in ("nodeAllocatableResources", "nodeAllocatableResourceMappings"):
+        assert gate_of_field(f"spec.devices[x].{field}") == "DRANodeAllocatableResources"
