@@ -56,6 +56,12 @@ def _results(status: Object) -> Iterator[Object]:
     yield from items_of((allocation.get("devices") or {}).get("results"))
 
 
+def _shares(status: Object) -> Iterator[Object]:
+    """What may be a share of a device: results, and what drivers tell of them."""
+    yield from _results(status)
+    yield from items_of(status.get("devices"))
+
+
 def _constraints(spec: Object) -> Iterator[Object]:
     yield from items_of((spec.get("devices") or {}).get("constraints"))
 
@@ -105,7 +111,7 @@ _SPEC_RULES: tuple[tuple[str, Uses, Drop], ...] = (
 )
 _STATUS_RULES: tuple[tuple[str, Uses, Drop], ...] = (
     _rule("DRAAdminAccess", _results, "adminAccess"),
-    _rule("DRAConsumableCapacity", _results, "shareID", "consumedCapacity"),
+    _rule("DRAConsumableCapacity", _shares, "shareID", "consumedCapacity"),
     _rule("DRADeviceBindingConditions", _results, "bindingConditions", "bindingFailureConditions"),
     _rule("DRAOptionalNodeOperations", _results, "skipNodeOperations"),
     ("DRAResourceClaimDeviceStatus", _uses_device_data, _drop_device_data),

@@ -184,12 +184,16 @@ class Kind:
     has_generation: bool = False
     """metadata.generation starts at 1 and grows when `generation_of(old) != generation_of(new)`."""
     generation_of: Callable[[Object], Any] = lambda obj: obj.get("spec")
+    counts_as_sent: bool = False
+    """A change counts even where only fields were sent that are left out because their feature is off."""
     unconditional_update: bool = True
     """A PUT without resourceVersion overwrites."""
     create_on_update: bool = False
     """A PUT or apply to an absent name creates it (apply always may)."""
     graceful_delete: Callable[[Object, int | None], int] | None = None
     """Seconds of grace for a deletion (Pods); None: deleted at once."""
+    orphans: str = ""
+    """The warning of a deletion that does not say what becomes of dependents: they stay. "": they go as well."""
     returns_deleted: bool = False
     """DELETE answers with the object that is gone; otherwise with a Status that says Success."""
     holds_deletion: Callable[[Object], bool] | None = None

@@ -70,7 +70,6 @@ def _prepare_update(context: WriteContext, obj: Object) -> None:
 def _rules(context: WriteContext) -> SliceRules:
     features = context.features
     return SliceRules(
-        features.enabled("DRAPartitionableDevices"),
         features.enabled("DRAFractionalCapacityRange"),
         features.reaches("1.37"),
     )
@@ -116,6 +115,7 @@ RESOURCE_SLICE = Kind(
     validate_update=_validate_update,
     warnings=_warnings,
     has_generation=True,
+    counts_as_sent=True,
     unknown_field_text="field label not supported for {version}, Kind=ResourceSlice: {field}",
     field_labels={
         "spec.nodeName": lambda obj: find(obj, "spec", "nodeName", default=""),

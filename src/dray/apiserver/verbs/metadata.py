@@ -11,8 +11,9 @@ from dray.api import errors, names
 from dray.api.fields import FieldError, invalid
 from dray.api.meta import Object, format_time
 from dray.api.validation.meta import METADATA, validate_any_update, validate_meta_create, validate_meta_update
+from dray.api.validation.sameness import same
 from dray.apiserver.call import Call
-from dray.apiserver.registry.kind import MetadataCheck
+from dray.apiserver.registry.kind import Kind, MetadataCheck
 
 ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 """No vowels and no look-alikes: made-up names spell nothing."""
@@ -104,10 +105,15 @@ def carry_over(call: Call, new: Object, old: Object) -> None:
             meta.pop(field, None)
 
 
-def count_generation(call: Call, new: Object, old: Object) -> None:
-    """After the strategy has settled the object: a changed spec is a new generation."""
+def counts_already(kind: Kind, sent: Object, old: Object) -> bool:
+    """Whether what was sent is a new generation, whatever the strategy makes of it."""
+    return kind.counts_as_sent and not same(kind.generation_of(sent), kind.generation_of(old))
+
+
+def count_generation(call: Call, new: Object, old: Object, *, counted: bool) -> None:
+    """After the strategy has settled the object: a changed spec is a new generation. `counted`: it is one anyway."""
     kind = call.kind
-    if kind.has_generation and kind.generation_of(new) != kind.generation_of(old):
+    if kind.has_generation and (counted or kind.generation_of(new) != kind.generation_of(old)):
         new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
 
 

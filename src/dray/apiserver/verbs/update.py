@@ -186,8 +186,9 @@ def _apply_strategy(
     call: Call, strategy: StatusStrategy | None, obj: Object, old: Object, sent: Callable[[], Any]
 ) -> None:
     prepare = call.kind.prepare_update if strategy is None else strategy.prepare_update
+    counted = strategy is None and metadata.counts_already(call.kind, obj, old)
     prepare(call, obj)
-    metadata.count_generation(call, obj, old)
+    metadata.count_generation(call, obj, old, counted=counted)
     if found := _findings(call, strategy, obj, old):
         shown = with_empties(obj, sent(), type_name(call.kind, call.version).schema)
         if shown is not None:

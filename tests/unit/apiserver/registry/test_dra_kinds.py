@@ -114,15 +114,6 @@ def test_list_attributes_need_their_gate():
     assert RESOURCE_SLICE.validate_create(on, listed) == []
 
 
-def test_partitions_that_are_off_are_not_among_the_ways_to_name_nodes():
-    nowhere = a_slice()
-    del nowhere["spec"]["nodeName"]
-    off = Context(features=FeatureGates({"DRAPartitionableDevices": False}))
-    assert texts(RESOURCE_SLICE.validate_create(off, nowhere)) == [
-        "spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes` is required"
-    ]
-
-
 def test_what_a_slice_is_of_and_where_stays():
     old, new = a_slice(), a_slice()
     new["spec"] |= {"driver": "e.example.com", "nodeName": "m"}

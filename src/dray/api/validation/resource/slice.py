@@ -28,7 +28,6 @@ _NODE_FIELDS = ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection"
 class SliceRules:
     """Gates that change what a slice may say."""
 
-    partitionable_devices: bool = True
     exact_ranges: bool = False
     """Gate DRAFractionalCapacityRange: fractions of a capacity count."""
     is_137: bool = False
@@ -40,7 +39,7 @@ def validate_slice_spec(spec: Object, old: Object | None, rules: SliceRules) -> 
     errors = _validate_driver_and_pool(spec)
     if old is not None:
         errors += _validate_identity(spec, old)
-    errors += _validate_nodes(spec, rules)
+    errors += _validate_nodes(spec)
     if spec.get("devices") is not None and spec.get("sharedCounters") is not None:
         errors.append(invalid(SPEC, "", "only one of `sharedCounters` or `devices` is allowed"))
     errors += _validate_devices(spec, old, rules)
@@ -78,7 +77,7 @@ def _validate_driver_and_pool(spec: Object) -> list[FieldError]:
     return errors
 
 
-def _validate_nodes(spec: Object, rules: SliceRules) -> list[FieldError]:
+def _validate_nodes(spec: Object) -> list[FieldError]:
     """Exactly one way of saying which nodes reach the devices."""
     chosen: list[str] = []
     errors: list[FieldError] = []
@@ -92,19 +91,17 @@ def _validate_nodes(spec: Object, rules: SliceRules) -> list[FieldError]:
     if (selector := spec.get("nodeSelector")) is not None:
         chosen.append("nodeSelector")
         errors += _validate_slice_selector(selector, SPEC.child("nodeSelector"))
-    flags = ("allNodes", "perDeviceNodeSelection") if rules.partitionable_devices else ("allNodes",)
-    for flag in flags:
+    for flag in ("allNodes", "perDeviceNodeSelection"):
         if (value := spec.get(flag)) is not None:
             if value:
                 chosen.append(flag)
             else:
                 errors.append(invalid(SPEC.child(flag), value, "must be either unset or set to true"))
-    return errors + _validate_choice(chosen, rules)
+    return errors + _validate_choice(chosen)
 
 
-def _validate_choice(chosen: list[str], rules: SliceRules) -> list[FieldError]:
-    fields = _NODE_FIELDS if rules.partitionable_devices else _NODE_FIELDS[:3]
-    text = f"exactly one of {', '.join(f'`{field}`' for field in fields)} is required"
+def _validate_choice(chosen: list[str]) -> list[FieldError]:
+    text = f"exactly one of {', '.join(f'`{field}`' for field in _NODE_FIELDS)} is required"
     if not chosen:
         return [required(SPEC, text)]
     if len(chosen) > 1:
