@@ -104,7 +104,7 @@ class ResourceRequest:
         return self.request.headers.get("Accept", "")
 
     def represented(self, is_collection: bool = False) -> Representation:
-        has_table = not self.call.kind.virtual and self.call.subresource in ("", "status")
+        has_table = not self.call.kind.virtual and self.call.subresource in ("", "status", "scale")
         return representation(self.accept, is_collection, has_table)
 
     def view(self, shown_as: Representation = PLAIN) -> View:

@@ -7,8 +7,8 @@ follow limits, host ports on the host network) is in `default_pod`.
 from collections.abc import Iterator
 
 from dray.api.meta import Object
+from dray.api.pod_level import default_requests
 from dray.api.validation.lists import items_of
-from dray.api.validation.pod.resources import is_of_pod
 from dray.apiserver.registry.volume_defaults import default_pull_policy, default_volume
 
 _CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
@@ -23,7 +23,7 @@ def default_pod(pod: Object) -> None:
         _requests_follow_limits(container.get("resources"))
         if spec.get("hostNetwork"):
             _publish_on_host(container)
-    _default_pod_level_resources(spec)
+    default_requests(spec)
 
 
 def default_template(template: Object | None) -> None:
@@ -127,11 +127,3 @@ def _publish_on_host(container: Object) -> None:
     for port in items_of(container.get("ports")):
         if not port.get("hostPort") and port.get("containerPort"):
             port["hostPort"] = port["containerPort"]
-
-
-def _default_pod_level_resources(spec: Object) -> None:
-    """Pod-level requests follow the pod-level limits, of what a pod as a whole can have."""
-    resources = spec.get("resources") or {}
-    limits = {name: limit for name, limit in (resources.get("limits") or {}).items() if is_of_pod(name)}
-    if limits:
-        resources["requests"] = {**limits, **(resources.get("requests") or {})}

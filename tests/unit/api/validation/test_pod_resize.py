@@ -9,8 +9,10 @@ import pytest
 from dray.api.features import FeatureGates
 from dray.api.meta import Object
 from dray.api.validation.pod.resize import validate_resize
+from dray.api.validation.pod.spec import validate_pod
 
 Change = Callable[[Object], Any]
+RESTART = [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]
 ONLY = "Forbidden: only cpu and memory resources are mutable"
 
 
@@ -215,3 +217,27 @@ def test_gates_decide_of_init_containers_and_of_the_pod_as_a_whole() -> None:
     own = pod(resources={"requests": {"cpu": "1"}})
     (found,) = findings(own, requests(cpu="150m"), off)
     assert found.startswith("[]: Forbidden: resize of pods with pod-level resources is forbidden when ")
+
+
+@pytest.mark.parametrize(
+    ("spec", "found"),
+    [
+        (
+            {"initContainers": [container("a", resizePolicy=RESTART)]},
+            'spec.initContainers[0].resizePolicy[0].restartPolicy: Invalid value: "RestartContainer": '
+            "must not be set to 'RestartContainer' for non-sidecar initContainers",
+        ),
+        (
+            {"containers": [container(resizePolicy=RESTART)], "restartPolicy": "Never"},
+            'spec.containers[0].resizePolicy: Invalid value: "RestartContainer": '
+            "must be 'NotRequired' when pod `restartPolicy` is 'Never'",
+        ),
+    ],
+)
+def test_only_what_may_begin_anew_may_do_so_to_be_resized(spec: Object, found: str) -> None:
+    assert [str(each) for each in validate_pod(pod(**spec))] == [found]
+
+
+def test_sidecars_may_begin_anew_to_be_resized() -> None:
+    sidecar = container("s", restartPolicy="Always", resizePolicy=RESTART)
+    assert validate_pod(pod(initContainers=[sidecar])) == []

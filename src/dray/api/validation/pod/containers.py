@@ -80,7 +80,22 @@ def validate_init_containers(
         errors += validate_restart_rules(container, at, is_init=True)
         errors += _check_host_ports([container], path)
         errors += _validate_init_handlers(container, at, around.grace_seconds)
+        if container.get("restartPolicy") != "Always":
+            errors += _refuse_restarts(container, at.child("resizePolicy"))
     return errors
+
+
+def _refuse_restarts(container: Object, path: Path) -> list[FieldError]:
+    """What runs to its end once is not begun again to be resized."""
+    return [
+        invalid(
+            path.index(index).child("restartPolicy"),
+            Choice("RestartContainer"),
+            "must not be set to 'RestartContainer' for non-sidecar initContainers",
+        )
+        for index, policy in enumerate(items_of(container.get("resizePolicy")))
+        if policy.get("restartPolicy") == "RestartContainer"
+    ]
 
 
 def validate_ephemeral_containers(
@@ -176,7 +191,7 @@ def _validate_resize_policy(container: Object, path: Path, restart_policy: str) 
                 errors.append(required(path))
             elif value not in choices:
                 errors.append(not_supported(path, value, choices))
-        if restart_policy == "Never" and restart and restart != "NotRequired":
+        if restart_policy == "Never" and restart != "NotRequired":
             text = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
             errors.append(invalid(path, Choice(restart), text))
     return errors

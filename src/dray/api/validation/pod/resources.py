@@ -14,13 +14,11 @@ from dray.api.fields import (
     required,
 )
 from dray.api.meta import Object
+from dray.api.pod_level import HUGE_PAGES, SHARED, is_of_pod
 from dray.api.quantity import Quantity, parse_quantity
 from dray.api.validation.lists import items_of
 
-HUGE_PAGES = "hugepages-"
-
 _CONTAINER_RESOURCES = {"cpu", "memory", "ephemeral-storage"}
-_POD_RESOURCES = ("cpu", "memory")
 _COUNTED_RESOURCES = {
     "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps", "persistentvolumeclaims",
     "services.nodeports", "services.loadbalancers",
@@ -51,11 +49,6 @@ def is_whole(name: str) -> bool:
 def allows_overcommit(name: str) -> bool:
     """Whether a limit may be higher than the request."""
     return is_native(name) and not name.startswith(HUGE_PAGES)
-
-
-def is_of_pod(name: str) -> bool:
-    """A resource that a pod as a whole can have."""
-    return name in _POD_RESOURCES or name.startswith(HUGE_PAGES)
 
 
 def validate_container_resources(resources: Object, claims: Collection[str], path: Path) -> list[FieldError]:
@@ -137,7 +130,7 @@ def _validate_name_of_pod(name: str, path: Path) -> list[FieldError]:
         return [invalid(path, name, "must be a standard resource type or fully qualified")]
     if is_of_pod(name):
         return []
-    return [not_supported(path, name, (*_POD_RESOURCES, HUGE_PAGES))]
+    return [not_supported(path, name, (*SHARED, HUGE_PAGES))]
 
 
 def _validate_name(name: str, path: Path) -> list[FieldError]:

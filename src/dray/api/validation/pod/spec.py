@@ -30,6 +30,7 @@ from dray.api.validation.pod.placement import (
     validate_spread,
     validate_tolerations,
 )
+from dray.api.validation.pod.pod_level import validate_pod_level
 from dray.api.validation.pod.resources import validate_amounts, validate_pod_resources
 from dray.api.validation.pod.volumes import validate_volumes
 from dray.api.validation.pod.windows import validate_host_processes
@@ -97,6 +98,7 @@ def validate_pod_spec(spec: Object, path: Path, *, is_pod: bool = False) -> list
     )
     errors += _validate_all_containers(spec, path, around)
     errors += validate_pod_resources(spec.get("resources"), around.claims, path.child("resources"))
+    errors += validate_pod_level(spec, path.child("resources"))
     errors += validate_host_ports(spec, path, is_pod=is_pod)
     errors += _validate_policies(spec, path)
     errors += validate_labels(spec.get("nodeSelector") or {}, path.child("nodeSelector"))
