@@ -153,7 +153,8 @@ def _members(source: pathlib.Path) -> Iterator[tuple[str, bytes]]:
     try:
         with tarfile.open(source, "r:gz") as archive:
             for member in archive:
-                reader = archive.extractfile(member)
+                # Nothing else is ever saved; a link would lead out of the archive.
+                reader = archive.extractfile(member) if member.isreg() else None
                 if reader is not None:
                     yield member.name, reader.read()
     except FileNotFoundError as error:

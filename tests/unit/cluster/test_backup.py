@@ -171,3 +171,22 @@ def test_any_other_file_is_no_snapshot(tmp_path: pathlib.Path) -> None:
 def test_missing_file_is_named(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ClusterError, match="there is no file"):
         read_summary(tmp_path / "file")
+
+
+async def test_links_in_a_file_are_not_followed(layout: Layout) -> None:
+    file = await saved(layout, "a")
+    with tarfile.open(file, "r:gz") as archive:
+        members = [
+            (member, reader.read())
+            for member in archive
+            if (reader := archive.extractfile(member)) is not None
+        ]
+    with tarfile.open(file, "w:gz") as archive:
+        for member, content in members:
+            archive.addfile(member, io.BytesIO(content))
+        link = tarfile.TarInfo("pki/link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    target = Layout(layout.root.with_name("restored"))
+    restore_snapshot(file, target, replace=False)
+    assert not (target.pki / "link").exists()
