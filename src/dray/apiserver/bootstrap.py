@@ -1,14 +1,15 @@
 """What an API server makes sure of when it starts: namespaces, priority classes, the access policy, the `kubernetes` service.
 
 Objects that exist are left alone, so that what an administrator changed stays changed; only where the server is reached, and
-the authority that clients' certificates come from, are brought up to date.
+the authority that clients' certificates come from, are brought up to date. Roles and bindings get what they lack of the
+policy: a gate or a release that was turned on since lets its components do more.
 """
 
 import asyncio
 from collections.abc import Iterable, Mapping
 
 from dray.api import errors
-from dray.api.meta import Object
+from dray.api.meta import Object, annotations_of
 from dray.api.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -43,6 +44,13 @@ _RESOURCES = {
         ENDPOINT_SLICES,
     )
 }
+_GROWING: Mapping[str, str] = {
+    "ClusterRole": "rules",
+    "Role": "rules",
+    "ClusterRoleBinding": "subjects",
+    "RoleBinding": "subjects",
+}
+_AUTO_UPDATE = "rbac.authorization.kubernetes.io/autoupdate"
 _SYSTEM = "kube-system"
 _AUTHENTICATION = "extension-apiserver-authentication"
 _TOKEN_TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
@@ -73,6 +81,9 @@ async def bootstrap(
     if authentication:
         current.append(_config_map(_AUTHENTICATION, authentication))
     await _ensure(core, client, [*others, *current])
+    for obj in others:
+        if field := _GROWING.get(obj["kind"]):
+            await _complete(core, client, obj, field)
     for obj in current:
         await _bring_up_to_date(core, client, obj)
 
@@ -93,6 +104,18 @@ async def _create(client: Client, obj: Object) -> None:
         await client.create(resource, obj, obj["metadata"].get("namespace", ""))
     except errors.AlreadyExists:
         return
+
+
+async def _complete(core: Core, client: Client, obj: Object, field: str) -> None:
+    """Add what the stored object lacks, and take nothing away, unless an administrator keeps it as it is."""
+    stored = _find(core, obj) or {}
+    if annotations_of(stored).get(_AUTO_UPDATE) == "false" or obj.get("aggregationRule"):
+        return
+    present = stored.get(field) or []
+    if missing := [each for each in obj.get(field) or () if each not in present]:
+        meta = obj["metadata"]
+        change = {field: [*present, *missing]}
+        await client.patch(_RESOURCES[obj["kind"]], meta["name"], change, meta.get("namespace", ""))
 
 
 async def _bring_up_to_date(core: Core, client: Client, obj: Object) -> None:

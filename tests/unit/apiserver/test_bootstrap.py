@@ -1,7 +1,15 @@
 """What a server makes sure of at every start, and what it then brings up to date."""
 
+from dray.api.features import parse_feature_gates
 from dray.api.meta import Object
-from dray.api.resources import CONFIG_MAPS, ENDPOINT_SLICES, ENDPOINTS, SERVICES
+from dray.api.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    ENDPOINTS,
+    SERVICES,
+)
 from dray.apiserver.bootstrap import bootstrap
 from dray.apiserver.local import LocalClient
 from tests.unit.apiserver.admission.cluster import Cluster, new_cluster
@@ -67,3 +75,47 @@ async def test_what_an_administrator_changed_stays_at_the_next_start() -> None:
         await cluster.client.patch(CONFIG_MAPS, name, changed, "kube-system")
         await start(cluster)
         assert (await cluster.client.get(CONFIG_MAPS, name, "kube-system"))["data"] == changed["data"]
+
+
+SCHEDULER = "system:kube-scheduler"
+
+
+def asked_of(role: Object) -> set[str]:
+    return {resource for rule in role["rules"] for resource in rule.get("resources") or ()}
+
+
+async def test_roles_get_what_a_gate_that_is_turned_on_later_lets_their_holders_do() -> None:
+    async with new_cluster() as cluster:
+        await start(cluster)
+        before = await cluster.client.get(CLUSTER_ROLES, SCHEDULER)
+        assert "devicetaintrules" not in asked_of(before)
+        cluster.server.core.features = parse_feature_gates("DRADeviceTaintRules=true")
+        await start(cluster)
+        role = await cluster.client.get(CLUSTER_ROLES, SCHEDULER)
+        assert "devicetaintrules" in asked_of(role)
+        assert role["rules"][: len(before["rules"])] == before["rules"]
+
+
+async def test_start_without_anything_new_writes_nothing() -> None:
+    async with new_cluster() as cluster:
+        await start(cluster, "192.0.2.1")
+        revision = cluster.server.core.store.revision
+        await start(cluster, "192.0.2.1")
+        assert cluster.server.core.store.revision == revision
+
+
+async def test_roles_that_an_administrator_keeps_or_widened_stay_as_they_are() -> None:
+    async with new_cluster() as cluster:
+        await start(cluster)
+        extra = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+        kept = {"annotations": {"rbac.authorization.kubernetes.io/autoupdate": "false"}}
+        await cluster.client.patch(CLUSTER_ROLES, SCHEDULER, {"metadata": kept, "rules": [extra]})
+        await cluster.client.patch(CLUSTER_ROLES, "system:node", {"rules": [extra]})
+        await cluster.client.patch(CLUSTER_ROLE_BINDINGS, SCHEDULER, {"subjects": []})
+        await start(cluster)
+        assert (await cluster.client.get(CLUSTER_ROLES, SCHEDULER))["rules"] == [extra]
+        widened = (await cluster.client.get(CLUSTER_ROLES, "system:node"))["rules"]
+        assert widened[0] == extra
+        assert len(widened) > 1
+        binding = await cluster.client.get(CLUSTER_ROLE_BINDINGS, SCHEDULER)
+        assert [subject["name"] for subject in binding["subjects"]] == [SCHEDULER]
