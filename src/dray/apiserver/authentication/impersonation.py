@@ -1,7 +1,7 @@
 """Acting as someone else: the Impersonate-* headers, allowed by RBAC on the verb `impersonate`.
 
-1.36 knows a constrained form beside the classic one (verbs such as `impersonate:user-info` together with
-`impersonate-on:user-info:<verb>`); a refusal names the latter where that form could have allowed it.
+1.36 knows a constrained form beside the classic one (gate ConstrainedImpersonation; verbs such as `impersonate:user-info`
+together with `impersonate-on:user-info:<verb>`); a refusal names the latter where that form could have allowed it.
 """
 
 import urllib.parse
@@ -22,8 +22,11 @@ NODE_PREFIX = "system:node:"
 _EXTRA_HEADER = "impersonate-extra-"
 
 
-def wanted_user(headers: "CIMultiDictProxy[str]") -> User | None:
-    """Whom the headers ask to act as; None for nobody. Raises BadRequest when they name groups but no user."""
+def wanted_user(headers: "CIMultiDictProxy[str]", *, constrained: bool = True) -> User | None:
+    """Whom the headers ask to act as; None for nobody. Raises BadRequest when they name groups but no user.
+
+    `constrained`: whether the constrained form is known.
+    """
     name = headers.get("Impersonate-User", "")
     groups = tuple(headers.getall("Impersonate-Group", ()))
     uid = headers.get("Impersonate-Uid", "")
@@ -35,17 +38,28 @@ def wanted_user(headers: "CIMultiDictProxy[str]") -> User | None:
     if name:
         return User(name, groups, uid, extra)
     if groups or uid or extra:
-        raise errors.BadRequest(f"requested {_show(groups, uid, extra)} without impersonating a user name")
+        if constrained:
+            raise errors.BadRequest(
+                f"requested {_show(groups, uid, extra)} without impersonating a user name"
+            )
+        raise errors.BadRequest(
+            f"requested {_show_references(groups, uid, extra)} without impersonating a user"
+        )
     return None
 
 
-def impersonate(user: User, wanted: User, authorizer: Authorizer, request: Attributes) -> User:
-    """The user to go on as. `request` is what the original user asked for. Raises Forbidden."""
+def impersonate(
+    user: User, wanted: User, authorizer: Authorizer, request: Attributes, *, constrained: bool = True
+) -> User:
+    """The user to go on as. `request` is what the original user asked for. Raises Forbidden.
+
+    `constrained`: whether the constrained form is known.
+    """
     for attributes in _needed(user, wanted):
         if not authorizer.authorize(attributes).allowed:
-            if _is_allowed_constrained(user, wanted, authorizer, request):
+            if constrained and _is_allowed_constrained(user, wanted, authorizer, request):
                 break
-            mode = _mode(wanted)
+            mode = _mode(wanted) if constrained else ""
             denied = _on(user, request, mode) if mode else attributes
             raise refusal(denied, authorizer.authorize(denied))
     return User(wanted.name, _effective_groups(wanted), wanted.uid, wanted.extra)
@@ -144,3 +158,15 @@ def _show(groups: tuple[str, ...], uid: str, extra: Mapping[str, tuple[str, ...]
     )
     shown_extra = f"map[string][]string{{{entries}}}" if extra else "map[string][]string(nil)"
     return f'&user.DefaultInfo{{Name:"", UID:{quote(uid)}, Groups:{shown_groups}, Extra:{shown_extra}}}'
+
+
+def _show_references(groups: tuple[str, ...], uid: str, extra: Mapping[str, tuple[str, ...]]) -> str:
+    """The same as references to objects, in the words of servers without the constrained form."""
+    version = "authentication.k8s.io/v1"
+    shown = [f"{{Group  {group}    }}" for group in groups]
+    shown += [
+        f"{{UserExtra  {value}  {version}  {key}}}" for key, values in extra.items() for value in values
+    ]
+    if uid:
+        shown.append(f"{{UID  {uid}  {version}  }}")
+    return f"[{' '.join(shown)}]"

@@ -44,6 +44,7 @@ class HttpApi:
         self._core = core
         self._backends = backends
         self._authenticator = authenticator
+        self._knows_constrained = core.features.enabled("ConstrainedImpersonation")
         self._documents = documents
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -111,8 +112,10 @@ class HttpApi:
         """Who asks for what, noted in `asker`; not yet allowed to. Raises Unauthorized, Forbidden."""
         user = asker.user = await self._authenticator.authenticate(request)
         attributes = _attributes(info, user, query)
-        if (wanted := wanted_user(request.headers)) is not None:
-            user, asker.impersonator = impersonate(user, wanted, self._core.authorizer, attributes), user
+        constrained = self._knows_constrained
+        if (wanted := wanted_user(request.headers, constrained=constrained)) is not None:
+            acting = impersonate(user, wanted, self._core.authorizer, attributes, constrained=constrained)
+            user, asker.impersonator = acting, user
             asker.user = user
             attributes = _attributes(info, user, query)
         return attributes
