@@ -7,7 +7,7 @@ from dray.allocation.explanation import explain
 from dray.allocation.model import Allocated, InvalidInput, Unsatisfiable
 from dray.allocation.nodes import NodeOrder, NodeTable
 from dray.allocation.problem import Problem, Setting, pose
-from dray.allocation.prospects import Prospects, Refusals, wants_of
+from dray.allocation.prospects import Prospects, Refusals, hopeless, wants_of
 from dray.allocation.requests import ClaimPlan, Want
 from dray.allocation.result import build_results
 from dray.allocation.solving import Verdict, solve
@@ -128,13 +128,12 @@ class Attempt:
         order = self._cluster.order(nodes) if not isinstance(nodes, NodeOrder) else nodes
         if order.generation != self._cluster.table.generation:
             order = self._cluster.order(order.nodes)
-        prospects, wanted = self._cluster.prospects, -1
+        prospects = self._cluster.prospects
         wants = self._wants
         if wants is None:
             wants = self._wants = wants_of(self._plans)
         needs = [(want, prospects.headroom(want.kind)) for want in wants]
-        for want, headroom in needs:
-            wanted &= ~headroom.short_of(want.need)
+        wanted = ~hopeless(needs)
         if not self._is_disturbed():
             wanted &= ~prospects.refusals(self._plans).current()
         for number, node in order.among(wanted & order.mask, start):

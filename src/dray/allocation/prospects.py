@@ -3,7 +3,8 @@
 Two memories, both by node number and both kept right by the changes that the index reports:
 
     refusals   nodes that refused a list of claims; forgotten when something there changed that could help
-    headroom   per kind of device (filter and tolerations), how many are free on each node
+    headroom   per kind of device (filter and tolerations), how many are free on each node, and whether that is all that
+               can be said of them: a node is *safe* where asking about the kind cannot end in an error
 
 A node is *hopeless* for an attempt only where that follows from what has not changed since; a node that could answer
 with an error is never hopeless, because the error must be seen.
@@ -12,7 +13,7 @@ Refuses to know: how devices are chosen.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from dray.allocation.inventory import NodeView
 from dray.allocation.problem import Setting
@@ -22,7 +23,7 @@ from dray.api.meta import Object
 _LOG_MAX = 100_000
 _KINDS_MAX = 256
 _MANY = 1 << 30
-"""More free devices than anybody asks for: the node has to be asked."""
+"""More free devices than anybody asks for."""
 _EVERYWHERE = -1
 
 
@@ -86,11 +87,13 @@ class Refusals:
 class Headroom:
     """How many free devices of one kind the nodes have, as far as they were counted."""
 
-    __slots__ = ("_counts", "_log", "_position", "_short")
+    __slots__ = ("_counts", "_log", "_position", "_short", "safe")
 
     def __init__(self, log: ChangeLog) -> None:
         self._log = log
         self._position = log.end
+        self.safe = 0
+        """The nodes where no device of the kind can end an attempt. Call `short_of` first."""
         self._counts: dict[int, int] = {}
         self._short: dict[int, int] = {}
         """Per number of devices: the nodes known to have fewer."""
@@ -113,15 +116,18 @@ class Headroom:
         if changes is None:
             self._counts.clear()
             self._short.clear()
+            self.safe = 0
             return
         for node, helps in changes:
             if node == _EVERYWHERE:
                 self._counts.clear()
                 if helps:
                     self._short.clear()
+                    self.safe = 0
                 continue
             self._counts.pop(node, None)
             if helps:
+                self.safe &= ~(1 << node)
                 for need in self._short:
                     self._short[need] &= ~(1 << node)
 
@@ -129,23 +135,44 @@ class Headroom:
         """The free devices of a node, if they were counted since the last change. Call `short_of` first."""
         return self._counts.get(node)
 
-    def set(self, node: int, count: int) -> None:
+    def set(self, node: int, count: int, *, safe: bool) -> None:
         self._counts[node] = count
+        if safe:
+            self.safe |= 1 << node
         for need in self._short:
             if count < need:
                 self._short[need] |= 1 << node
 
 
 def wants_of(plans: Sequence[ClaimPlan]) -> Sequence[Want]:
-    """What claims need together whatever alternatives are taken; requests of administrators need nothing free."""
-    if len(plans) == 1 and len(plans[0].wants) <= 1:
-        return plans[0].wants
+    """What claims need together whatever alternatives are taken; requests of administrators need nothing free.
+
+    Nothing where every node has to be asked.
+    """
+    if len(plans) == 1 and len(plans[0].wants) == 1:
+        return plans[0].wants if plans[0].wants[0].need else ()
     together: dict[Kind, Want] = {}
     for plan in plans:
+        if plan.requests and not plan.wants:
+            return ()
         for want in plan.wants:
             known = together.get(want.kind)
             together[want.kind] = want._replace(need=want.need + known.need) if known else want
-    return tuple(together.values())
+    wants = tuple(together.values())
+    return wants if any(want.need for want in wants) else ()
+
+
+Need: TypeAlias = tuple[Want, Headroom]
+"""What is wanted of a kind, and where there is how much of it."""
+
+
+def hopeless(needs: Sequence[Need]) -> int:
+    """The nodes known to have too few free devices of some kind, and none of any kind that could end in an error."""
+    short, safe = 0, -1
+    for want, headroom in needs:
+        short |= headroom.short_of(want.need)
+        safe &= headroom.safe
+    return short & safe
 
 
 class Prospects:
@@ -185,35 +212,38 @@ class Prospects:
             found = self._headroom[kind] = Headroom(self._log)
         return found
 
-    def has_room(self, number: int, node: Object, needs: Sequence[tuple[Want, Headroom]]) -> bool:
-        """Whether a node has enough free devices of each kind, each looked at alone."""
+    def has_room(self, number: int, node: Object, needs: Sequence[Need]) -> bool:
+        """Whether a node has enough free devices of each kind, each looked at alone, or may answer with an error.
+
+        Call `hopeless` first.
+        """
+        enough = True
         for want, headroom in needs:
             free = headroom.known(number)
             if free is None:
-                free = self._count_free(self._setting.inventory.view(node), want)
-                headroom.set(number, free)
-            if free < want.need:
-                return False
-        return True
+                free, safe = self._count_free(self._setting.inventory.view(node), want)
+                headroom.set(number, free, safe=safe)
+            if not headroom.safe >> number & 1:
+                return True
+            enough = enough and free >= want.need
+        return enough
 
-    def _count_free(self, view: NodeView, want: Want) -> int:
-        """The free devices of a kind that a node sees; `_MANY` where numbers do not decide."""
+    def _count_free(self, view: NodeView, want: Want) -> tuple[int, bool]:
+        """The free devices of a kind that a node sees, `_MANY` where numbers do not decide; and whether it is safe."""
         if not view.sound:
-            return _MANY
-        setting, free = self._setting, 0
+            return _MANY, False
+        setting, kind, free = self._setting, want.kind, 0
         for entry, _ in view.parts:
-            idle = entry.whole & ~entry.used
-            match = setting.matcher.match(entry, want.kind.filter, idle)
-            accepted = match.accepted & idle
-            # A device that can be shared may serve several requests, and a failing selector must be seen to fail.
-            if match.doubtful & idle or accepted & entry.multi:
-                return _MANY
+            asked = entry.whole if kind.in_use else entry.whole & ~entry.used
+            match = setting.matcher.match(entry, kind.filter, asked)
+            if match.doubtful & asked:
+                return 0, False
+            accepted = match.accepted & asked
             if accepted and setting.features.device_taints and (entry.tainted or setting.rules):
                 accepted &= ~setting.rules.blocked(entry, want.tolerations)
-            if any(
-                setting.deriver.derive(entry, each, accepted).failed & accepted
-                for each in want.kind.derivations
-            ):
-                return _MANY  # whoever comes to such a device ends the attempt with an error
-            free += accepted.bit_count()
-        return free
+            for derivation in kind.derivations:
+                if setting.deriver.derive(entry, derivation, accepted).failed & accepted:
+                    return 0, False
+            # A device that can be shared may serve several requests.
+            free += _MANY if accepted & entry.multi else accepted.bit_count()
+        return free, True

@@ -94,10 +94,12 @@ class Kind(NamedTuple):
     filter: Filter
     tolerations: Hashable
     derivations: tuple[Derivation, ...]
+    in_use: bool
+    """Whether devices that others hold would do as well."""
 
 
 class Want(NamedTuple):
-    """So many devices of one kind must be free at least."""
+    """So many devices of one kind must be free at least; 0 where only what asking about them may end in counts."""
 
     kind: Kind
     tolerations: Tolerations
@@ -126,14 +128,18 @@ class ClaimPlan:
         self.wants = tuple(self._wants())
 
     def _wants(self) -> Iterator[Want]:
-        """What must be free; "all devices" are to be looked at in any case, since that may be an error."""
+        """What must be free, and what is asked about beside; nothing where every node has to be asked.
+
+        That is so where numbers do not decide, and where it may be an error: with "all devices" or a claim that is wrong.
+        """
+        if self.open_ended or self.error or self.wrong:
+            return
         for request in self.requests:
-            option = request.options[0]
-            if len(request.options) > 1 or option.wrong or option.admin or option.count <= 0:
-                continue
-            derivations = tuple(derivation for derivation in option.derived if derivation is not None)
-            kind = Kind(option.filter, option.tolerations.key, derivations)
-            yield Want(kind, option.tolerations, option.count)
+            for option in request.options:
+                derivations = tuple(derivation for derivation in option.derived if derivation is not None)
+                kind = Kind(option.filter, option.tolerations.key, derivations, option.admin)
+                firm = len(request.options) == 1 and not option.admin
+                yield Want(kind, option.tolerations, max(option.count, 0) if firm else 0)
 
     def _first_error(self) -> str:
         for request in self.requests:

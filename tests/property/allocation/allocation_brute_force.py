@@ -40,6 +40,9 @@ DERIVATIONS: dict[str, Callable[[dict[str, int]], Value]] = {
 FAILING = f"{HERE}.a"
 """One that has none for a device without `a`."""
 
+FAILING_SELECTOR = f"{HERE}.a >= 1"
+"""A selector that has no answer for a device without `a`."""
+
 KIND = re.compile(r'device\.attributes\["d\.example\.com"\]\.kind == "(\w+)"')
 
 
@@ -93,6 +96,12 @@ def _placements(world: World, claim: int, request: dict[str, Any]) -> Iterator[P
 
 def _selected(spec: dict[str, Any], device: dict[str, Any]) -> bool:
     for selector in spec.get("selectors") or ():
+        if selector["cel"]["expression"] == FAILING_SELECTOR:
+            if "a" not in device["attributes"]:
+                raise Ended(device["name"])
+            if device["attributes"]["a"]["int"] < 1:
+                return False
+            continue
         wanted = KIND.fullmatch(selector["cel"]["expression"])
         assert wanted is not None
         if device["attributes"]["kind"]["string"] != wanted[1]:
@@ -285,8 +294,8 @@ class Taken(NamedTuple):
 def first_end(devices: Sequence[dict[str, Any]], claim: dict[str, Any]) -> list[Taken] | None:
     """The first solution of one claim that asks for nothing but kinds and constraints; None where there is none.
 
-    Raises: Ended, as soon as the order of trying comes to a device without a value that a constraint looks for, or to
-    one of "all devices" that a constraint forbids.
+    Raises: Ended, as soon as the order of trying comes to a device for which a selector fails, to one without a value
+    that a constraint looks for, or to one of "all devices" that a constraint forbids.
     """
     requests = claim["spec"]["devices"]["requests"]
     constraints = claim["spec"]["devices"].get("constraints") or ()
@@ -300,19 +309,19 @@ def first_end(devices: Sequence[dict[str, Any]], claim: dict[str, Any]) -> list[
                     return False
         return True
 
+    def options(request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        found = [(f"{request['name']}/{item['name']}", item) for item in request.get("firstAvailable") or ()]
+        return found or [(request["name"], request["exactly"])]
+
     def go_on(taken: list[Taken], number: int) -> list[Taken] | None:
         if number == len(requests):
             return taken
         request = requests[number]
-        options = [
-            (f"{request['name']}/{item['name']}", item) for item in request.get("firstAvailable") or ()
-        ]
-        for option, spec in options or [(request["name"], request.get("exactly"))]:
-            selected = [device for device in devices if _selected(spec, device)]
+        for option, spec in options(request):
             if spec["allocationMode"] == "All":
-                found = take_all(taken, number, request["name"], option, spec, selected)
+                found = take_all(taken, number, request["name"], option, spec)
             else:
-                found = pick(taken, number, request["name"], option, spec, selected, spec["count"])
+                found = pick(taken, number, request["name"], option, spec, devices, spec["count"])
             if found is not None:
                 return found
         return None
@@ -323,27 +332,25 @@ def first_end(devices: Sequence[dict[str, Any]], claim: dict[str, Any]) -> list[
         request: str,
         option: str,
         spec: dict[str, Any],
-        left: list[dict[str, Any]],
+        left: Sequence[dict[str, Any]],
         need: int,
     ) -> list[Taken] | None:
         if need == 0:
             return go_on(taken, number + 1)
         for place, device in enumerate(left):
+            if any(one.device is device for one in taken) or not _selected(spec, device):
+                continue
             new = Taken(request, option, spec, device)
-            if all(one.device is not device for one in taken) and let_in(taken, new):
+            if let_in(taken, new):
                 found = pick([*taken, new], number, request, option, spec, left[place + 1 :], need - 1)
                 if found is not None:
                     return found
         return None
 
     def take_all(
-        taken: list[Taken],
-        number: int,
-        request: str,
-        option: str,
-        spec: dict[str, Any],
-        selected: list[dict[str, Any]],
+        taken: list[Taken], number: int, request: str, option: str, spec: dict[str, Any]
     ) -> list[Taken] | None:
+        selected = [device for device in devices if _selected(spec, device)]
         if not selected:
             return None
         for device in selected:
@@ -355,4 +362,10 @@ def first_end(devices: Sequence[dict[str, Any]], claim: dict[str, Any]) -> list[
             taken = [*taken, new]
         return go_on(taken, number + 1)
 
+    # What "all devices" are is found out before anything is tried.
+    for request in requests:
+        for _, spec in options(request):
+            if spec["allocationMode"] == "All":
+                for device in devices:
+                    _selected(spec, device)
     return go_on([], 0)

@@ -1,6 +1,8 @@
 """The allocator against brute force on tiny inputs: it finds a solution exactly where there is one, and the first."""
 
-from collections.abc import Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest import mock
 
@@ -172,6 +174,8 @@ def derived_requests(
         if draw(st.booleans()):
             kind = draw(st.sampled_from(KINDS))
             spec["selectors"] = [{"cel": {"expression": f'{brute_force.HERE}.kind == "{kind}"'}}]
+            if allow_all and draw(st.booleans()):
+                spec["selectors"].append({"cel": {"expression": brute_force.FAILING_SELECTOR}})
         if allow_all and draw(st.integers(0, 4)) == 0:
             spec["allocationMode"] = "All"
             del spec["count"]
@@ -245,8 +249,8 @@ def holders_of(world: brute_force.World) -> list[dict[str, Any]]:
     ]
 
 
-def index_of(world: brute_force.World) -> DeviceIndex:
-    index = DeviceIndex(FEATURES, new_share_id=lambda: "11111111-0000-4000-8000-000000000000")
+def index_of(world: brute_force.World, features: Features = FEATURES) -> DeviceIndex:
+    index = DeviceIndex(features, new_share_id=lambda: "11111111-0000-4000-8000-000000000000")
     index.put_class({"metadata": {"name": "c"}, "spec": {}})
     for item in slices_of(world):
         index.put_slice(item)
@@ -291,7 +295,7 @@ def test_the_first_solution_is_found_exactly_where_there_is_one(
     derived_claims((*brute_force.DERIVATIONS, brute_force.FAILING, brute_force.FAILING), allow_all=True),
     st.booleans(),
 )
-def test_device_without_a_derived_value_ends_the_attempt_when_its_turn_comes_and_not_otherwise(
+def test_device_without_an_answer_ends_the_attempt_when_its_turn_comes_and_not_otherwise(
     found: tuple[dict[str, Any], ...], wanted: dict[str, Any], long: bool
 ) -> None:
     world = brute_force.World(list(found), {}, {})
@@ -303,12 +307,21 @@ def test_device_without_a_derived_value_ends_the_attempt_when_its_turn_comes_and
         expected = str(ended)
     note(f"expected {expected}")
     with mock.patch.object(solving, "_LONG", 0 if long else solving._LONG):
-        attempt = index_of(world).prepare([wanted])
-        if isinstance(expected, str):
-            with pytest.raises(InvalidInput, match=f"device {DRIVER}/p/{expected}"):
-                attempt.on_node(NODE)
-        else:
-            assert devices_in(attempt.on_node(NODE)) == expected
+        index = index_of(world, dataclasses.replace(FEATURES, release_137=True))
+        for _ in range(2):  # the second time with all that is remembered of the node
+            attempt = index.prepare([wanted])
+            if isinstance(expected, str):
+                asks: list[Callable[[], Any]] = [
+                    functools.partial(attempt.on_node, NODE),
+                    functools.partial(attempt.find_node, [NODE]),
+                ]
+                for ask in asks:
+                    with pytest.raises(InvalidInput, match=f"device {DRIVER}/p/{expected}"):
+                        ask()
+            else:
+                assert devices_in(attempt.on_node(NODE)) == expected
+                node_found = attempt.find_node([NODE])
+                assert (None if node_found is None else devices_in(node_found)) == expected
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -317,6 +317,14 @@ def test_node_with_too_few_devices_still_ends_the_attempt_at_one_without_a_value
         attempt.find_node([NODE])
 
 
+def test_node_short_for_one_request_is_asked_where_another_may_end_in_an_error() -> None:
+    index = index_of([gpu("gpu-0")], [])
+    attempt = index.prepare([claim(exact("gpu", GPU, derived(NUMA)), exact("nic", NIC, derived("1")))])
+    for _ in range(2):
+        with pytest.raises(InvalidInput, match="no such key: numa"):
+            attempt.find_node([NODE])
+
+
 def test_node_with_too_few_devices_is_passed_over_where_all_have_the_value() -> None:
     index = index_of([gpu("gpu-0", 1)])
     attempt = index.prepare([claim(exact("gpu", GPU, derived(NUMA), count=2))])
