@@ -55,6 +55,8 @@ class DeleteOptions:
     uid: str | None = None
     resource_version: str | None = None
     dry_run: bool = False
+    orphan_dependents: bool | None = None
+    """As it was given; `propagation_policy` says what comes of it."""
 
 
 def first(query: Query, name: str) -> str:
@@ -166,6 +168,9 @@ def delete_options(query: Query, body: Object | None) -> DeleteOptions:
             "gracePeriodSeconds": _integer(query, "gracePeriodSeconds"),
             "propagationPolicy": first(query, "propagationPolicy") or None,
             "orphanDependents": _flag(query, "orphanDependents") if "orphanDependents" in query else None,
+            "preconditions": {
+                field: first(query, field) for field in ("uid", "resourceVersion") if field in query
+            },
         }
         dry_run = query.get("dryRun") or ()
     found = _propagation_errors(given) + _dry_run_errors(dry_run)
@@ -178,6 +183,7 @@ def delete_options(query: Query, body: Object | None) -> DeleteOptions:
         uid=preconditions.get("uid"),
         resource_version=preconditions.get("resourceVersion"),
         dry_run=bool(dry_run),
+        orphan_dependents=given.get("orphanDependents"),
     )
 
 

@@ -98,6 +98,9 @@ def read_delete_options(body: Body) -> Object:
         raise errors.BadRequest(str(error)) from None
 
 
+_TOGETHER: Final = "yaml: unmarshal errors:"
+
+
 def _check_delete_options(kind: str, api_version: str) -> None:
     if api_version.count("/") > 1:
         raise errors.BadRequest(f"unexpected GroupVersion string: {api_version}")
@@ -148,8 +151,14 @@ def structured(
         text = "strict decoding error: " + ", ".join(found)
         raise errors.BadRequest(_cannot_handle(wanted.kind, wanted, text))
     if warnings is not None:
-        warnings += found or ()
+        warnings += [line for text in found or () for line in _told_singly(text)]
     return obj
+
+
+def _told_singly(complaint: str) -> list[str]:
+    """What YAML refuses all together is warned of line by line."""
+    head, *lines = complaint.split("\n")
+    return [line.strip() for line in lines] if lines and head == _TOGETHER else [complaint]
 
 
 def strict_decode(body: Body, wanted: TypeName, found: list[str] | None, *, restores: bool = False) -> Object:

@@ -108,14 +108,27 @@ class Namespaces(Controller):
             return []
         selection = Selection(namespace)
         try:
-            if not (await self.client.list(resource, selection)).items:
+            found = (await self.client.list(resource, selection)).items
+            if not found:
                 return []
-            await self.client.delete_collection(resource, selection)
+            if resource == api.JOBS:
+                await self._delete_jobs(found)
+            else:
+                await self.client.delete_collection(resource, selection)
             return (await self.client.list(resource, selection)).items
         except errors.NotFound:
             # The server does not serve this resource at all.
             self._missing.add(resource)
             return []
+
+    async def _delete_jobs(self, jobs: Sequence[Object]) -> None:
+        """One by one, since unlike all others they must be told not to leave their pods behind."""
+        for job in jobs:
+            if not is_deleting(job):
+                deletion = self.client.delete(
+                    api.JOBS, name_of(job), job["metadata"]["namespace"], propagation_policy="Background"
+                )
+                await ignore_missing(deletion)
 
     async def _finalize(self, namespace: Object) -> None:
         kept = [each for each in namespace["spec"]["finalizers"] if each != FINALIZER]

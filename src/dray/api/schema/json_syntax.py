@@ -13,6 +13,14 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 _LITERALS = {"t": "true", "f": "false", "n": "null"}
 _END = "unexpected end of JSON input"
+_WITHIN = (
+    "in literal",
+    "in numeric literal",
+    "after decimal point",
+    "in exponent",
+    "in string escape",
+    "in \\u hexadecimal",
+)
 
 
 class _Fault(Exception):
@@ -33,7 +41,8 @@ def syntax_error(data: bytes) -> str:
 
 def _invalid(text: str, at: int, where: str) -> str:
     if at >= len(text):
-        return _END
+        # Where a token could have ended no more, Go tells of a blank that it tried.
+        return f"invalid character ' ' {where}" if where.startswith(_WITHIN) else _END
     byte = text[at].encode("utf-8", "surrogateescape")[0]  # Go looks at bytes
     if "\udc80" <= text[at] <= "\udcff":  # one that is no UTF-8
         return f"invalid character '\\x{byte:02x}' {where}"

@@ -93,9 +93,11 @@ def _offer(media: MediaType) -> Representation | None:
     if media.type not in (*_OFFERED, "*/*"):
         return None
     wanted = media.parameters.get("as")
-    if wanted is None:
+    if not wanted:
         return Representation(yaml=media.type == YAML)
     form = _FORMS.get(wanted)
+    if form == "table" and media.type == PROTOBUF:
+        return None
     version = media.parameters.get("v", "")
     if form is None or media.parameters.get("g") != "meta.k8s.io" or version not in ("v1", "v1beta1"):
         return None
@@ -112,7 +114,7 @@ def parse_accept(accept: str) -> tuple[MediaType, ...]:
             continue
         pairs = dict(parameter.partition("=")[::2] for parameter in parameters)
         quality = pairs.pop("q", "1")
-        found.append(MediaType(name.lower(), pairs, _quality(quality)))
+        found.append(MediaType(name, pairs, _quality(quality)))
     return tuple(sorted(found, key=lambda media: -media.quality))
 
 

@@ -110,6 +110,8 @@ class ResourceRequest:
     def view(self, shown_as: Representation = PLAIN) -> View:
         include = first(self.query, "includeObject") or "Metadata"
         if include not in ("None", "Metadata", "Object"):
+            if shown_as.form == "table":
+                raise _unknown_content(include)
             include = "Metadata"
         call = self.call
         return View(call.kind, call.version, shown_as, include, call.now)  # type: ignore[arg-type]
@@ -312,6 +314,11 @@ async def _patch(wanted: ResourceRequest) -> web.StreamResponse:
     return wanted.respond(await patch(call, kind_of_patch, read_patch(data)), shown_as)
 
 
+def _unknown_content(include: str) -> errors.BadRequest:
+    what = f"includeObject: Invalid value: {quote(include)}: must be 'Metadata', 'Object', 'None', or empty"
+    return errors.BadRequest(f"Unable to convert to Table as requested: {what}")
+
+
 def _patch_type(request: web.BaseRequest) -> PatchType:
     try:
         return PatchType(request.headers.get("Content-Type", "").partition(";")[0].strip())
@@ -330,7 +337,9 @@ async def _delete(wanted: ResourceRequest) -> web.StreamResponse:
     call.options = WriteOptions(dry_run=options.dry_run)
     record, is_gone = await delete(call, options)
     if not is_gone or call.kind.returns_deleted:
-        return wanted.respond(record, shown_as)
+        # The older way to ask for what depends on it to go as well is told that this goes on.
+        code = 202 if not is_gone and options.orphan_dependents is False else 200
+        return wanted.respond(record, shown_as, code)
     resource = call.kind.resource
     details = {"name": name_of(record.obj), "group": resource.group, "kind": resource.plural}
     details["uid"] = uid_of(record.obj)

@@ -24,6 +24,10 @@ from dray.apiserver.registry.templates import CONTAINERS, IMAGES, SELECTOR, chec
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
 
 _MAX_INT32 = 2**31 - 1
+_ORPHANS = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or "
+    "set propagationPolicy=Orphan to suppress this warning"
+)
 _OUTCOMES = ("Complete", "Failed")
 _STATES = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
 
@@ -47,7 +51,7 @@ def _default(obj: Object, version: str) -> None:
             spec[field] = value
     labels = find(spec, "template", "metadata", "labels")
     if labels and not obj["metadata"].get("labels"):
-        obj["metadata"]["labels"] = dict(labels)
+        obj["metadata"]["labels"] = labels  # the same: what the pods' labels become these become, too
 
 
 def _prepare_create(context: WriteContext, obj: Object) -> None:
@@ -61,13 +65,16 @@ def _own_pods(obj: Object, spec: Object) -> None:
     """A job tells its pods from all others by its own uid."""
     uid, name = uid_of(obj), obj["metadata"].get("name") or ""
     meta = spec["template"].setdefault("metadata", {})
+    before = meta.get("labels")
     meta["labels"] = {
-        **(meta.get("labels") or {}),
+        **(before or {}),
         "controller-uid": uid,
         "job-name": name,
         "batch.kubernetes.io/controller-uid": uid,
         "batch.kubernetes.io/job-name": name,
     }
+    if before and obj["metadata"].get("labels") is before:
+        obj["metadata"]["labels"] = dict(meta["labels"])
     selector = spec.get("selector") or {}
     own = {"batch.kubernetes.io/controller-uid": uid}
     spec["selector"] = {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), **own}}
@@ -104,6 +111,7 @@ def _duration(job: Object, now: dt.datetime) -> str:
 JOB = Kind(
     JOBS,
     singular="job",
+    orphans=_ORPHANS,
     categories=("all",),
     columns=(
         NAME,

@@ -44,7 +44,7 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
     metadata.match_namespace(call, obj["metadata"])
     metadata.merge_owners(call, obj["metadata"], after_admission=True)
     metadata.begin(call, obj)
-    _settle_name(obj)
+    is_made_up = _settle_name(obj)
     call.kind.prepare_create(call, obj)
     new = obj
     unauthorized = call.kind.authorize_create(call, new)
@@ -55,7 +55,7 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
     if not call.dry_run:
         _refuse_version(obj)
         metadata.put_in_order(obj)
-    return await _store(call, obj)
+    return await _store(call, obj, is_made_up)
 
 
 def _judge(call: Call, obj: Object, unauthorized: list[FieldError], sent: Any) -> None:
@@ -82,18 +82,20 @@ def _refuse_version(obj: Object) -> None:
         raise errors.StatusError("resourceVersion should not be set on objects to be created")
 
 
-def _settle_name(obj: Object) -> None:
+def _settle_name(obj: Object) -> bool:
+    """Whether the object has a made-up name now."""
     meta = obj["metadata"]
-    if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = metadata.generated_name(meta["generateName"])
+    if meta.get("name") or not meta.get("generateName"):
+        return False
+    meta["name"] = metadata.generated_name(meta["generateName"])
+    return True
 
 
-async def _store(call: Call, obj: Object) -> Record:
+async def _store(call: Call, obj: Object, is_made_up: bool) -> Record:
     """A made-up name that is taken is made up anew. Raises AlreadyExists."""
-    resource, meta = call.kind.resource, obj["metadata"]
-    made_up = bool(meta.get("generateName")) and not call.name
+    meta = obj["metadata"]
     for _ in range(NAME_TRIES):
-        path = path_of(resource, call.namespace, name_of(obj))
+        path = path_of(call.kind.resource, call.namespace, name_of(obj))
         if call.dry_run:
             if call.core.store.get(call.stored.qualified, path) is None:
                 return unstored(call, obj, revision=0)
@@ -103,7 +105,17 @@ async def _store(call: Call, obj: Object) -> Record:
                     return await call.core.store.create(call.stored.qualified, path, obj)
             except KeyExists:
                 pass
-        if not made_up or not meta["name"].startswith(meta["generateName"][: metadata.LONGEST_BASE]):
+        if not is_made_up:
             break
         meta["name"] = metadata.generated_name(meta["generateName"])
-    raise errors.already_exists(resource.group, resource.plural, name_of(obj))
+    raise _taken(call, obj)
+
+
+def _taken(call: Call, obj: Object) -> errors.AlreadyExists:
+    """Who asked for a made-up name, even in vain, is told that none was found."""
+    resource = call.kind.resource
+    error = errors.already_exists(resource.group, resource.plural, name_of(obj))
+    if not obj["metadata"].get("generateName"):
+        return error
+    why = "the server was not able to generate a unique name for the object"
+    return errors.AlreadyExists(f"{error.message}, {why}", details=error.details, retry_after_seconds=1)

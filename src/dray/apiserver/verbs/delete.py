@@ -25,6 +25,7 @@ async def delete(call: Call, options: DeleteOptions, *, is_admitted: bool = Fals
     `is_admitted`: admission has judged what leads to the deletion. Raises NotFound, Conflict for a failed precondition, Forbidden, or what admission says.
     """
     lifecycle.check_delete(call)
+    warn_of_orphans(call, options)
     for attempt in range(RETRIES):
         record = call.record()
         if record is None:
@@ -41,6 +42,13 @@ async def delete(call: Call, options: DeleteOptions, *, is_admitted: bool = Fals
         except KeyMissing:
             raise not_found(call) from None
     raise conflict(call)
+
+
+def warn_of_orphans(call: Call, options: DeleteOptions) -> None:
+    """Once in a call, of however many objects."""
+    text = call.kind.orphans
+    if text and options.propagation_policy is None and text not in call.warnings:
+        call.warnings.append(text)
 
 
 async def _admit(call: Call, obj: Object, options: DeleteOptions) -> None:
@@ -97,7 +105,7 @@ def _check_held_preconditions(call: Call, meta: Object, options: DeleteOptions) 
 async def _delete_once(call: Call, record: Record, options: DeleteOptions) -> tuple[Record, bool]:
     obj: Object = clone(record.obj)
     if call.kind.holds_deletion is None or not is_deleting(obj):
-        _settle_finalizers(obj, options)
+        _settle_finalizers(call, obj, options)
     grace = _grace(call, obj, options)
     is_new = not is_deleting(obj)
     is_held = bool(finalizers_of(obj)) or _is_held(call, obj)
@@ -162,9 +170,11 @@ async def _keep(call: Call, record: Record, obj: Object) -> Record:
         return await call.core.store.update(call.stored.qualified, record.path, obj, record.revision)
 
 
-def _settle_finalizers(obj: Object, options: DeleteOptions) -> None:
+def _settle_finalizers(call: Call, obj: Object, options: DeleteOptions) -> None:
     """The propagation policy is a finalizer that the garbage collector removes."""
     if options.propagation_policy is None:
+        if call.kind.orphans and not {ORPHAN, FOREGROUND} & set(finalizers_of(obj)):
+            obj["metadata"]["finalizers"] = [*finalizers_of(obj), ORPHAN]
         return
     finalizers = [name for name in finalizers_of(obj) if name not in (ORPHAN, FOREGROUND)]
     if options.propagation_policy == "Orphan":

@@ -19,7 +19,7 @@ FAULTS = {
     "[1 2]": "invalid character '2' after array element",
     "[1,]": "invalid character ']' looking for beginning of value",
     "{} x": "invalid character 'x' after top-level value",
-    "tru": "unexpected end of JSON input",
+    "tru": "invalid character ' ' in literal true (expecting 'e')",
     "trux": "invalid character 'x' in literal true (expecting 'e')",
     "-a": "invalid character 'a' in numeric literal",
     "1.x": "invalid character 'x' after decimal point in numeric literal",
