@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from dray.api.meta import Object, annotations_of, name_of, parse_time
-from dray.api.pod_requests import add_amounts, sum_of_containers
+from dray.api.pod_requests import add_amounts, is_infeasible, sum_of_containers
 from dray.api.quantity import Quantity, parse_quantity
 from dray.api.resources import PERSISTENT_VOLUME_CLAIMS, PODS, RESOURCE_CLAIMS, SERVICES, Resource
 
@@ -213,14 +213,17 @@ def _devices_by_class(request: Object) -> dict[str, int]:
 def _total(pod: Object, field: str) -> Usage:
     """What containers need together, or an init container before them; overhead and pod-level amounts included.
 
-    While containers are resized they count with the larger of what they shall have and what they still have.
+    While containers are resized they count with the larger of what they shall have and what they still have, and with
+    that alone where their node will never grant more.
     """
     spec = pod.get("spec") or {}
     held = _held(pod, field)
+    is_refused = bool(held) and is_infeasible(pod)
 
     def amounts_of(container: Mapping[str, Any]) -> Usage:
-        amounts = _amounts(container.get("resources"), field)
-        for name, amount in held.get(container.get("name") or "", {}).items():
+        has = held.get(container.get("name") or "", {})
+        amounts = {} if has and is_refused else _amounts(container.get("resources"), field)
+        for name, amount in has.items():
             amounts[name] = max(amounts.get(name, amount), amount)
         return amounts
 
@@ -240,6 +243,10 @@ def _held(pod: Object, field: str) -> dict[str, Usage]:
     status = pod.get("status") or {}
     for container in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())):
         amounts = _amounts(container.get("resources"), field)
+        if field == "requests":
+            for name, text in (container.get("allocatedResources") or {}).items():
+                granted = parse_quantity(text)
+                amounts[name] = max(amounts.get(name, granted), granted)
         if amounts:
             held[container.get("name") or ""] = amounts
     return held

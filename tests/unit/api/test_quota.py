@@ -184,3 +184,16 @@ def test_names_that_nothing_can_be_counted_for_are_nobodys() -> None:
     assert tracked(PODS, names) == ["requests.example.com/gpu", "pods", "count/pods"]
     assert tracked(RESOURCE_CLAIMS, names) == []
     assert tracked(RESOURCE_CLAIMS, names, {"example.com/gpu"}) == ["requests.example.com/gpu"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "cpu", "limit"), [("", "3", "4"), ("Deferred", "3", "4"), ("Infeasible", "2", "1")]
+)
+def test_a_pod_that_is_resized_takes_the_larger_of_what_it_has_and_is_to_have(reason, cpu, limit):
+    spec = {"containers": [{"name": "c", "resources": {"requests": {"cpu": "3"}, "limits": {"cpu": "4"}}}]}
+    has = {"requests": {"cpu": "1"}, "limits": {"cpu": "1"}}
+    status = {"containerStatuses": [{"name": "c", "resources": has, "allocatedResources": {"cpu": "2"}}]}
+    if reason:
+        status["conditions"] = [{"type": "PodResizePending", "status": "True", "reason": reason}]
+    usage = shown(pod_usage({"metadata": {}, "spec": spec, "status": status}))
+    assert (usage["requests.cpu"], usage["limits.cpu"]) == (cpu, limit)
