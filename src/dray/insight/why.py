@@ -185,7 +185,8 @@ def _cause(snapshot: Snapshot, pod: Object, exclusions: Sequence[Exclusion], tri
     if len(exclusions) > 2:
         out += f"; {sum(len(e.nodes) for e in exclusions[2:])} more for other reasons"
     if not trial.groups:
-        return f"No node can take the pod, whatever devices it has: {out}."
+        how = "with its devices" if trial.crowded else "whatever devices it has"
+        return f"No node can take the pod, {how}: {out}."
     text = group_cause(trial.groups[0])
     where = (
         "Nowhere" if len(trial.groups) == 1 else f"On {_nodes(trial.groups[0].nodes)}, the nearest to a fit,"

@@ -39,7 +39,11 @@ def cluster(devices: Object, *pods: Object, claims: Any = (), **more: Any) -> di
 @pytest.mark.parametrize("devices", [CPUS, OLDER])
 def test_why_tells_that_a_node_lacks_what_the_devices_are_of_it(ask: Any, devices: Object) -> None:
     text = ask("why", "pod/p", **cluster(devices, asking("p", "a"), claims=[claim("a")]))
-    assert "cpu: the pod with its devices asks for 5, 4 of 4 free" in text
+    assert (
+        "No node can take the pod, with its devices: node n1: cpu: the pod with its devices asks for 5"
+        in text
+    )
+    assert "asks for 5, 4 of 4 free" in text
     assert "Nothing stands in the way" not in text
     fits = cluster(devices, asking("p", "a", cpu="1"), claims=[claim("a")])
     assert "Nothing stands in the way any more: it fits on node n1" in ask("why", "pod/p", **fits)
