@@ -82,76 +82,129 @@ def _not_a(value: Any, go_type: str, prefix: str) -> BadRequest:
 
 def json_patch(document: Any, operations: Sequence[Operation]) -> Any:
     """`document` after all `operations`, in order. Raises PatchError; then nothing was applied."""
-    copied = 0
-    for operation in operations:
-        name = operation.get("op")
-        apply = _OPERATIONS.get(name) if isinstance(name, str) else None
-        if apply is None:
-            raise PatchError(f"Unexpected kind: {name if isinstance(name, str) else 'unknown'}")
-        if name == "copy":
-            copied += _size(_find(document, _pointer(operation, "from"), "copy"))
-            if copied > MAX_COPIED_BYTES:
-                raise PatchError(
-                    "Unable to complete the copy, the accumulated size increase of copy is "
-                    f"{copied}, exceeding the limit {MAX_COPIED_BYTES}"
-                )
-        document = apply(document, operation)
-    return document
-
-
-def _size(value: Any) -> int:
+    working = _Working(document)
     try:
-        return len(orjson.dumps(value))
-    except TypeError:  # nested too deeply to be written
+        for operation in operations:
+            name = operation.get("op")
+            apply = _OPERATIONS.get(name) if isinstance(name, str) else None
+            if apply is None:
+                raise PatchError(f"Unexpected kind: {name if isinstance(name, str) else 'unknown'}")
+            apply(working, operation)
+    except RecursionError:
         raise PatchError("exceeded max depth") from None
+    return working.root
 
 
-def _add(document: Any, operation: Operation) -> Any:
-    return _insert(document, _pointer(operation, "path"), operation.get("value"), "add")
+class _Working:
+    """A document being changed: what is written to is copied once, however many operations write to it."""
+
+    def __init__(self, document: Any) -> None:
+        self.root = document
+        self.copied = 0
+        """Bytes that copies have added."""
+        self._own: set[int] = set()
+        """Identities of the containers that were made here, and so may be changed in place."""
+
+    def edit(self, parts: list[str], verb: str, change: Callable[[Any, str], None]) -> None:
+        """Put the container of the last part through `change`."""
+        if not parts or not isinstance(self.root, Mapping | list):
+            raise _missing(verb, parts)
+        container = self.root = self._owned(self.root)
+        for position, key in enumerate(parts[:-1], 1):
+            place = key if isinstance(container, Mapping) else _index(container, key, len(container) - 1)
+            child = container.get(place) if isinstance(container, Mapping) else container[place]
+            if not isinstance(child, Mapping | list):
+                raise _missing(verb, parts[position:])
+            container[place] = child = self._owned(child)
+            container = child
+        change(container, parts[-1])
+
+    def _owned(self, container: Any) -> Any:
+        if id(container) in self._own:
+            return container
+        made = dict(container) if isinstance(container, Mapping) else list(container)
+        self._own.add(id(made))
+        return made
+
+    def insert(self, parts: list[str], value: Any, verb: str) -> None:
+        def change(container: Any, key: str) -> None:
+            if isinstance(container, Mapping):
+                container[key] = value  # type: ignore[index]
+            else:
+                index = len(container) if key == "-" else _index(container, key, len(container))
+                container.insert(index, value)
+
+        self.edit(parts, verb, change)
+
+    def delete(self, parts: list[str], verb: str) -> None:
+        def change(container: Any, key: str) -> None:
+            if isinstance(container, Mapping):
+                if key not in container:
+                    raise PatchError(f"Unable to remove nonexistent key: {key}: missing value")
+                del container[key]  # type: ignore[attr-defined]
+            else:
+                del container[_index(container, key, len(container) - 1)]
+
+        self.edit(parts, verb, change)
 
 
-def _remove(document: Any, operation: Operation) -> Any:
-    return _delete(document, _pointer(operation, "path"), "remove")
+def _add(working: _Working, operation: Operation) -> None:
+    working.insert(_pointer(operation, "path"), operation.get("value"), "add")
 
 
-def _replace(document: Any, operation: Operation) -> Any:
+def _remove(working: _Working, operation: Operation) -> None:
+    working.delete(_pointer(operation, "path"), "remove")
+
+
+def _replace(working: _Working, operation: Operation) -> None:
     parts = _pointer(operation, "path")
     value = operation.get("value")
     if not parts:
         if not isinstance(value, Mapping | list):
             raise PatchError("replace operation value must be object or array")
-        return value
+        working.root = value
+        return
 
-    def change(container: Any, key: str) -> Any:
-        if isinstance(container, Mapping):
-            return {**container, key: value}
-        index = _index(container, key, len(container) - 1)
-        return [*container[:index], value, *container[index + 1 :]]
+    def change(container: Any, key: str) -> None:
+        place = key if isinstance(container, Mapping) else _index(container, key, len(container) - 1)
+        container[place] = value
 
-    return _edit(document, parts, "replace", change)
+    working.edit(parts, "replace", change)
 
 
-def _move(document: Any, operation: Operation) -> Any:
+def _move(working: _Working, operation: Operation) -> None:
     source = _pointer(operation, "from")
-    value = _find(document, source, "move")
-    document = _delete(document, source, "move")
-    return _insert(document, _pointer(operation, "path"), value, "move")
+    value = _find(working.root, source, "move")
+    working.delete(source, "move")
+    working.insert(_pointer(operation, "path"), value, "move")
 
 
-def _copy(document: Any, operation: Operation) -> Any:
-    value = _find(document, _pointer(operation, "from"), "copy")
-    return _insert(document, _pointer(operation, "path"), value, "copy")
+def _copy(working: _Working, operation: Operation) -> None:
+    data = _written(_find(working.root, _pointer(operation, "from"), "copy"))
+    working.copied += len(data)
+    if working.copied > MAX_COPIED_BYTES:
+        raise PatchError(
+            "Unable to complete the copy, the accumulated size increase of copy is "
+            f"{working.copied}, exceeding the limit {MAX_COPIED_BYTES}"
+        )
+    working.insert(_pointer(operation, "path"), orjson.loads(data), "copy")
 
 
-def _test(document: Any, operation: Operation) -> Any:
+def _written(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # nested too deeply to be written
+        raise PatchError("exceeded max depth") from None
+
+
+def _test(working: _Working, operation: Operation) -> None:
     parts = _pointer(operation, "path")
-    actual = _find(document, parts, "test") if parts else document
+    actual = _find(working.root, parts, "test") if parts else working.root
     if not _equal(actual, operation.get("value")):
         raise PatchError(f"testing value {operation.get('path')} failed: test failed")
-    return document
 
 
-_OPERATIONS: Mapping[str, Callable[[Any, Operation], Any]] = {
+_OPERATIONS: Mapping[str, Callable[[_Working, Operation], None]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,
@@ -184,41 +237,6 @@ def _find(document: Any, parts: list[str], verb: str) -> Any:
         else:
             raise _missing(verb, parts)
     return document
-
-
-def _insert(document: Any, parts: list[str], value: Any, verb: str) -> Any:
-    def change(container: Any, key: str) -> Any:
-        if isinstance(container, Mapping):
-            return {**container, key: value}
-        index = len(container) if key == "-" else _index(container, key, len(container))
-        return [*container[:index], value, *container[index:]]
-
-    return _edit(document, parts, verb, change)
-
-
-def _delete(document: Any, parts: list[str], verb: str) -> Any:
-    def change(container: Any, key: str) -> Any:
-        if isinstance(container, Mapping):
-            if key not in container:
-                raise PatchError(f"Unable to remove nonexistent key: {key}: missing value")
-            return {name: value for name, value in container.items() if name != key}
-        index = _index(container, key, len(container) - 1)
-        return [*container[:index], *container[index + 1 :]]
-
-    return _edit(document, parts, verb, change)
-
-
-def _edit(document: Any, parts: list[str], verb: str, change: Callable[[Any, str], Any]) -> Any:
-    """A copy of `document` in which the container of the last part went through `change`."""
-    if not parts or not isinstance(document, Mapping | list):
-        raise _missing(verb, parts)
-    if len(parts) == 1:
-        return change(document, parts[0])
-    key = parts[0]
-    if isinstance(document, list):
-        index = _index(document, key, len(document) - 1)
-        return [*document[:index], _edit(document[index], parts[1:], verb, change), *document[index + 1 :]]
-    return {**document, key: _edit(document.get(key), parts[1:], verb, change)}
 
 
 def _index(container: Sequence[Any], key: str, last: int) -> int:

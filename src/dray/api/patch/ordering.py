@@ -3,37 +3,55 @@
 The rest is inserted before the first named element that follows it in the live list; both keep their own sequence.
 """
 
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
+
+import orjson
+
+
+def identity(value: Any) -> Hashable:
+    """What is the same for equal JSON values and can be looked up, so that long lists are not searched again and again."""
+    if value.__class__ is str:
+        return str(value)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def in_order(merged: list[Any], *, order: list[Any], live: list[Any], key: str) -> list[Any]:
     """`merged` rearranged. `key` names the merge key of maps; "" compares whole values."""
-    ranks = [_value(item, key) for item in order]
-    places = [_value(item, key) for item in live]
-    named = sorted(
-        (item for item in merged if _value(item, key) in ranks), key=lambda i: ranks.index(_value(i, key))
+    ranks = _positions(_value(item, key) for item in order)
+    places = _positions(_value(item, key) for item in live)
+    known = [(item, identity(_value(item, key))) for item in merged]
+    named = sorted((pair for pair in known if pair[1] in ranks), key=lambda pair: ranks[pair[1]])
+    others = sorted(
+        (pair for pair in known if pair[1] not in ranks), key=lambda pair: places.get(pair[1], -1)
     )
-    others = [item for item in merged if _value(item, key) not in ranks]
-    others.sort(key=lambda item: _place(places, _value(item, key)))
-    return _interleave(others, named, places, key)
+    return _interleave(others, named, places)
 
 
-def _interleave(others: list[Any], named: list[Any], places: list[Any], key: str) -> list[Any]:
+Known = tuple[Any, Hashable]
+"""An element, and by what it is known."""
+
+
+def _interleave(others: list[Known], named: list[Known], places: Mapping[Hashable, int]) -> list[Any]:
     out: list[Any] = []
     left, right = 0, 0
     while left < len(others) and right < len(named):
-        ours, theirs = _place(places, _value(others[left], key)), _place(places, _value(named[right], key))
+        ours, theirs = places.get(others[left][1], -1), places.get(named[right][1], -1)
         if -1 < ours < theirs:
-            out.append(others[left])
+            out.append(others[left][0])
             left += 1
         else:
-            out.append(named[right])
+            out.append(named[right][0])
             right += 1
-    return [*out, *others[left:], *named[right:]]
+    return [*out, *(item for item, _ in others[left:]), *(item for item, _ in named[right:])]
 
 
-def _place(places: list[Any], value: Any) -> int:
-    return places.index(value) if value in places else -1
+def _positions(values: Iterable[Any]) -> dict[Hashable, int]:
+    """Where each value stands first."""
+    found: dict[Hashable, int] = {}
+    for position, value in enumerate(values):
+        found.setdefault(identity(value), position)
+    return found
 
 
 def _value(item: Any, key: str) -> Any:

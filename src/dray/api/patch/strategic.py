@@ -5,10 +5,10 @@ Directives inside a patch: `$patch: replace | delete | merge`, `$retainKeys`, `$
 `$deleteFromPrimitiveList/<list>`. Element order itself is decided in `ordering`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-from dray.api.patch.ordering import in_order
+from dray.api.patch.ordering import identity, in_order
 from dray.api.patch.refusals import PatchError
 from dray.api.schema import go_text
 from dray.api.schema.model import Field, Schema
@@ -53,10 +53,11 @@ def _retained(document: Members, patch: dict[str, Any]) -> tuple[dict[str, Any],
         return patch, document
     if not isinstance(keys, list):
         raise PatchError("invalid patch format of retainKeys")
+    kept = {key for key in keys if isinstance(key, str)}
     for key in patch:
-        if key not in keys and not key.startswith((_ORDER, _DELETE)):
+        if key not in kept and not key.startswith((_ORDER, _DELETE)):
             raise PatchError("invalid patch format of retainKeys")
-    return patch, {key: value for key, value in document.items() if key in keys}
+    return patch, {key: value for key, value in document.items() if key in kept}
 
 
 def _merge_member(merged: dict[str, Any], key: str, value: Any, schema: Schema | None) -> None:
@@ -87,8 +88,8 @@ def _merge_list(current: list[Any], patch: list[Any], field: Field | None) -> li
     if not current and not patch:
         return current
     if not _holds_maps(current, patch):
-        merged = [*current, *(item for item in patch if item not in current)]
-        return in_order(list(_unique(merged)), order=patch, live=current, key="")
+        merged = list({identity(item): item for item in [*current, *patch]}.values())
+        return in_order(merged, order=patch, live=current, key="")
     if not field.merge_key:
         raise PatchError(f"cannot merge lists without merge key for {field.schema.go_type}")
     live, additions = _special_elements(current, patch, field.merge_key)
@@ -103,41 +104,38 @@ def _holds_maps(*lists: list[Any]) -> bool:
     return maps == {True}
 
 
-def _unique(items: list[Any]) -> list[Any]:
-    seen: list[Any] = []
-    for item in items:
-        if item not in seen:
-            seen.append(item)
-    return seen
-
-
 def _special_elements(current: list[Any], patch: list[Any], key: str) -> tuple[list[Any], list[Any]]:
     """The live list without the elements that the patch deletes, and the patch without its directives."""
     plain = [item for item in patch if _PATCH not in item]
     replaces = False
+    deleted = set()
     for item in patch:
         directive = item.get(_PATCH)
         if directive == "delete":
-            value = _key_value(item, key)
-            current = [element for element in current if _key_value(element, key) != value]
+            deleted.add(identity(_key_value(item, key)))
         elif directive == "replace":
             replaces = True
         elif directive == "merge":
             raise PatchError("merging lists cannot yet be specified in the patch")
         elif directive is not None:
             raise PatchError(f"unknown patch type: {go_text.show(directive)} in map: {go_text.show(item)}")
+    if deleted:
+        current = [element for element in current if identity(_key_value(element, key)) not in deleted]
     return (plain, []) if replaces else (current, plain)
 
 
 def _merge_elements(live: list[Any], additions: list[Any], field: Field) -> list[Any]:
     merged = list(live)
+    places: dict[Hashable, int] = {}
+    for index, element in enumerate(merged if additions else ()):
+        places.setdefault(identity(_key_value(element, field.merge_key)), index)
     for item in additions:
-        value = _key_value(item, field.merge_key)
-        for index, element in enumerate(merged):
-            if _key_value(element, field.merge_key) == value:
-                merged[index] = strategic_merge_patch(element, item, field.schema.items)
-                break
+        known = identity(_key_value(item, field.merge_key))
+        if known in places:
+            place = places[known]
+            merged[place] = strategic_merge_patch(merged[place], item, field.schema.items)
         else:
+            places[known] = len(merged)
             merged.append(_plain(item)[1])
     return merged
 
@@ -172,23 +170,22 @@ def _merge_ordered(
 
 def _check_order(patch: list[Any], order: list[Any], key: str) -> None:
     """Every element of the patch must stand in the order list, in the same sequence."""
-    position = 0
+    rest = iter(order)
     for item in patch:
         if isinstance(item, Mapping) and item.get(_PATCH) == "delete":
             continue
         wanted = _key_value(item, key) if key else item
-        values = [_key_value(element, key) if key else element for element in order[position:]]
-        if wanted not in values:
+        if not any((_key_value(element, key) if key else element) == wanted for element in rest):
             raise PatchError(
                 f"The order in patch list:\n{go_text.show(patch)}\n doesn't match $setElementOrder list:\n"
                 f"{go_text.show(order)}\n"
             )
-        position += values.index(wanted) + 1
 
 
 def _delete_scalars(merged: dict[str, Any], name: str, values: Any) -> None:
     if isinstance(values, list) and isinstance(merged.get(name), list):
-        merged[name] = [item for item in merged[name] if item not in values]
+        deleted = {identity(value) for value in values}
+        merged[name] = [item for item in merged[name] if identity(item) not in deleted]
 
 
 def _plain(value: Any) -> tuple[bool, Any]:
