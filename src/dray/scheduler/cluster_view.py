@@ -91,13 +91,15 @@ class ClusterView:
         # A pod that this scheduler placed is on its node for the others only when it is bound.
         is_new = self.nodes.place_of(view.uid) is None or self.nodes.is_assumed(view.uid)
         self.nominate(view, "")
-        self.nodes.put_pod(view)
+        known = self.nodes.put_pod(view)
         if is_new:
             self._announce(Happening(Kind.POD_ASSIGNED))
         elif old is not None and labels_of(old) != labels_of(pod):
             self._announce(Happening(Kind.POD_LABELS))
 
     def pod_left(self, uid: str) -> None:
+        if known is not None and view.asks_less_than(known):
+            self._announce(Happening(Kind.POD_SHRUNK))
         """A pod is gone, or done, or was not bound after all."""
         view = self.nodes.remove_pod(uid)
         if view is not None:

@@ -20,6 +20,7 @@ class Kind(enum.Enum):
     NODE_REMOVED = "NodeDelete"
     POD_ASSIGNED = "AssignedPodAdd"
     POD_LABELS = "AssignedPodUpdate/labels"
+    POD_SHRUNK = "AssignedPodUpdatePodScaleDown"
     POD_REMOVED = "AssignedPodDelete"
     CLAIM_ADDED = "ResourceClaimAdd"
     CLAIM_CHANGED = "ResourceClaimUpdate"
@@ -71,7 +72,7 @@ LIFTED_BY: dict[str, frozenset[Kind]] = {
     NODE_AFFINITY: frozenset({Kind.NODE_ADDED, Kind.NODE_LABELS}),
     NODE_PORTS: frozenset({Kind.NODE_ADDED, Kind.POD_REMOVED}),
     NODE_RESOURCES_FIT: frozenset(
-        {Kind.NODE_ADDED, Kind.NODE_ALLOCATABLE, Kind.POD_REMOVED, Kind.CLASS_CHANGED}
+        {Kind.NODE_ADDED, Kind.NODE_ALLOCATABLE, Kind.POD_REMOVED, Kind.POD_SHRUNK, Kind.CLASS_CHANGED}
     ),
     VOLUME_BINDING: frozenset({Kind.NODE_ADDED, Kind.NODE_LABELS, Kind.VOLUME_CHANGED}),
     POD_TOPOLOGY_SPREAD: _POD_NEWS | _NODE_NEWS | {Kind.NODE_REMOVED},

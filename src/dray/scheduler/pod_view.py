@@ -75,6 +75,10 @@ class PodView:
     def claim_references(self) -> Sequence[Mapping[str, Any]]:
         return self.spec.get("resourceClaims") or ()
 
+    def asks_less_than(self, other: "PodView") -> bool:
+        """Whether it asks for less of anything than the other does, as a pod does that was resized downwards."""
+        return any(self.requests.get(name, 0) < amount for name, amount in other.requests.items())
+
     @functools.cached_property
     def scored_requests(self) -> tuple[int, int]:
         """CPU and memory with defaults for containers that request none."""

@@ -207,23 +207,24 @@ class Snapshot:
         if not view.pods:
             del self._views[name]
 
-    def put_pod(self, view: PodView) -> None:
-        """Account for a pod that is on a node, in place of whatever was known about it."""
-        self._place(view, view.node_name)
+    def put_pod(self, view: PodView) -> PodView | None:
+        """Account for a pod that is on a node, in place of whatever was known about it, which is returned."""
+        return self._place(view, view.node_name)
 
     def assume(self, view: PodView, node_name: str) -> None:
         """Account for a pod that is about to be bound to a node."""
         self._place(view, node_name)
         self._assumed.add(view.uid)
 
-    def _place(self, view: PodView, node_name: str) -> None:
-        self.remove_pod(view.uid)
+    def _place(self, view: PodView, node_name: str) -> PodView | None:
+        known = self.remove_pod(view.uid)
         node = self._view(node_name)
         node.add(view)
         self._places[view.uid] = node_name
         self.lowest_priority = min(self.lowest_priority, view.priority)
         if node.anti_affinity_pods:
             self._hostile[node_name] = node
+        return known
 
     def is_assumed(self, uid: str) -> bool:
         return uid in self._assumed
