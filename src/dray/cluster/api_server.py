@@ -6,10 +6,12 @@ import datetime as dt
 import errno
 import ipaddress
 import pathlib
+import socket
 import ssl
 from collections.abc import Sequence
 
 from dray.api.features import FeatureGates
+from dray.api.resources import LEASES, Resource
 from dray.apiserver.access import AUTHENTICATED, MASTERS
 from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.admission.metrics import AdmissionMetrics
@@ -23,12 +25,15 @@ from dray.apiserver.bootstrap import bootstrap
 from dray.apiserver.components import probed
 from dray.apiserver.event_expiry import EVENT_TTL, EventExpiry
 from dray.apiserver.http.inflight import KUBERNETES_LIMITS, InflightLimits
+from dray.apiserver.identity_lease import IdentityLease
 from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import Kind, User
+from dray.apiserver.registry.service_address import IP_ADDRESSES, SERVICE_CIDRS
 from dray.apiserver.reviews.dispatch import reviewers
 from dray.apiserver.runtime_config import RuntimeConfigError, parse_runtime_config, served
 from dray.apiserver.server import ApiServer
+from dray.apiserver.service_addresses import ServiceAddresses
 from dray.cluster.certificates import Authority, CertificateError, service_account_key
 from dray.cluster.kubeconfig import kubeconfig_for, write_kubeconfig
 from dray.cluster.layout import ClusterError, Layout, cannot_write
@@ -139,7 +144,14 @@ class ApiServerRole:
         tasks = TaskSet("apiserver")
         self._exit.push_async_callback(tasks.stop)
         tasks.start(EventExpiry(store, self._clock, self.settings.event_ttl).run(), "event expiry")
+        if self._serves(LEASES):
+            tasks.start(IdentityLease(admin, self._clock, socket.gethostname()).run(), "identity lease")
+        if self._serves(IP_ADDRESSES) and self._serves(SERVICE_CIDRS):
+            tasks.start(ServiceAddresses(admin, self._clock).run(), "service addresses")
         self._write_kubeconfig()
+
+    def _serves(self, resource: Resource) -> bool:
+        return self.server.core.kinds.of(resource) is not None
 
     def _own_front_proxy(self) -> FrontProxy:
         """As kubeadm makes one: an authority of its own, which has signed nothing yet."""
