@@ -49,7 +49,6 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
     new = obj
     unauthorized = call.kind.authorize_create(call, new)
     await worked_out(call.size, lambda: _judge(call, new, unauthorized, sent))
-    call.warnings += call.kind.warnings(call, obj)
     request.object = obj
     await call.core.admission.validate(request)
     if not call.dry_run:
@@ -59,9 +58,10 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
 
 
 def _judge(call: Call, obj: Object, unauthorized: list[FieldError], sent: Any) -> None:
-    """Raises Invalid."""
+    """Adds the warnings of an object that is in order. Raises Invalid."""
     found = unauthorized + _findings(call, obj)
     if not found:
+        call.warnings += call.kind.warnings(call, obj)
         return
     shown = with_empties(obj, sent, type_name(call.kind, call.version).schema)
     if shown is not None:

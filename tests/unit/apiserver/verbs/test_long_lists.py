@@ -9,6 +9,7 @@ from dray.api import errors
 from dray.api.fields import Path, invalid
 from dray.api.validation.meta import validate_meta_create
 from dray.api.validation.pod.placement import validate_spread
+from dray.api.validation.pod.warnings import OVERLAPS_TOLD, pod_warnings
 from dray.apiserver.verbs import metadata
 from tests.unit.apiserver.serving import call, new_core
 
@@ -61,3 +62,16 @@ def test_what_is_told_of_an_object_is_bounded(in_time: None) -> None:
     error = errors.invalid("", "ResourceQuota", "q", found)
     assert len(error.message) < 2 * errors.LONGEST_FINDINGS
     assert 1 < len(error.status["details"]["causes"]) < 100
+
+
+@pytest.mark.parametrize("host_ports", [False, True], ids=["the same", "of different ports of the host"])
+def test_many_ports_are_compared_in_time(in_time: None, host_ports: bool) -> None:
+    ports = [{"containerPort": 80, **({"hostPort": n + 1} if host_ports else {})} for n in range(MANY)]
+    found = pod_warnings({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "a", "ports": ports}]}})
+    assert len(found) == (0 if host_ports else OVERLAPS_TOLD)
+
+
+def test_many_projected_paths_are_compared_in_time(in_time: None) -> None:
+    items = [{"key": "k", "path": f"p{n}"} for n in range(MANY)]
+    volume = {"name": "v", "projected": {"sources": [{"secret": {"name": "s", "items": items}}]}}
+    assert pod_warnings({"metadata": {"name": "a"}, "spec": {"volumes": [volume], "containers": []}}) == []

@@ -1,7 +1,8 @@
 """What a pod is warned of though it is taken: fields that are going, and settings that hardly can be meant."""
 
 import ipaddress
-from collections.abc import Iterator
+import itertools
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Final
 
 from dray.api import names
@@ -9,6 +10,10 @@ from dray.api.fields import Path, quote
 from dray.api.meta import Object
 from dray.api.quantity import parse_quantity
 from dray.api.validation.lists import items_of, repeated
+
+PAIRS_COMPARED: Final = 200_000
+OVERLAPS_TOLD: Final = 1000
+"""Of one volume, and of all ports: far more than anybody means, or an answer's headers hold."""
 
 _LABELS: Final = {
     "beta.kubernetes.io/arch": ("1.14", "kubernetes.io/arch"),
@@ -136,16 +141,18 @@ def _projected(source: Object, name: str) -> Iterator[str]:
         if projections:
             yield f"volume {quote(name)} (Projected) has no sources provided"
         return
-    taken: list[tuple[str, str]] = []
-    for projection in projections:
-        for place, owner in _places(projection):
-            for other, its in taken:
-                if place == other or _within(place, other) or _within(other, place):
-                    yield (
-                        f"volume {quote(name)} (Projected): overlapping paths: "
-                        f"{quote(place)} ({owner}) with {quote(other)} ({its})"
-                    )
-            taken.append((place, owner))
+    yield from itertools.islice(_overlapping_places(projections, name), OVERLAPS_TOLD)
+
+
+def _overlapping_places(projections: list[Object], name: str) -> Iterator[str]:
+    taken = [place for projection in projections for place in _places(projection)]
+    pairs = ((taken[index], other) for index in range(len(taken)) for other in itertools.islice(taken, index))
+    for (place, owner), (other, its) in itertools.islice(pairs, PAIRS_COMPARED):
+        if place == other or _within(place, other) or _within(other, place):
+            yield (
+                f"volume {quote(name)} (Projected): overlapping paths: "
+                f"{quote(place)} ({owner}) with {quote(other)} ({its})"
+            )
 
 
 def _within(place: str, folder: str) -> bool:
@@ -214,10 +221,7 @@ def _variables(container: Object, path: Path) -> Iterator[str]:
 
 
 def _ports(ports: list[tuple[Path, Object]]) -> Iterator[str]:
-    for position, (path, port) in enumerate(ports):
-        for other_path, other in ports[:position]:
-            if (text := _overlap(port, other)) is not None:
-                yield f"{path}: {text} port definition with {other_path}"
+    yield from itertools.islice(_overlaps(ports), OVERLAPS_TOLD)
     named: dict[str, Path] = {}
     for path, port in ports:
         name = port.get("name") or ""
@@ -231,10 +235,26 @@ def _ports(ports: list[tuple[Path, Object]]) -> Iterator[str]:
             named[name] = path
 
 
+def _overlaps(ports: list[tuple[Path, Object]]) -> Iterator[str]:
+    alike: dict[Hashable, list[tuple[Path, Object]]] = {}
+    for path, port in ports:
+        alike.setdefault((port.get("containerPort"), port.get("protocol")), []).append((path, port))
+    pairs = ((path, port, one) for path, port in ports for one in _before(path, port, alike))
+    for path, port, (other_path, other) in itertools.islice(pairs, PAIRS_COMPARED):
+        if (text := _overlap(port, other)) is not None:
+            yield f"{path}: {text} port definition with {other_path}"
+
+
+def _before(
+    path: Path, port: Object, alike: Mapping[Hashable, list[tuple[Path, Object]]]
+) -> Iterator[tuple[Path, Object]]:
+    """The ports of the same number that come first."""
+    others = alike[port.get("containerPort"), port.get("protocol")]
+    return itertools.takewhile(lambda other: other[0] is not path, others)
+
+
 def _overlap(port: Object, other: Object) -> str | None:
-    """`duplicate` or `overlapping`; None for ports that have nothing to do with each other."""
-    if any(port.get(field) != other.get(field) for field in ("containerPort", "protocol")):
-        return None
+    """Of two with one number: `duplicate` or `overlapping`; None where they have different ports of the host."""
     mine, its = port.get("hostPort") or 0, other.get("hostPort") or 0
     if (mine, port.get("hostIP") or "") == (its, other.get("hostIP") or ""):
         return "duplicate"
