@@ -14,6 +14,9 @@ Three sources are joined, field by field:
   when empty), `omitted` (required, yet left out when empty), `types` (the type name that error texts show), `distinct`
   (an empty list is told from an absent one until the object is stored).
 
+Packages that came after the release stand in `schema_later.json` as they are written out; one that has the types of
+another names that.
+
 The rule where the facts say nothing: required fields are values and always written; of the optional ones bools,
 integers, quantities and structs are pointers, strings and times are values; `metadata`, `spec` and `status` are values.
 
@@ -33,6 +36,7 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = ROOT / "src/dray/api/schema/data"
 FACTS = pathlib.Path(__file__).with_name("schema_facts.json")
+LATER = pathlib.Path(__file__).with_name("schema_later.json")
 RELEASE = "1.36.0"
 DEFINITIONS = f"kubernetes_validate/kubernetes-json-schema/v{RELEASE}-local/_definitions.json"
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
@@ -191,6 +195,16 @@ def convert(
     return out
 
 
+def later_packages() -> dict[str, dict[str, Definition]]:
+    packages: dict[str, Any] = json.loads(LATER.read_text())
+    for package, types in packages.items():
+        if isinstance(types, str):
+            # The version of a kind, and of the types that error texts show, is its package's.
+            old, new = (name.partition("/")[2] for name in (types, package))
+            packages[package] = json.loads(json.dumps(packages[types]).replace(old, new))
+    return packages
+
+
 def write(package: str, types: dict[str, Definition]) -> None:
     text = json.dumps(dict(sorted(types.items())), separators=(",", ":"), sort_keys=False)
     path = DATA / f"{package.replace('/', '.')}.json.gz"
@@ -220,7 +234,7 @@ def main() -> None:
         package, short = package_of(name)
         packages.setdefault(package, {})[short] = convert(name, definitions[name], facts, numbers)
     DATA.mkdir(parents=True, exist_ok=True)
-    for package, types in sorted(packages.items()):
+    for package, types in sorted({**packages, **later_packages()}.items()):
         write(package, types)
 
 

@@ -6,14 +6,32 @@ Facts that several parts must see alike. Source: k8s.io/dynamic-resource-allocat
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from dray.api.features import FeatureGates
 from dray.api.meta import Object, ObjectKey, controller_of, key_of, name_of, namespace_of, uid_of
-from dray.api.resources import POD_GROUPS
+from dray.api.resources import POD_GROUPS, POD_GROUPS_BETA, WORKLOADS, WORKLOADS_BETA, Resource
 
 PROTECTION_FINALIZER: Final = "scheduling.k8s.io/podgroup-protection"
 SCHEDULED_CONDITION: Final = "PodGroupScheduled"
+INITIALLY_SCHEDULED_CONDITION: Final = "PodGroupInitiallyScheduled"
+"""Of 1.37: what the other is before."""
+_BETA_SINCE: Final = "1.37"
 CLAIMS_GATE: Final = "DRAWorkloadResourceClaims"
 
 _CLAIM_FIELDS = ("name", "resourceClaimName", "resourceClaimTemplateName")
+
+
+def pod_groups_in(gates: FeatureGates) -> Resource:
+    """PodGroups in the version that the release has them in."""
+    return POD_GROUPS_BETA if gates.reaches(_BETA_SINCE) else POD_GROUPS
+
+
+def workloads_in(gates: FeatureGates) -> Resource:
+    return WORKLOADS_BETA if gates.reaches(_BETA_SINCE) else WORKLOADS
+
+
+def scheduled_condition(gates: FeatureGates) -> str:
+    """The type of the condition that tells whether a group is scheduled."""
+    return INITIALLY_SCHEDULED_CONDITION if gates.reaches(_BETA_SINCE) else SCHEDULED_CONDITION
 
 
 def group_name(pod: Mapping[str, Any]) -> str:

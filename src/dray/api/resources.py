@@ -82,6 +82,9 @@ CLUSTER_ROLE_BINDINGS = Resource(
 PRIORITY_CLASSES = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", False)
 POD_GROUPS = Resource("scheduling.k8s.io", "v1alpha2", "podgroups", "PodGroup", True)
 WORKLOADS = Resource("scheduling.k8s.io", "v1alpha2", "workloads", "Workload", True)
+POD_GROUPS_BETA = POD_GROUPS.at("v1beta1")
+WORKLOADS_BETA = WORKLOADS.at("v1beta1")
+"""From 1.37 on."""
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease", True)
 EVENTS_V1 = Resource("events.k8s.io", "v1", "events", "Event", True)
 POD_DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", True)

@@ -20,9 +20,9 @@ from dray.api.meta import (
     uid_of,
     without,
 )
-from dray.api.pod_groups import CLAIMS_GATE, reserves_group
+from dray.api.pod_groups import CLAIMS_GATE, pod_groups_in, reserves_group
 from dray.api.pods import CLAIM_FINALIZER, claim_keys_of, is_done_with_claims
-from dray.api.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS
+from dray.api.resources import PODS, RESOURCE_CLAIMS
 from dray.client.informer import Informer
 from dray.controllers.base import Context, Controller, ignore_missing
 from dray.controllers.group_claims import group_claim_keys
@@ -38,7 +38,9 @@ class ClaimReservations(Controller):
         self.pods = self.informer(PODS)
         self.claims = self.watch(RESOURCE_CLAIMS)
         self.pods.add_handler(on_update=lambda _, pod: self._pod_changed(pod), on_delete=self._enqueue_claims)
-        self.groups = self.informer(POD_GROUPS) if context.features.enabled(CLAIMS_GATE) else None
+        self.groups = (
+            self.informer(pod_groups_in(context.features)) if context.features.enabled(CLAIMS_GATE) else None
+        )
         if self.groups is not None:
             self.groups.add_handler(on_delete=self._group_is_gone)
 
@@ -86,7 +88,7 @@ class ClaimReservations(Controller):
         group = groups.cache.find(consumer["name"], namespace_of(claim))
         if group is None:
             try:
-                group = await self.client.get(POD_GROUPS, consumer["name"], namespace_of(claim))
+                group = await self.client.get(groups.resource, consumer["name"], namespace_of(claim))
             except errors.NotFound:
                 return False
         return uid_of(group) == str(consumer["uid"])

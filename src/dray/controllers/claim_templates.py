@@ -16,9 +16,10 @@ from dray.api.pod_groups import (
     is_group_claim,
     may_use,
     ownership_problem,
+    pod_groups_in,
 )
 from dray.api.pods import PodClaim, claim_keys_of, claims_of, is_done_with_claims
-from dray.api.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS
+from dray.api.resources import PODS, RESOURCE_CLAIMS
 from dray.controllers.base import GROUP_INDEX, Context, Controller, index_by_group
 from dray.controllers.generated_claims import GeneratedClaims, TemplateError, claim_status, creation_failure
 
@@ -37,7 +38,7 @@ class ClaimTemplates(Controller):
         self.made = GeneratedClaims(self, PODS)
         self.claims = self.made.claims
         self.with_groups = context.features.enabled(CLAIMS_GATE)
-        self.groups = self.informer(POD_GROUPS) if self.with_groups else None
+        self.groups = self.informer(pod_groups_in(context.features)) if self.with_groups else None
         self.pods.add_index(CLAIM_INDEX, lambda pod: [str(key) for key in claim_keys_of(pod)])
         self.pods.add_index(TEMPLATE_INDEX, _template_keys)
         self.pods.add_handler(on_add=self._consider, on_update=lambda _, pod: self._consider(pod))

@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 
 from dray.api import errors
 from dray.api import resources as api
+from dray.api.features import FeatureGates
 from dray.api.meta import (
     Object,
     ObjectKey,
@@ -22,6 +23,7 @@ from dray.api.meta import (
     replace_at,
     uid_of,
 )
+from dray.api.pod_groups import pod_groups_in, workloads_in
 from dray.api.resources import Resource
 from dray.client.informer import Informer
 from dray.client.protocol import PatchType
@@ -62,8 +64,13 @@ WATCHED: Sequence[Resource] = (
     api.PERSISTENT_VOLUME_CLAIMS,
     api.POD_DISRUPTION_BUDGETS,
 )
-OF_GROUPS: Sequence[Resource] = (api.POD_GROUPS, api.WORKLOADS)
-"""Watched besides where they are served."""
+
+
+def _of_groups(features: FeatureGates) -> tuple[Resource, ...]:
+    """What is watched besides where it is served."""
+    if not features.enabled("GenericWorkload"):
+        return ()
+    return pod_groups_in(features), workloads_in(features)
 
 
 class _Node(NamedTuple):
@@ -77,7 +84,7 @@ class GarbageCollector(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        watched = (*WATCHED, *(OF_GROUPS if context.features.enabled("GenericWorkload") else ()))
+        watched = (*WATCHED, *_of_groups(context.features))
         self._kinds: dict[tuple[str, str], Resource] = {(r.group, r.kind): r for r in watched}
         self._nodes: dict[str, _Node] = {}
         """Every watched object by uid."""

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 from dray.api import errors
 from dray.api.meta import Object, ObjectKey, is_controlled_by, is_deleting, name_of, namespace_of
-from dray.api.pod_groups import CLAIMS_GATE, claim_name_in, group_claims
-from dray.api.resources import POD_GROUPS
+from dray.api.pod_groups import CLAIMS_GATE, claim_name_in, group_claims, pod_groups_in
 from dray.controllers.base import Context, Controller
 from dray.controllers.generated_claims import GeneratedClaims, TemplateError, claim_status, creation_failure
 
@@ -25,8 +24,8 @@ class GroupClaims(Controller):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.groups = self.informer(POD_GROUPS)
-        self.made = GeneratedClaims(self, POD_GROUPS)
+        self.groups = self.informer(pod_groups_in(context.features))
+        self.made = GeneratedClaims(self, pod_groups_in(context.features))
         self.groups.add_index(TEMPLATE_INDEX, _template_keys)
         self.groups.add_index(CLAIM_INDEX, lambda group: [str(key) for key in group_claim_keys(group)])
         self.groups.add_handler(on_add=self._consider, on_update=lambda _, group: self._consider(group))

@@ -6,9 +6,9 @@ Source: kubernetes pkg/controller/scheduling/podgroupprotection, 1.36.
 from typing import ClassVar
 
 from dray.api.meta import Object, ObjectKey, finalizers_of, is_deleting, replace_at
-from dray.api.pod_groups import PROTECTION_FINALIZER, group_key
+from dray.api.pod_groups import PROTECTION_FINALIZER, group_key, pod_groups_in
 from dray.api.pods import is_terminal
-from dray.api.resources import POD_GROUPS, PODS
+from dray.api.resources import PODS
 from dray.controllers.base import Context, Controller
 
 ACTIVE_INDEX = "active-members"
@@ -21,7 +21,7 @@ class GroupProtection(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.pods = self.informer(PODS)
-        self.groups = self.informer(POD_GROUPS)
+        self.groups = self.informer(pod_groups_in(context.features))
         self.pods.add_index(ACTIVE_INDEX, _active_in)
         self.pods.add_handler(on_update=self._pod_changed, on_delete=self._enqueue_group)
         self.groups.add_handler(on_add=self._consider, on_update=lambda _, group: self._consider(group))
@@ -45,7 +45,7 @@ class GroupProtection(Controller):
         if any(True for _ in self.pods.cache.by_index(ACTIVE_INDEX, str(key))):
             return
         left = [each for each in finalizers_of(group) if each != PROTECTION_FINALIZER]
-        await self.client.update(POD_GROUPS, replace_at(group, ("metadata", "finalizers"), left))
+        await self.client.update(self.groups.resource, replace_at(group, ("metadata", "finalizers"), left))
 
 
 def _active_in(pod: Object) -> list[str]:

@@ -47,7 +47,9 @@ CONTENT: Sequence[Resource] = (
     api.INGRESSES,
     api.NETWORK_POLICIES,
     api.POD_GROUPS,
+    api.POD_GROUPS_BETA,
     api.WORKLOADS,
+    api.WORKLOADS_BETA,
     api.EVENTS,
 )
 RECHECK_SECONDS = 0.5

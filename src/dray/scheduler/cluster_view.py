@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dray.allocation import DeviceIndex, Features
 from dray.allocation.nodes import NodeOrder
 from dray.api.meta import Object, ObjectKey, key_of, labels_of, name_of, uid_of
+from dray.api.pod_groups import min_count
 from dray.scheduler.assume import ClaimLedger, allocation_of
 from dray.scheduler.groups import PodGroups
 from dray.scheduler.happenings import Happening, Kind
@@ -96,10 +97,10 @@ class ClusterView:
             self._announce(Happening(Kind.POD_ASSIGNED))
         elif old is not None and labels_of(old) != labels_of(pod):
             self._announce(Happening(Kind.POD_LABELS))
-
-    def pod_left(self, uid: str) -> None:
         if known is not None and view.asks_less_than(known):
             self._announce(Happening(Kind.POD_SHRUNK))
+
+    def pod_left(self, uid: str) -> None:
         """A pod is gone, or done, or was not bound after all."""
         view = self.nodes.remove_pod(uid)
         if view is not None:
@@ -133,8 +134,10 @@ class ClusterView:
         if new is None:
             assert old is not None
             self.groups.remove(key_of(old))
-        elif self.groups.put(new):
+        elif (known := self.groups.put(new)) is None:
             self._announce(Happening(Kind.POD_GROUP_ADDED, key_of(new)))
+        elif min_count(new) < min_count(known):
+            self._announce(Happening(Kind.POD_GROUP_CHANGED, key_of(new)))
 
     def join_group(self, pod: Object) -> None:
         """A pod that may belong to a group appeared or changed."""

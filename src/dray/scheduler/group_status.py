@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 from dray.api import errors
+from dray.api.features import FeatureGates
 from dray.api.meta import Object, ObjectKey, format_time, uid_of
-from dray.api.pod_groups import SCHEDULED_CONDITION
-from dray.api.resources import POD_GROUPS
+from dray.api.pod_groups import pod_groups_in, scheduled_condition
 from dray.client.protocol import Client, PatchType, Unreachable
 from dray.kits.clock import Clock
 from dray.scheduler.pod_status import find_condition
@@ -26,8 +26,16 @@ _REASONS: Final = {"scheduled": "Scheduled", "error": "SchedulerError"}
 class GroupStatusWriter:
     """`find`: the newest version known of a group."""
 
-    def __init__(self, client: Client, clock: Clock, find: Callable[[ObjectKey], Object | None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        find: Callable[[ObjectKey], Object | None],
+        gates: FeatureGates,
+    ) -> None:
         self._client = client
+        self._resource = pod_groups_in(gates)
+        self._type = scheduled_condition(gates)
         self._clock = clock
         self._find = find
         self._waiting: OrderedDict[ObjectKey, tuple[str, str]] = OrderedDict()
@@ -55,7 +63,7 @@ class GroupStatusWriter:
         patch = {"metadata": {"uid": uid_of(group)}, "status": {"conditions": [condition]}}
         try:
             await self._client.patch(
-                POD_GROUPS,
+                self._resource,
                 key.name,
                 patch,
                 key.namespace,
@@ -74,11 +82,11 @@ class GroupStatusWriter:
             "reason": _REASONS.get(result, "Unschedulable"),
             "message": message,
         }
-        present = find_condition(group, SCHEDULED_CONDITION) or {}
+        present = find_condition(group, self._type) or {}
         if present.get("status") == "True" != said["status"]:
             return None
         if all((present.get(name) or "") == value for name, value in said.items()):
             return None
         changed = present.get("status") != said["status"]
         since = format_time(self._clock.now()) if changed else present.get("lastTransitionTime")
-        return {"type": SCHEDULED_CONDITION, **said, "lastTransitionTime": since}
+        return {"type": self._type, **said, "lastTransitionTime": since}

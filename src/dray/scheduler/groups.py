@@ -15,12 +15,12 @@ class PodGroups:
     def find(self, key: ObjectKey) -> Object | None:
         return self._groups.get(key)
 
-    def put(self, group: Object) -> bool:
-        """Returns whether the group was unknown."""
+    def put(self, group: Object) -> Object | None:
+        """Returns what was known of the group before."""
         key = key_of(group)
-        is_new = key not in self._groups
+        before = self._groups.get(key)
         self._groups[key] = group
-        return is_new
+        return before
 
     def remove(self, key: ObjectKey) -> None:
         self._groups.pop(key, None)

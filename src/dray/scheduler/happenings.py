@@ -29,6 +29,7 @@ class Kind(enum.Enum):
     SLICE_CHANGED = "ResourceSliceAdd"
     VOLUME_CHANGED = "PersistentVolumeClaimUpdate"
     POD_GROUP_ADDED = "PodGroupAdd"
+    POD_GROUP_CHANGED = "PodGroupUpdate"
     GROUP_MEMBER_ADDED = "UnscheduledPodAdd"
     POD_UPDATED = "PodUpdate"
     TIMEOUT = "UnschedulableTimeout"
@@ -58,7 +59,7 @@ SCHEDULING_GATES = "SchedulingGates"
 DEFAULT_PREEMPTION = "DefaultPreemption"
 GANG_SCHEDULING = "GangScheduling"
 
-OF_GROUPS = frozenset({Kind.POD_GROUP_ADDED, Kind.GROUP_MEMBER_ADDED})
+OF_GROUPS = frozenset({Kind.POD_GROUP_ADDED, Kind.POD_GROUP_CHANGED, Kind.GROUP_MEMBER_ADDED})
 """Those whose key is a PodGroup."""
 
 _NODE_NEWS = frozenset({Kind.NODE_ADDED, Kind.NODE_LABELS, Kind.NODE_TAINTS})

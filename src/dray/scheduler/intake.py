@@ -13,12 +13,12 @@ from typing import Any
 from dray.api import errors
 from dray.api.features import FeatureGates
 from dray.api.meta import Object, is_deleting, uid_of
+from dray.api.pod_groups import pod_groups_in
 from dray.api.resources import (
     DEVICE_CLASSES,
     DEVICE_TAINT_RULES,
     NAMESPACES,
     NODES,
-    POD_GROUPS,
     PODS,
     RESOURCE_CLAIMS,
     RESOURCE_SLICES,
@@ -134,10 +134,11 @@ class Watches:
             self._follow(NAMESPACES, view.namespace_changed),
         ]
         if gates.enabled("GenericWorkload"):
-            if await self._is_served(POD_GROUPS):
-                informers.append(self._follow(POD_GROUPS, view.group_changed))
+            groups = pod_groups_in(gates)
+            if await self._is_served(groups):
+                informers.append(self._follow(groups, view.group_changed))
             else:
-                log.warning("The API server does not serve %s: gangs wait for ever", POD_GROUPS.qualified)
+                log.warning("The API server does not serve %s: gangs wait for ever", groups.qualified)
         if not await self._is_served(RESOURCE_CLAIMS):
             log.warning("The API server does not serve %s: no devices are scheduled", RESOURCE_CLAIMS.group)
             return informers

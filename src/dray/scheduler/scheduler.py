@@ -97,7 +97,7 @@ class Scheduler:
         self._groups = gates.enabled("GenericWorkload")
         self._gangs = gates.enabled("GangScheduling")
         self._group_attempt = GroupAttempt(self.view, self._cycle, is_gang=self._gangs)
-        self._group_statuses = GroupStatusWriter(client, clock, self.view.groups.find)
+        self._group_statuses = GroupStatusWriter(client, clock, self.view.groups.find, gates)
         self._binder = self._make_binder()
         self._bindings = TaskSet("scheduler-bindings")
         self.metrics.watch_queue(self._pending, self._refused, self._sizes)

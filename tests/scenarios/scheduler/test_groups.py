@@ -17,8 +17,9 @@ from scheduler_story import (
 )
 
 from dray.api import errors
+from dray.api.features import FeatureGates
 from dray.api.meta import Object
-from dray.api.resources import POD_GROUPS, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES, Resource
+from dray.api.resources import POD_GROUPS, POD_GROUPS_BETA, PODS, RESOURCE_CLAIMS, RESOURCE_SLICES, Resource
 
 GATES = {"GenericWorkload": True, "GangScheduling": True, "DRAWorkloadResourceClaims": True}
 WAITS = (
@@ -357,3 +358,48 @@ def test_a_pod_without_a_group_goes_as_ever(gates: dict[str, bool] | None) -> No
         assert cluster.node_of("p") == "n1"
 
     tell(story, node("n1"), gpus("n1"), device_class(), claim("c"), pod("p", "c"), gates=gates)
+
+
+def test_from_1_37_on_groups_are_beta_and_are_told_that_they_were_scheduled_at_first() -> None:
+    spoken: set[str] = set()
+
+    async def story(cluster: Story) -> None:
+        patch = cluster.client.patch
+
+        async def noting(resource: Resource, *args: Any, **options: Any) -> Object:
+            spoken.update({resource.api_version} if resource.plural == POD_GROUPS.plural else ())
+            return await patch(resource, *args, **options)
+
+        cluster.client.patch = noting  # type: ignore[method-assign]
+        await cluster.client.create(PODS, member("p2"), "default")
+        await cluster.passes()
+        found = cluster.client.find(POD_GROUPS_BETA, "g", "default")
+        assert found is not None
+        (condition,) = found["status"]["conditions"]
+        assert (condition["type"], condition["status"]) == ("PodGroupInitiallyScheduled", "True")
+        assert (cluster.node_of("p1"), cluster.node_of("p2")) == ("n1", "n1")
+
+    beta = {**group(gang=2), "apiVersion": POD_GROUPS_BETA.api_version}
+    tell(story, node("n1"), beta, member("p1"), features=FeatureGates(GATES, "1.37"))
+    assert spoken == {"scheduling.k8s.io/v1beta1"}
+
+
+@pytest.mark.parametrize("exist", [2, 3])
+def test_a_gang_that_becomes_smaller_goes_with_the_pods_that_fit(exist: int) -> None:
+    """Whether pods are missing (2 exist) or have no place (3 exist, for 2 devices)."""
+
+    async def story(cluster: Story) -> None:
+        assert [cluster.node_of(f"p{number}") for number in range(exist)] == [None] * exist
+        found = cluster.client.find(POD_GROUPS_BETA, "g", "default")
+        assert found is not None
+        spec = {**found["spec"], "schedulingPolicy": {"gang": {"minCount": 2}}}
+        await cluster.client.update(POD_GROUPS_BETA, {**found, "spec": spec})
+        await cluster.passes(20)
+        placed = [cluster.node_of(f"p{number}") for number in range(exist)]
+        assert placed.count("n1") == 2
+
+    beta = {**group(gang=3), "apiVersion": POD_GROUPS_BETA.api_version}
+    claims = [claim(f"c{number}") for number in range(exist)]
+    pods = [member(f"p{number}", f"c{number}") for number in range(exist)]
+    features = FeatureGates(GATES, "1.37")
+    tell(story, node("n1"), gpus("n1", 2), device_class(), beta, *claims, *pods, features=features)

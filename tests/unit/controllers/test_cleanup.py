@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from dray.api.meta import Object
+from dray.api.releases import RELEASES
 from dray.api.resources import (
     CONFIG_MAPS,
     EVENTS,
@@ -133,7 +134,8 @@ def test_pods_with_devices_leave_a_namespace_before_the_driver_that_must_release
 
 
 def test_every_kind_that_lives_in_a_namespace_goes_with_it() -> None:
-    kept = [kind for kind in catalog() if not kind.virtual and kind.stored_as is None]
+    kinds = (kind for release in RELEASES for kind in catalog(release))
+    kept = [kind for kind in kinds if not kind.virtual and kind.stored_as is None]
     assert {kind.resource for kind in kept if kind.resource.namespaced} == {PODS, *CONTENT}
 
 

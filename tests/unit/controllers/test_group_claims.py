@@ -1,10 +1,12 @@
 """A PodGroup has its claims once, its pods learn their names, and a group lasts as long as its pods."""
 
-from dray.api.features import parse_feature_gates
+from typing import Any
+
+from dray.api.features import FeatureGates, parse_feature_gates
 from dray.api.meta import Object, is_deleting
 from dray.api.pod_groups import PROTECTION_FINALIZER
 from dray.api.pods import CLAIM_FINALIZER, POD_CLAIM_ANNOTATION
-from dray.api.resources import EVENTS, POD_GROUPS, PODS, RESOURCE_CLAIMS
+from dray.api.resources import EVENTS, POD_GROUPS, POD_GROUPS_BETA, PODS, RESOURCE_CLAIMS, Resource
 from dray.controllers.claim_reservations import ClaimReservations
 from dray.controllers.claim_templates import ClaimTemplates
 from dray.controllers.device_taint_eviction import DeviceTaintEviction
@@ -55,9 +57,9 @@ def consumer(uid: str, name: str = "g") -> Object:
     return {"apiGroup": "scheduling.k8s.io", "resource": "podgroups", "name": name, "uid": uid}
 
 
-def play(client: MemoryClient, *kinds: type, then: object = None) -> None:
+def play(client: MemoryClient, *kinds: type, then: object = None, features: FeatureGates = GATES) -> None:
     async def scenario() -> None:
-        async with controllers(client, *kinds, features=GATES):
+        async with controllers(client, *kinds, features=features):
             await settle(5.0)
             if then is not None:
                 await then()  # type: ignore[operator]
@@ -211,3 +213,42 @@ def test_a_pod_is_driven_out_by_a_taint_on_a_device_of_its_groups_claim() -> Non
     )
     play(client, DeviceTaintEviction)
     assert [each["metadata"]["name"] for each in client.all(PODS) if is_deleting(each)] == ["p"]
+
+
+class Asked(MemoryClient):
+    """Notes in which versions groups are asked for and written."""
+
+    def __init__(self, *objects: Object) -> None:
+        super().__init__(*objects)
+        self.versions: set[str] = set()
+
+    def _note(self, resource: Resource) -> None:
+        if resource.plural == POD_GROUPS.plural:
+            self.versions.add(resource.api_version)
+
+    def watch(self, resource: Resource, *args: Any, **options: Any) -> Any:
+        self._note(resource)
+        return super().watch(resource, *args, **options)
+
+    async def update(self, resource: Resource, *args: Any, **options: Any) -> Object:
+        self._note(resource)
+        return await super().update(resource, *args, **options)
+
+    async def patch(self, resource: Resource, *args: Any, **options: Any) -> Object:
+        self._note(resource)
+        return await super().patch(resource, *args, **options)
+
+
+def test_from_1_37_on_groups_are_beta_and_so_are_the_owners_of_their_claims() -> None:
+    gates = parse_feature_gates("GenericWorkload=true,DRAWorkloadResourceClaims=true", "1.37")
+    beta = {**group("g", ENTRY), "apiVersion": POD_GROUPS_BETA.api_version}
+    client = Asked(TEMPLATE, beta, pod("p1", ENTRY))
+    play(client, ClaimReservations, ClaimTemplates, GroupClaims, GroupProtection, features=gates)
+    (made,) = client.all(RESOURCE_CLAIMS)
+    (owner,) = made["metadata"]["ownerReferences"]
+    assert (owner["apiVersion"], owner["kind"]) == ("scheduling.k8s.io/v1beta1", "PodGroup")
+    name = made["metadata"]["name"]
+    told = [{"name": "gpu", "resourceClaimName": name}]
+    assert statuses(client.find(POD_GROUPS_BETA, "g", "ns")) == told
+    assert statuses(client.find(PODS, "p1", "ns")) == told
+    assert client.versions == {"scheduling.k8s.io/v1beta1"}

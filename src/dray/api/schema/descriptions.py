@@ -8,7 +8,7 @@ is of meta/v1.
 import functools
 from collections.abc import Mapping
 
-_GROUPS = ("resource/", "scheduling/v1alpha2", "meta/")
+_GROUPS = ("resource/", "scheduling/v1alpha", "scheduling/v1beta", "meta/")
 
 
 def describe(definition: str, field: str = "") -> str:

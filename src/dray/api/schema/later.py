@@ -145,7 +145,13 @@ _TYPES: Final[Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]]] = {
 }
 """Types of resource.k8s.io, each with the versions of the group that have it, by name."""
 
-_KINDS: Final[Mapping[tuple[str, str], str]] = {("resource.k8s.io/v1", "DeviceTaintRule"): "1.37"}
+_KINDS: Final[Mapping[tuple[str, str], str]] = {
+    ("resource.k8s.io/v1", "DeviceTaintRule"): "1.37",
+    ("scheduling.k8s.io/v1beta1", "PodGroup"): "1.37",
+    ("scheduling.k8s.io/v1beta1", "Workload"): "1.37",
+    ("scheduling.k8s.io/v1alpha3", "PodGroup"): "1.37",
+    ("scheduling.k8s.io/v1alpha3", "Workload"): "1.37",
+}
 
 _DROPPED: Final[Mapping[tuple[str, str], str]] = {
     ("Device", "nodeAllocatableResourceMappings"): "1.37",

@@ -31,6 +31,8 @@ PACKAGES: Mapping[str, str] = {
     "rbac.authorization.k8s.io/v1": "rbac/v1",
     "scheduling.k8s.io/v1": "scheduling/v1",
     "scheduling.k8s.io/v1alpha2": "scheduling/v1alpha2",
+    "scheduling.k8s.io/v1alpha3": "scheduling/v1alpha3",
+    "scheduling.k8s.io/v1beta1": "scheduling/v1beta1",
     "coordination.k8s.io/v1": "coordination/v1",
     "events.k8s.io/v1": "events/v1",
     "authentication.k8s.io/v1": "authentication/v1",

@@ -1,5 +1,6 @@
 """PodGroups: kept while pods belong to them, made only from templates that exist, and as urgent as their class says.
 
+From 1.37 on a group has its priority whatever the features are, and names its template without a step between.
 Sources: kubernetes plugin/pkg/admission/{scheduling/podgroupprotection,podgroup,priority,job}, 1.36.
 """
 
@@ -7,8 +8,8 @@ from typing import Final
 
 from dray.api import errors
 from dray.api.meta import Object, finalizers_of, is_controlled_by, is_deleting, name_of
-from dray.api.pod_groups import PROTECTION_FINALIZER, min_count
-from dray.api.resources import JOBS, POD_GROUPS, WORKLOADS
+from dray.api.pod_groups import PROTECTION_FINALIZER, min_count, pod_groups_in, workloads_in
+from dray.api.resources import JOBS, POD_GROUPS
 from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.priority_classes import priority_of
 from dray.apiserver.admission.refusals import display_name
@@ -16,6 +17,7 @@ from dray.apiserver.core import prefix_of
 
 GATE: Final = "GenericWorkload"
 _PREEMPTION: Final = "WorkloadAwarePreemption"
+_BETA_SINCE: Final = "1.37"
 
 
 class PodGroupRules:
@@ -28,7 +30,8 @@ class PodGroupRules:
             return
         if PROTECTION_FINALIZER not in finalizers_of(group):
             group["metadata"]["finalizers"] = [*finalizers_of(group), PROTECTION_FINALIZER]
-        if request.call.features.enabled(_PREEMPTION):
+        features = request.call.features
+        if features.enabled(_PREEMPTION) or features.reaches(_BETA_SINCE):
             _set_priority(request, group)
 
     async def validate(self, request: AdmissionRequest) -> None:
@@ -36,9 +39,12 @@ class PodGroupRules:
         group = request.object
         if group is None or request.operation != "CREATE":
             return
-        workload = (group["spec"].get("podGroupTemplateRef") or {}).get("workload")
-        if workload is not None:
-            _check_template(request, group, workload)
+        spec = group["spec"]
+        before = (spec.get("podGroupTemplateRef") or {}).get("workload")
+        if before is not None:
+            _check_template(request, group, before, before.get("podGroupTemplateName") or "")
+        if (reference := spec.get("workloadRef")) is not None:
+            _check_template(request, group, reference, reference.get("templateName") or "")
 
 
 class GangJobs:
@@ -69,15 +75,15 @@ def _parallelism(job: Object) -> int | None:
 
 def _gang_of(request: AdmissionRequest, job: Object) -> Object | None:
     """The gang that the Job's pods name, else one that belongs to the Job."""
-    namespace = request.call.namespace
+    namespace, groups = request.call.namespace, pod_groups_in(request.call.features)
     template = (job["spec"].get("template") or {}).get("spec") or {}
     name = (template.get("schedulingGroup") or {}).get("podGroupName")
     if name is not None:
-        named = request.call.find(POD_GROUPS, name, namespace)
+        named = request.call.find(groups, name, namespace)
         return named if named is not None and min_count(named) else None
-    records = request.call.core.store.page(POD_GROUPS.qualified, prefix_of(POD_GROUPS, namespace)).records
-    groups = (record.obj for record in records if is_controlled_by(record.obj, job))
-    return next((group for group in groups if min_count(group)), None)
+    records = request.call.core.store.page(groups.qualified, prefix_of(groups, namespace)).records
+    owned = (record.obj for record in records if is_controlled_by(record.obj, job))
+    return next((group for group in owned if min_count(group)), None)
 
 
 def _set_priority(request: AdmissionRequest, group: Object) -> None:
@@ -95,9 +101,9 @@ def _set_priority(request: AdmissionRequest, group: Object) -> None:
         spec["priorityClassName"] = name
 
 
-def _check_template(request: AdmissionRequest, group: Object, reference: Object) -> None:
-    name, template = reference.get("workloadName") or "", reference.get("podGroupTemplateName") or ""
-    workload = request.call.find(WORKLOADS, name, request.call.namespace)
+def _check_template(request: AdmissionRequest, group: Object, reference: Object, template: str) -> None:
+    name = reference.get("workloadName") or ""
+    workload = request.call.find(workloads_in(request.call.features), name, request.call.namespace)
     if workload is None:
         raise _refused(group, f'PodGroup rejected: Workload "{name}" not found')
     if is_deleting(workload):

@@ -27,6 +27,7 @@ from dray.apiserver.registry.network_policy import NETWORK_POLICY
 from dray.apiserver.registry.node import NODE
 from dray.apiserver.registry.pod import POD
 from dray.apiserver.registry.pod_group import POD_GROUP, WORKLOAD
+from dray.apiserver.registry.pod_group_beta import POD_GROUP_BETA, WORKLOAD_BETA
 from dray.apiserver.registry.pod_template import POD_TEMPLATE
 from dray.apiserver.registry.priority_class import PRIORITY_CLASS
 from dray.apiserver.registry.quota import LIMIT_RANGE, RESOURCE_QUOTA
@@ -62,8 +63,8 @@ _WORKLOADS = (
     CONTROLLER_REVISION, DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET, HORIZONTAL_POD_AUTOSCALER, CRON_JOB, JOB,
 )  # fmt: skip
 _POLICIES = (
-    CLUSTER_ROLE_BINDING, CLUSTER_ROLE, ROLE_BINDING, ROLE, PRIORITY_CLASS, POD_GROUP, WORKLOAD,
-    POD_DISRUPTION_BUDGET,
+    CLUSTER_ROLE_BINDING, CLUSTER_ROLE, ROLE_BINDING, ROLE, PRIORITY_CLASS, POD_GROUP, POD_GROUP_BETA, WORKLOAD,
+    WORKLOAD_BETA, POD_DISRUPTION_BUDGET,
     VALIDATING_ADMISSION_POLICY, VALIDATING_ADMISSION_POLICY_BINDING, MUTATING_WEBHOOK_CONFIGURATION,
     VALIDATING_WEBHOOK_CONFIGURATION,
 )  # fmt: skip

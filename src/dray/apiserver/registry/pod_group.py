@@ -1,10 +1,12 @@
 """PodGroup: pods that are placed together and may share claims. Workload: the templates that such groups come from."""
 
 import datetime as dt
+from collections.abc import Callable
 
 from dray.api.features import FeatureGates
 from dray.api.fields import FieldError
 from dray.api.meta import Object
+from dray.api.pod_groups import SCHEDULED_CONDITION
 from dray.api.resources import POD_GROUPS, WORKLOADS
 from dray.api.validation.core.pod_group_parts import validate_pod_group_status
 from dray.api.validation.core.pod_groups import (
@@ -66,7 +68,7 @@ def _prepare_update(context: WriteContext, obj: Object) -> None:
     _drop_disabled(context.features, obj["spec"], old_of(context).get("spec") or {})
 
 
-def _prepare_status(context: WriteContext, obj: Object) -> None:
+def prepare_status(context: WriteContext, obj: Object) -> None:
     keep_all_but_status(context, obj)
     used = (obj.get("spec") or {}).get("resourceClaims")
     if not context.features.enabled("DRAWorkloadResourceClaims") and not used:
@@ -81,7 +83,7 @@ def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_pod_group_update(obj["spec"], old_of(context).get("spec") or {}, _rules(context))
 
 
-def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
+def validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
     claims = items_of((obj.get("spec") or {}).get("resourceClaims"))
     return validate_pod_group_status(obj.get("status") or {}, claims)
 
@@ -108,13 +110,37 @@ def _policy(obj: Object, now: dt.datetime) -> str:
     return "Basic" if find(obj, "spec", "schedulingPolicy", "gang") is None else "Gang"
 
 
-def _status(obj: Object, now: dt.datetime) -> str:
-    conditions = {each.get("type"): each for each in find(obj, "status", "conditions", default=())}
-    if (disrupted := conditions.get("DisruptionTarget")) is not None:
-        return str(disrupted.get("reason") or "")
-    if (scheduled := conditions.get("PodGroupScheduled")) is None:
-        return "Pending"
-    return "Scheduled" if scheduled.get("status") == "True" else "Unschedulable"
+def _progress_by(condition: str) -> Callable[[Object, dt.datetime], str]:
+    """How far a group is, by the condition in which the scheduler tells it."""
+
+    def progress(obj: Object, now: dt.datetime) -> str:
+        conditions = {each.get("type"): each for each in find(obj, "status", "conditions", default=())}
+        if (disrupted := conditions.get("DisruptionTarget")) is not None:
+            return str(disrupted.get("reason") or "")
+        if (scheduled := conditions.get(condition)) is None:
+            return "Pending"
+        return "Scheduled" if scheduled.get("status") == "True" else "Unschedulable"
+
+    return progress
+
+
+def group_columns(*workload: str, condition: str) -> tuple[Column, ...]:
+    """`workload`: where a group names the Workload it is of."""
+    return (
+        NAME,
+        Column(
+            "Policy", _policy, description="Whether the pods are placed all together (Gang) or each alone."
+        ),
+        Column(
+            "Workload",
+            at(*workload, default=NONE),
+            description="The Workload whose template the group was made from.",
+        ),
+        Column(
+            "Status", _progress_by(condition), description="How far the scheduler has come with the group."
+        ),
+        AGE,
+    )
 
 
 POD_GROUP = Kind(
@@ -122,32 +148,24 @@ POD_GROUP = Kind(
     singular="podgroup",
     versions=("v1alpha2",),
     brought_by={"v1alpha2": "1.36"},
+    dropped_by={"v1alpha2": "1.37"},
     served_with=GATE,
-    columns=(
-        NAME,
-        Column(
-            "Policy", _policy, description="Whether the pods are placed all together (Gang) or each alone."
-        ),
-        Column(
-            "Workload",
-            at("spec", "podGroupTemplateRef", "workload", "workloadName", default=NONE),
-            description="The Workload whose template the group was made from.",
-        ),
-        Column("Status", _status, description="How far the scheduler has come with the group."),
-        AGE,
+    columns=group_columns(
+        "spec", "podGroupTemplateRef", "workload", "workloadName", condition=SCHEDULED_CONDITION
     ),
     default=_default,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
     validate_create=_validate_create,
     validate_update=_validate_update,
-    status=StatusStrategy(_prepare_status, _validate_status),
+    status=StatusStrategy(prepare_status, validate_status),
 )
 WORKLOAD = Kind(
     WORKLOADS,
     singular="workload",
     versions=("v1alpha2",),
     brought_by={"v1alpha2": "1.36"},
+    dropped_by={"v1alpha2": "1.37"},
     served_with=GATE,
     columns=(NAME, AGE),
     prepare_create=_drop_from_templates,

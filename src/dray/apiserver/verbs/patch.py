@@ -165,7 +165,7 @@ class _Applier:
         version, kind = document.get("apiVersion"), document.get("kind") or self.type.kind
         if not version:
             return None
-        given = TypeName(version, kind)
+        given = TypeName(version, kind, self.type.gates)
         if given == self.type or (kind == self.type.kind and given.schema is not None):
             return ""
         if given.schema is not None:

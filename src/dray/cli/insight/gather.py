@@ -15,7 +15,14 @@ import orjson
 
 from dray.api import errors
 from dray.api.meta import Object, name_of
-from dray.api.resources import DEVICE_TAINT_RULES, NODES, POD_GROUPS, RESOURCE_SLICES, Resource
+from dray.api.resources import (
+    DEVICE_TAINT_RULES,
+    NODES,
+    POD_GROUPS,
+    POD_GROUPS_BETA,
+    RESOURCE_SLICES,
+    Resource,
+)
 from dray.cli.insight.kubelets import ask_kubelets, gates_in, read_metrics
 from dray.client.config import load_config
 from dray.client.http import HttpClient
@@ -24,7 +31,7 @@ from dray.client.versions import VersionedClient
 from dray.insight import NoSnapshot, Snapshot, from_document, to_document
 
 PAGE = 2000
-OPTIONAL = (DEVICE_TAINT_RULES, POD_GROUPS)
+OPTIONAL = (DEVICE_TAINT_RULES, POD_GROUPS, POD_GROUPS_BETA)
 """What most servers leave out: then there are none."""
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -67,6 +74,9 @@ async def _list(client: VersionedClient, resource: Resource, namespace: str) -> 
         verb = f"list {resource.qualified}"
         return [], f"you may not {verb}" + (f" in namespace {namespace}" if namespace else "")
     except errors.NotFound as error:
+        if resource is POD_GROUPS:
+            # What is asked of groups reads the same in either version.
+            return await _list(client, POD_GROUPS_BETA, namespace)
         if resource is RESOURCE_SLICES:
             return [], error.message
         return [], "" if resource in OPTIONAL else "the API server does not serve them"

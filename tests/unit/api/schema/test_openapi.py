@@ -16,6 +16,8 @@ DRA_PACKAGES = (
     "resource/v1beta1",
     "resource/v1alpha3",
     "scheduling/v1alpha2",
+    "scheduling/v1alpha3",
+    "scheduling/v1beta1",
 )
 
 
