@@ -72,7 +72,9 @@ class Documents:
         if head in ("api", "apis") and page is None:
             page = self._discovery(parts)
         elif head in ("healthz", "livez", "readyz"):
-            page = self._check(head, parts[1:])
+            page = None if request.rel_url.path.endswith("/") else self._check(head, parts[1:])
+        elif parts == ["metrics", "slis"]:
+            page = self._indicators
         elif parts == ["openapi", "v2"]:
             page = self._older_openapi
         elif parts[:2] == ["openapi", "v3"]:
@@ -81,9 +83,9 @@ class Documents:
             page = self._issuer_page(parts)
         if page is None:
             return page_not_found()
-        # A path that was made for one method alone refuses the other.
-        methods = ("GET",) if page == self._version else ("GET", "HEAD")
-        if request.method not in methods:
+        # Some paths were made for one method alone; the others answer whatever the method.
+        is_for_get = head in ("api", "version") or (head == "apis" and len(parts) > 2)
+        if is_for_get and request.method != "GET":
             raise method_not_allowed()
         return await page(request, query)
 
@@ -145,7 +147,7 @@ class Documents:
         index = self._core.kinds
         if not parts:
             return _constant(openapi.index(index), content_type=PLAIN_TEXT)
-        group, version = ("", parts[-1]) if parts[0] == "api" else (parts[-2], parts[-1])
+        group, version = ("", parts[-1]) if parts[0] == "api" else ("".join(parts[-2:-1]), parts[-1])
         if len(parts) != (3 if group else 2) or not index.has_version(group, version):
             return _no_document
 
@@ -184,7 +186,7 @@ class Documents:
     # --- the rest
 
     async def _root(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
-        paths = ["/api", "/apis", "/healthz", "/livez", "/metrics", "/readyz", "/version"]
+        paths = ["/api", "/apis", "/healthz", "/livez", "/metrics", "/metrics/slis", "/readyz", "/version"]
         paths += ["/openapi/v2", "/openapi/v3"]
         if self._issuer is not None:
             paths += ["/.well-known/openid-configuration", "/openid/v1/jwks"]
@@ -200,6 +202,9 @@ class Documents:
 
     async def _metrics_text(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         return text_answer(self._metrics.render(), content_type=METRICS_TYPE)
+
+    async def _indicators(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        return text_answer(self._health.indicators.render(), content_type=METRICS_TYPE)
 
     def _check(self, endpoint: str, rest: list[str]) -> Page | None:
         name = "/".join(rest)
