@@ -64,7 +64,11 @@ class AdmissionChain:
     @property
     def plugins(self) -> list[Admission]:
         """All of them, as they are themselves."""
-        every = [plugin for plugins in self._plugins.values() for plugin in plugins]
+        return [plugin for plural in self._plugins for plugin in self.plugins_of(plural)]
+
+    def plugins_of(self, plural: str) -> list[Admission]:
+        """Those of one resource; of "*" those that see all."""
+        every = self._plugins.get(plural, ())
         return [each.plugin if isinstance(each, _OnlyMain) else each for each in every]
 
     async def mutate(self, request: AdmissionRequest) -> None:
@@ -153,7 +157,7 @@ def default_admission(
             "namespaces": (security,),
             **dict.fromkeys(_TEMPLATED, (security,)),
             "podgroups": (_OnlyMain(PodGroupRules()),),
-            "jobs": (_OnlyMain(GangJobs()),),
+            "jobs": (security, _OnlyMain(GangJobs())),
             "priorityclasses": (OneDefaultPriority(),),
             "nodes": (NodeTaint(), restriction),
             "resourceslices": (restriction, SliceNodes()),

@@ -50,6 +50,8 @@ class WriteContext(Protocol):
     """create, update, patch, delete: as RBAC names it."""
     old: Object | None
     """The stored object on update; None on create."""
+    warnings: list[str]
+    """What the client is told beside the answer."""
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
         """Another stored object (hub form), as the server's own reader sees it now."""

@@ -10,6 +10,7 @@ from dray.api.validation.pod.update import validate_ephemeral_update, validate_p
 from dray.api.validation.pod.warnings import pod_warnings
 from dray.apiserver.registry.columns import find
 from dray.apiserver.registry.kind import Kind, StatusStrategy, WriteContext
+from dray.apiserver.registry.pod_app_armor import read_annotations
 from dray.apiserver.registry.pod_columns import COLUMNS
 from dray.apiserver.registry.pod_defaults import default_pod, mirror_service_account
 from dray.apiserver.registry.pod_gates import drop_disabled_pod_fields, drop_disabled_pod_status
@@ -43,6 +44,7 @@ def _prepare_create(context: WriteContext, obj: Object) -> None:
     spec = obj["spec"]
     drop_disabled_pod_fields(context.features, spec, None)
     mirror_service_account(spec)
+    context.warnings.extend(read_annotations(obj))
     if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
         spec["terminationGracePeriodSeconds"] = 1
     given = find(obj, "status", "qosClass")

@@ -6,7 +6,9 @@ import pytest
 
 from dray.api import errors
 from dray.api.resources import DEPLOYMENTS, NAMESPACES, PODS
+from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.admission.pod_security import PodSecurity
+from dray.apiserver.authorization.rbac import Rbac
 from dray.apiserver.core import Core
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.verbs.create import create
@@ -118,3 +120,13 @@ async def test_pods_that_are_in_may_change_but_not_run_anything_else() -> None:
 async def test_wrong_labels_are_refused() -> None:
     with pytest.raises(errors.Invalid, match="must be one of privileged, baseline, restricted"):
         await core_with(enforce="strict")
+
+
+@pytest.mark.parametrize(
+    "plural",
+    ["pods", "namespaces", "replicationcontrollers", "podtemplates", "replicasets", "deployments", "statefulsets",
+     "daemonsets", "jobs", "cronjobs"],
+)  # fmt: skip
+def test_everything_that_makes_pods_is_looked_at(plural: str) -> None:
+    chain = default_admission(Rbac(MemoryStore()))
+    assert any(isinstance(plugin, PodSecurity) for plugin in chain.plugins_of(plural))

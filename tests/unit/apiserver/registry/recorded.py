@@ -36,6 +36,7 @@ class Context:
     old: dict[str, Any] | None = None
     others: dict[tuple[str, str, str], dict[str, Any]] = dataclasses.field(default_factory=dict)
     refused: tuple[str, ...] = ()
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> dict[str, Any] | None:
         return self.others.get((resource.plural, namespace, name))
