@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from dray.api.features import FeatureGates
 from dray.api.meta import Object, name_of
@@ -37,10 +37,17 @@ class _Write:
     user: User = dataclasses.field(default_factory=lambda: User("what-if"))
     verb: str = "create"
     old: Object | None = None
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
     def find(self, resource: Resource, name: str, namespace: str = "") -> Object | None:
         # Whether a namespace allows admin access is not what is asked here.
         return {"metadata": {"labels": {ADMIN_ACCESS_LABEL: "true"}}} if resource == NAMESPACES else None
+
+    def stored_objects(self, resource: Resource) -> Sequence[Object]:
+        return ()
+
+    def hold(self, key: Hashable) -> bool:
+        return True
 
     def authorize(
         self, *, verb: str, group: str, resource: str, subresource: str = "", namespace: str = "", name: str = ""
