@@ -140,8 +140,8 @@ def _merge_elements(live: list[Any], additions: list[Any], field: Field) -> list
     return merged
 
 
-def _key_value(item: Members, key: str) -> Any:
-    if key not in item:
+def _key_value(item: Any, key: str) -> Any:
+    if not isinstance(item, Mapping) or key not in item:
         raise PatchError(f"map: {go_text.show(item)} does not contain declared merge key: {key}")
     return item[key]
 
@@ -158,6 +158,8 @@ def _merge_ordered(
     key = field.merge_key if field else ""
     addition = patch.pop(name, None)
     current = merged.get(name)
+    if not isinstance(addition, list | None) or not isinstance(current, list | None):
+        raise PatchError("invalid patch format of setElementOrder list")
     _check_order(addition or [], order, key)
     if addition is None and current is None:
         return

@@ -9,6 +9,7 @@ Two passes: a fast reader compiled per schema, for input without surprises; and,
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,13 +59,28 @@ def _parse(data: bytes, strict: bool) -> tuple[Any, bool]:
     try:
         if not strict:
             return orjson.loads(data), False
-        return json.loads(data, object_pairs_hook=_unique), False
+        return json.loads(data, object_pairs_hook=_unique, parse_int=_integer), False
     except _DuplicateKey:
         return None, True
     except RecursionError:
         raise DecodeError("exceeded max depth") from None
     except ValueError:
         raise DecodeError(inspection.syntax_error(data)) from None
+
+
+def _integer(digits: str) -> int | float:
+    """As every other reader here has it: of 64 bits, or a float. Raises ValueError for what is beyond both."""
+    if len(digits) < _SURELY_SMALL:
+        return int(digits)
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"number out of range: {digits[:_SURELY_SMALL]}...")
+    whole = int(number) if abs(number) > 2.0**65 else int(digits)
+    return whole if -(2**63) <= whole < 2**64 else number
+
+
+_SURELY_SMALL = 19
+"""Digits."""
 
 
 class _DuplicateKey(Exception):

@@ -4,6 +4,7 @@ Bodies are read when who sends them is known and allowed to.
 """
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -72,8 +73,7 @@ async def read_object(request: web.BaseRequest, kind_name: str) -> Body:
     """Raises UnsupportedMediaType, RequestEntityTooLarge, or BadRequest for a body that cannot be read."""
     kind_of_body = check_type(request)
     data = await read(request)
-    decode = {JSON: read_json, YAML: _read_yaml, PROTOBUF: _read_protobuf}[kind_of_body]
-    return await worked_out(len(data), lambda: decode(data, kind_name))
+    return await worked_out(len(data), lambda: READERS[kind_of_body](data, kind_name))
 
 
 def _read_protobuf(data: bytes, kind_name: str) -> Body:
@@ -93,13 +93,22 @@ def _read_yaml(data: bytes, kind_name: str) -> Body:
     return Body(document.value, complaints=(document.complaint,) if document.complaint else ())
 
 
+READERS: Final[Mapping[str, Callable[[bytes, str], Body]]] = {
+    JSON: read_json,
+    YAML: _read_yaml,
+    PROTOBUF: _read_protobuf,
+}
+"""By media type: from the bytes of a body and the name of the kind wanted. Each raises BadRequest."""
+
+
 async def read_configuration(request: web.BaseRequest) -> Any:
-    """The body of a server-side apply: YAML, or JSON, which is YAML. Raises BadRequest."""
+    """The body of a server-side apply: YAML, or JSON, which is YAML. Raises as `read` does, and BadRequest."""
     data = await read(request)
-    return await worked_out(len(data), lambda: _configuration(data))
+    return await worked_out(len(data), lambda: configuration(data))
 
 
-def _configuration(data: bytes) -> Any:
+def configuration(data: bytes) -> Any:
+    """What the body of a server-side apply says. Raises BadRequest."""
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

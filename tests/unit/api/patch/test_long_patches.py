@@ -126,3 +126,17 @@ def test_many_keys_are_retained_and_many_elements_deleted() -> None:
     assert strategic_merge_patch({"spec": {"containers": containers(MANY)}}, gone, POD)["spec"] == {
         "containers": []
     }
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"$setElementOrder/containers": [1e308, {"name": "c0"}], "containers": [{"name": "c0"}]},
+        {"$setElementOrder/containers": [{"name": "c0"}], "containers": 5},
+        {"containers": [{"name": "c0"}, {"image": "b"}]},
+    ],
+    ids=["an order of no elements", "no list to be ordered", "no merge key"],
+)
+def test_lists_that_are_none_are_refused(spec: dict[str, Any]) -> None:
+    with pytest.raises(PatchError):
+        strategic_merge_patch({"spec": {"containers": containers(1)}}, {"spec": spec}, POD)
