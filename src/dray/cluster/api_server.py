@@ -27,6 +27,7 @@ from dray.apiserver.event_expiry import EVENT_TTL, EventExpiry
 from dray.apiserver.http.inflight import KUBERNETES_LIMITS, InflightLimits
 from dray.apiserver.identity_lease import IdentityLease
 from dray.apiserver.local import LocalClient
+from dray.apiserver.other_releases import bring_over
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import Kind, User
 from dray.apiserver.registry.service_address import IP_ADDRESSES, SERVICE_CIDRS
@@ -125,6 +126,7 @@ class ApiServerRole:
         store = self._open_store()
         self._exit.push_async_callback(store.close)
         self.server = self._server(store)
+        await bring_over(self.server.core)
         for name, health in _COMPONENTS.items():
             self.server.core.components[name] = probed(health)
         await self._listen()
