@@ -52,16 +52,26 @@ class AttributeIndex:
             found |= self.groups.get(element, 0)
         return found
 
-    def empty(self, devices: int) -> int:
-        """Those of `devices` that have no element, since their list is empty."""
-        return devices & ~self.having_any(self.groups)
-
 
 def elements_among(parts: Iterable[tuple[AttributeIndex, int]]) -> Collection[Element]:
     """All elements that devices have, each set of devices with the index that counts for it."""
     return dict.fromkeys(
         element for index, devices in parts for element, members in index.groups.items() if members & devices
     )
+
+
+def variety_of(parts: Iterable[tuple[AttributeIndex, int]]) -> int:
+    """At most so many of some devices are distinct: as many as they have elements, and those whose list is empty."""
+    found: set[Element] = set()
+    empty = 0
+    for index, devices in parts:
+        left = devices
+        for element, members in index.groups.items():
+            if members & devices:
+                found.add(element)
+                left &= ~members
+        empty += left.bit_count()
+    return len(found) + empty
 
 
 def index_of_slice(entry: Slice, attribute: str, *, lists: bool) -> AttributeIndex:

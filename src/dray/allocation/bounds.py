@@ -22,7 +22,7 @@ Refuses to know: the order of choice.
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from dray.allocation.attributes import elements_among
+from dray.allocation.attributes import variety_of
 from dray.allocation.crowding import Demand, is_crowded
 from dray.allocation.packing import Packing
 from dray.allocation.problem import Choice, Problem, Question, positions
@@ -216,12 +216,7 @@ class Bounds:
                     wanted += need
                     lane = choice.lane_of(number)
                     lanes[lane] = lanes.get(lane, 0) | mine
-            if wanted < 2:
-                continue
-            # A device has at least one value, so values bound devices, unless its list is empty.
-            parts = [(on_node.indexes[lane], mine) for lane, mine in lanes.items()]
-            empty = sum(index.empty(mine).bit_count() for index, mine in parts)
-            if wanted > empty + len(elements_among(parts)):
+            if wanted > 1 and wanted > variety_of((on_node.indexes[lane], lanes[lane]) for lane in lanes):
                 return False
         return True
 

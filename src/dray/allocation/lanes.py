@@ -38,6 +38,9 @@ class ClaimOnNode(NamedTuple):
     def matching(self, constraint: int, choices: Sequence["Choice"]) -> Matching:
         """A matchAttribute as it concerns some of the claim's choices."""
         covered = tuple(constraint in choice.option.constraints for choice in choices)
+        if len(self.lanes[constraint]) == 1 and all(covered):
+            count, groups = len(choices), self.indexes[constraint].groups
+            return Matching(constraint, covered, [(value, (mine,) * count) for value, mine in groups.items()])
         indexes = [
             self.index_for(choice, constraint) if mine else None
             for choice, mine in zip(choices, covered, strict=True)
@@ -57,12 +60,15 @@ def lay_out(
 
     `lists`: a list is a set of values. What a choice derives is asked of its candidates only.
     """
+    for choice in choices:
+        choice.lanes = choice.option.constraints
+        choice.risky = choice.failing
+    if not plan.constraints:
+        return ClaimOnNode(plan, (), (), ())
     indexes = [view.attribute(constraint.attribute, lists=lists) for constraint in plan.constraints]
     lanes = [[number] for number in range(len(indexes))]
     known: dict[tuple[int, Derivation], int] = {}
     for choice in choices:
-        choice.lanes = choice.option.constraints
-        choice.risky = choice.failing
         if any(choice.option.derived):
             _derive(choice, view, deriver, indexes, known)
     for (number, _), lane in known.items():

@@ -366,20 +366,19 @@ class Search:
 
     def _constrain(self, child: State, choice: Choice, position: int) -> None:
         """Let the constraints know of a device that they let in."""
-        claim = self.problem.claims[choice.claim]
+        plan, indexes, _, lanes = self.problem.claims[choice.claim]
         filters, values = list(child.filters), list(child.values)
         for number, own in zip(choice.option.constraints, choice.lanes, strict=True):
-            known, elements = values[number], claim.indexes[own].elements[position]
-            if claim.plan.constraints[number].distinct:
+            known, elements = values[number], indexes[own].elements[position]
+            if plan.constraints[number].distinct:
                 values[number] = elements if known is None else known | elements
-                for lane in claim.lanes[number]:
-                    index = claim.indexes[lane]
-                    filters[lane] &= ~(index.having_any(elements) | index.opaque)
+                for lane in lanes[number]:
+                    filters[lane] &= ~(indexes[lane].having_any(elements) | indexes[lane].opaque)
             else:
                 common = elements if known is None else known & elements
                 values[number] = common
-                for lane in claim.lanes[number]:
-                    filters[lane] &= claim.indexes[lane].having_any(common)
+                for lane in lanes[number]:
+                    filters[lane] &= indexes[lane].having_any(common)
         child.filters, child.values = tuple(filters), tuple(values)
 
     def _take_all(self, choice: Choice, state: State) -> State | None:

@@ -33,6 +33,9 @@ class Symmetry:
         for question in problem.questions:
             for choice in question.choices:
                 relevant |= choice.failing
+        self._underived = [
+            devices for q in problem.questions for choice in q.choices for devices in choice.underived
+        ]
         self._local = {index: i for _, counters in banks for i, index in enumerate(counters)}
         classes: dict[Hashable, int] = {}
         self._kinds: dict[Hashable, Kind] = {}
@@ -64,14 +67,12 @@ class Symmetry:
         if bit & problem.counted and (bit & problem.multi or problem.features.compatibility_groups):
             return ("single", position), None
         roles = tuple(
-            (
-                bool(static.get(id(choice), 0) & bit),
-                bool(choice.failing & bit),
-                tuple(bool(underived & bit) for underived in choice.underived),
-            )
+            (bool(static.get(id(choice), 0) & bit), bool(choice.failing & bit))
             for question in problem.questions
             for choice in question.choices
         )
+        if self._underived:
+            roles += tuple((bool(devices & bit), True) for devices in self._underived)
         values = tuple(index.elements.get(position) for claim in problem.claims for index in claim.indexes)
         if bit & problem.multi:
             held = _condition(problem.shared, position)
