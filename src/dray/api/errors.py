@@ -192,6 +192,8 @@ def conflict(group: str, plural: str, name: str, why: str) -> Conflict:
 
 
 def forbidden(group: str, plural: str, name: str, why: str) -> Forbidden:
+    if not plural:
+        return Forbidden(f"forbidden: {why}", details=_details(group, plural, name))
     subject = f"{_qualified(group, plural)} {quote(name)}" if name else _qualified(group, plural)
     return Forbidden(f"{subject} is forbidden: {why}", details=_details(group, plural, name))
 

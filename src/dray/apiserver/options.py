@@ -97,6 +97,8 @@ def _watch_errors(options: ListOptions) -> list[FieldError]:
         if match:
             detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
             found.append(fields.forbidden(_MATCH, detail))
+            if match != "NotOlderThan":
+                found.append(_unsupported(_MATCH, match, "NotOlderThan"))
         return found
     if match != "NotOlderThan":
         detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"

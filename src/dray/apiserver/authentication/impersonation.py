@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dray.api import errors
 from dray.api.fields import quote
+from dray.api.names import dns_label, dns_subdomain
 from dray.apiserver.access import ANONYMOUS, AUTHENTICATED, Attributes, Authorizer, refusal
 from dray.apiserver.authentication.chain import service_account_groups
 from dray.apiserver.registry.kind import User
@@ -67,7 +68,7 @@ def impersonate(
 
 def _needed(user: User, wanted: User) -> Iterator[Attributes]:
     """The classic permissions, one for each thing that is taken on."""
-    if wanted.name.startswith(SERVICE_ACCOUNT_PREFIX) and wanted.name.count(":") == 3:
+    if _is_service_account(wanted.name):
         namespace, name = wanted.name.split(":")[2:]
         yield Attributes(
             user, "impersonate", version="v1", resource="serviceaccounts", namespace=namespace, name=name
@@ -103,6 +104,14 @@ def _mode(wanted: User) -> str:
         mode = "arbitrary-node"
     is_plain = mode == "user-info" or not (wanted.groups or wanted.uid or wanted.extra)
     return mode if is_plain else ""
+
+
+def _is_service_account(name: str) -> bool:
+    """A name that could be one: of a namespace and an account whose names are right."""
+    parts = name.removeprefix(SERVICE_ACCOUNT_PREFIX).split(":")
+    if not name.startswith(SERVICE_ACCOUNT_PREFIX) or len(parts) != 2:
+        return False
+    return not dns_label(parts[0]) and not dns_subdomain(parts[1])
 
 
 def _on(user: User, request: Attributes, mode: str) -> Attributes:

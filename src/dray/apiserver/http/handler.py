@@ -20,7 +20,7 @@ from dray.apiserver.http.inflight import NO_LIMITS, Inflight, InflightLimits, To
 from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.http.request import audit_id
 from dray.apiserver.http.request_info import RequestInfo
-from dray.apiserver.http.responses import error_answer, too_many_requests
+from dray.apiserver.http.responses import error_answer, page_not_found, too_many_requests
 from dray.apiserver.options import Query, first
 from dray.apiserver.registry.kind import User
 
@@ -89,6 +89,12 @@ class HttpApi:
             return too_many_requests()
         except errors.StatusError as error:
             return error_answer(error, accept=request.headers.get("Accept", ""))
+        except (
+            RecursionError
+        ):  # of a body, before anything was written: what is stored is read by the same code
+            return error_answer(
+                errors.BadRequest("exceeded max depth"), accept=request.headers.get("Accept", "")
+            )
         except web.HTTPException:
             raise
         except Exception:
@@ -102,6 +108,8 @@ class HttpApi:
     ) -> web.StreamResponse:
         if not info.is_resource:
             return await self._documents.serve(request, query)
+        if info.path.startswith("//"):
+            return page_not_found()
         return await resources.serve(
             self._core, self._backends, request, info, user, query, asker.annotations
         )

@@ -36,7 +36,7 @@ class RequestInfo:
 
 def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
     """`path` as sent, still escaped; `watch`: the query asks for a watch."""
-    parts = [unquote(part) for part in path.split("/") if part]
+    parts = _split(path)
     plain = RequestInfo(path, method, method.lower())
     if len(parts) < 3 or parts[0] not in ("api", "apis"):
         return plain
@@ -49,7 +49,8 @@ def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
     namespace, rest = _namespace(rest)
     resource, name, subresource = _place(rest)
     # A query may turn a list into a watch, but not the reading of one object.
-    is_watch = method in ("GET", "HEAD") and (is_watch_path or (watch and not name)) and not subresource
+    asks_watch = watch and not name and method in ("GET", "HEAD")
+    is_watch = (is_watch_path or asks_watch) and not subresource
     return RequestInfo(
         path,
         method,
@@ -64,6 +65,12 @@ def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
         is_watch,
         (len(rest) > 3 and subresource != "proxy") or (is_watch_path and bool(subresource)),
     )
+
+
+def _split(path: str) -> list[str]:
+    """Like Kubernetes: an escaped slash is a slash, and between two slashes there is a part that is empty."""
+    inner = unquote(path).strip("/")
+    return inner.split("/") if inner else []
 
 
 def _group_version(parts: Sequence[str]) -> tuple[str, str, Sequence[str]]:

@@ -9,6 +9,7 @@ from aiohttp import web
 from dray.api import errors
 from dray.api.fields import quote
 from dray.api.meta import Object, name_of, uid_of
+from dray.api.names import path_segment
 from dray.api.resources import BINDINGS
 from dray.apiserver.access import Attributes
 from dray.apiserver.call import Call, WriteOptions
@@ -216,7 +217,9 @@ def _handler(kind: Kind, info: RequestInfo) -> Handler:
 
 
 def _is_method(info: RequestInfo) -> bool:
-    """Whether the method means a verb at all; a proxy passes on two more."""
+    """Whether the method means a verb at all; a proxy passes on two more, and the older path of watches takes one."""
+    if info.is_watch and info.method != "GET":
+        return False
     return info.method in PROXIED if info.subresource == "proxy" else info.method != "HEAD"
 
 
@@ -266,8 +269,15 @@ async def _create(wanted: ResourceRequest) -> web.StreamResponse:
 
 async def _get(wanted: ResourceRequest) -> web.StreamResponse:
     shown_as = wanted.represented()
+    _check_name(wanted.info.name)
     record = await get(wanted.call, first(wanted.query, "resourceVersion"))
     return wanted.respond(record, shown_as)
+
+
+def _check_name(name: str) -> None:
+    """Raises BadRequest for what no object can be called, since it could not stand in a path."""
+    if problems := path_segment(name):
+        raise errors.BadRequest(f"Name parameter invalid: {quote(name)}: {';'.join(problems)}")
 
 
 async def _list(wanted: ResourceRequest) -> web.StreamResponse:
@@ -334,6 +344,7 @@ async def _delete(wanted: ResourceRequest) -> web.StreamResponse:
     shown_as = wanted.represented()
     call = wanted.call
     options = delete_options(wanted.query, await _delete_body(wanted))
+    _check_name(wanted.info.name)
     call.options = WriteOptions(dry_run=options.dry_run)
     record, is_gone = await delete(call, options)
     if not is_gone or call.kind.returns_deleted:

@@ -7,7 +7,15 @@ from dray.api.validation.sameness import same
 from dray.apiserver.registry.columns import AGE, NAME, find, label_map
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
-from dray.apiserver.registry.templates import CONTAINERS, IMAGES, SELECTOR, checks, checks_update, count
+from dray.apiserver.registry.templates import (
+    CONTAINERS,
+    IMAGES,
+    SELECTOR,
+    checks,
+    checks_update,
+    count,
+    template_warnings,
+)
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status, old_of
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
@@ -81,4 +89,5 @@ DAEMON_SET = Kind(
     validate_update=checks_update(validate_daemon_set_update),
     status=StatusStrategy(keep_spec),
     has_generation=True,
+    warnings=template_warnings("spec", "template"),
 )

@@ -8,7 +8,14 @@ from dray.api.validation.core.workloads import validate_deployment, validate_sel
 from dray.apiserver.registry.columns import AGE, NAME, at, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy
 from dray.apiserver.registry.pod_defaults import default_template
-from dray.apiserver.registry.templates import CONTAINERS, IMAGES, SELECTOR, checks, checks_update
+from dray.apiserver.registry.templates import (
+    CONTAINERS,
+    IMAGES,
+    SELECTOR,
+    checks,
+    checks_update,
+    template_warnings,
+)
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
 
 
@@ -66,4 +73,5 @@ DEPLOYMENT = Kind(
     status=StatusStrategy(keep_spec),
     subresources=("scale",),
     has_generation=True,
+    warnings=template_warnings("spec", "template"),
 )

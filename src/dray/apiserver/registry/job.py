@@ -20,7 +20,14 @@ from dray.apiserver.registry.columns import (
 )
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
-from dray.apiserver.registry.templates import CONTAINERS, IMAGES, SELECTOR, checks, checks_update
+from dray.apiserver.registry.templates import (
+    CONTAINERS,
+    IMAGES,
+    SELECTOR,
+    checks,
+    checks_update,
+    template_warnings,
+)
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
 
 _MAX_INT32 = 2**31 - 1
@@ -131,6 +138,7 @@ JOB = Kind(
     status=StatusStrategy(keep_spec),
     has_generation=True,
     field_labels={"status.successful": lambda job: str(find(job, "status", "succeeded", default=0))},
+    warnings=template_warnings("spec", "template"),
 )
 
 
@@ -193,4 +201,5 @@ CRON_JOB = Kind(
     validate_update=checks(validate_cron_job),
     status=StatusStrategy(keep_spec),
     has_generation=True,
+    warnings=template_warnings("spec", "jobTemplate", "spec", "template"),
 )

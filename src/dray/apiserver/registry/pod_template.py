@@ -7,6 +7,7 @@ from dray.api.validation.pod.spec import validate_template
 from dray.apiserver.registry.columns import NAME, container_images, container_names, find, label_map
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
+from dray.apiserver.registry.templates import template_warnings
 
 
 def _default(obj: Object, version: str) -> None:
@@ -36,4 +37,5 @@ POD_TEMPLATE = Kind(
     has_generation=True,
     generation_of=lambda obj: obj.get("template"),
     returns_deleted=True,
+    warnings=template_warnings("template"),
 )

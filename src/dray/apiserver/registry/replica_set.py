@@ -6,7 +6,15 @@ from dray.api.validation.core.workloads import validate_replica_set, validate_se
 from dray.apiserver.registry.columns import AGE, NAME, find, label_map, wide
 from dray.apiserver.registry.kind import Kind, StatusStrategy
 from dray.apiserver.registry.pod_defaults import default_template
-from dray.apiserver.registry.templates import CONTAINERS, IMAGES, SELECTOR, checks, checks_update, count
+from dray.apiserver.registry.templates import (
+    CONTAINERS,
+    IMAGES,
+    SELECTOR,
+    checks,
+    checks_update,
+    count,
+    template_warnings,
+)
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
 
 _COUNTS = (
@@ -52,6 +60,7 @@ REPLICA_SET = Kind(
     subresources=("scale",),
     has_generation=True,
     field_labels={"status.replicas": lambda obj: str(find(obj, "status", "replicas", default=0))},
+    warnings=template_warnings("spec", "template"),
 )
 
 REPLICATION_CONTROLLER = Kind(
@@ -73,4 +82,5 @@ REPLICATION_CONTROLLER = Kind(
     status=StatusStrategy(keep_spec),
     subresources=("scale",),
     has_generation=True,
+    warnings=template_warnings("spec", "template"),
 )

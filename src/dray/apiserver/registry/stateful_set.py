@@ -11,7 +11,7 @@ from dray.api.validation.sameness import same
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
-from dray.apiserver.registry.templates import CONTAINERS, IMAGES, checks, checks_update
+from dray.apiserver.registry.templates import CONTAINERS, IMAGES, checks, checks_update, template_warnings
 from dray.apiserver.registry.volume_defaults import default_volume_claim_spec
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status, old_of
 
@@ -84,6 +84,7 @@ STATEFUL_SET = Kind(
     status=StatusStrategy(keep_spec),
     subresources=("scale",),
     has_generation=True,
+    warnings=template_warnings("spec", "template"),
 )
 
 CONTROLLER_REVISION = Kind(

@@ -34,7 +34,7 @@ class AccessReviews:
             raise _invalid(review, [*_attribute_errors(spec), problem])
         resource = spec.get("resourceAttributes") or {}
         if namespace and resource.get("namespace", "") != namespace:
-            text = f"must match metadata.namespace: {namespace}"
+            text = "must match metadata.namespace"
             raise _invalid(
                 review,
                 [

@@ -98,7 +98,9 @@ def _page(
     call: Call, prefix: str, revision: int | None, after: str, options: ListOptions, matches: Matcher | None
 ) -> Listing:
     store, resource = call.core.store, call.stored.qualified
-    limit = max(0, options.limit)
+    # Where any version will do, Kubernetes answers from its cache, which it does not cut into pages.
+    is_cached = options.resource_version == "0" and not options.continue_token
+    limit = 0 if is_cached else max(0, options.limit)
     # Only an unselected page can be cut by the store; a selection must look at each object.
     page = store.page(resource, prefix, after=after, limit=0 if matches else limit, revision=revision)
     if matches is None:

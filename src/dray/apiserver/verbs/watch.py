@@ -71,6 +71,10 @@ class ResourceWatch:
                 raise too_old(self._revision, self.call.core.store.revision) from None
             except StoreClosed:
                 return []
+            # Whoever watches from a revision that is to come is told nothing until then.
+            events = [event for event in events if event.revision > self._revision]
+            if not events:
+                continue
             self._revision = events[-1].revision
             if changes := self._selected(events):
                 return changes
@@ -120,13 +124,13 @@ async def open_watch(call: Call, options: ListOptions) -> ResourceWatch:
     version = options.resource_version
     asked = parse_version(version) if version else 0
     wants_present = asked == 0 or bool(options.send_initial_events)
-    if asked:
-        await reach(call, asked)
     store = call.core.store
+    if asked and options.send_initial_events:
+        await reach(call, asked)
     start = store.revision if wants_present and options.send_initial_events is not False else asked
     try:
         with store_failures():
-            watch = store.watch(call.stored.qualified, start or store.revision)
+            watch = store.watch(call.stored.qualified, min(start or store.revision, store.revision))
     except Compacted:
         raise too_old(asked, store.revision) from None
     resource_watch = ResourceWatch(call, watch, matches, start)
