@@ -21,6 +21,7 @@ from dray.apiserver.http.negotiation import (
     representation,
 )
 from dray.apiserver.http.responses import (
+    NOT_CACHED,
     PLAIN_TEXT,
     answer,
     json_answer,
@@ -172,16 +173,25 @@ class Documents:
 
     async def _older_openapi(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         """kubectl looks here for what the newer documents lack, such as Lists, and asks for protobuf."""
-        if "protobuf" in request.headers.get("Accept", ""):
-            return answer(self._older_bytes(True), content_type=SWAGGER_PROTOBUF, request=request)
-        return answer(self._older_bytes(False), request=request)
+        is_protobuf = "protobuf" in request.headers.get("Accept", "")
+        data, tag = self._older_bytes(is_protobuf)
+        if request.headers.get("If-None-Match") == tag:
+            response = web.Response(status=304, headers={"Cache-Control": NOT_CACHED})
+        else:
+            response = answer(data, content_type=SWAGGER_PROTOBUF if is_protobuf else JSON, request=request)
+        response.headers["ETag"] = tag
+        response.headers["Vary"] = "Accept-Encoding"
+        return response
 
     @functools.cache  # noqa: B019  as above
-    def _older_bytes(self, protobuf: bool) -> bytes:
+    def _older_bytes(self, protobuf: bool) -> tuple[bytes, str]:
+        """With the tag by which clients know that they have it."""
         kinds, release = self._core.kinds, self._core.features.release
         if protobuf:
-            return openapi.older_protobuf(kinds, release)
-        return orjson.dumps(openapi.older_document(kinds, release))
+            data = openapi.older_protobuf(kinds, release)
+        else:
+            data = orjson.dumps(openapi.older_document(kinds, release))
+        return data, f'"{hashlib.sha512(data).hexdigest().upper()}"'
 
     # --- the rest
 

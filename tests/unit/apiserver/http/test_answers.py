@@ -64,3 +64,15 @@ async def test_tokens_can_be_verified_by_what_is_published(url: str, tmp_path) -
 async def test_a_server_that_publishes_keys_answers_everything_else_as_well(url: str, path: str) -> None:
     async with aiohttp.ClientSession() as session, session.get(url + path) as answer:
         assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "accept", ["application/json", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"]
+)
+async def test_documents_that_a_client_has_are_not_sent_again(url: str, accept: str) -> None:
+    async with aiohttp.ClientSession(headers={"Accept": accept}) as session:
+        async with session.get(f"{url}/openapi/v2") as answer:
+            assert answer.status == 200
+            tag = answer.headers["ETag"]
+        async with session.get(f"{url}/openapi/v2", headers={"If-None-Match": tag}) as answer:
+            assert (answer.status, answer.headers["ETag"], await answer.read()) == (304, tag, b"")
