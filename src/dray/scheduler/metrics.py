@@ -79,6 +79,11 @@ class SchedulerMetrics:
             ["result", "profile"],
             buckets=exponential_buckets(0.001, 2, 15),
         )
+        self.group_algorithm_seconds = registry.histogram(
+            "scheduler_podgroup_scheduling_algorithm_duration_seconds",
+            "Time spent looking for nodes for all waiting pods of a PodGroup, in seconds.",
+            buckets=exponential_buckets(0.001, 2, 15),
+        )
 
     def group_attempt_ended(self, result: str, seconds: float) -> None:
         """`result`: scheduled, unschedulable, waiting_on_preemption or error."""

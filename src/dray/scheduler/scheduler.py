@@ -213,6 +213,7 @@ class Scheduler:
             return
         started = self._clock.monotonic()
         outcome = await self._group_attempt.place(key, items)
+        self.metrics.group_algorithm_seconds.observe(self._clock.monotonic() - started)
         for item, placement in outcome.placed:
             self._start_binding(item, placement)
         for item, failure in outcome.refused:

@@ -370,7 +370,7 @@ def test_from_1_37_on_groups_are_beta_and_are_told_that_they_were_scheduled_at_f
             spoken.update({resource.api_version} if resource.plural == POD_GROUPS.plural else ())
             return await patch(resource, *args, **options)
 
-        cluster.client.patch = noting  # type: ignore[method-assign]
+        cluster.client.patch = noting
         await cluster.client.create(PODS, member("p2"), "default")
         await cluster.passes()
         found = cluster.client.find(POD_GROUPS_BETA, "g", "default")
@@ -403,3 +403,17 @@ def test_a_gang_that_becomes_smaller_goes_with_the_pods_that_fit(exist: int) -> 
     pods = [member(f"p{number}", f"c{number}") for number in range(exist)]
     features = FeatureGates(GATES, "1.37")
     tell(story, node("n1"), gpus("n1", 2), device_class(), beta, *claims, *pods, features=features)
+
+
+def test_attempts_are_counted_per_group_and_timed() -> None:
+    async def story(cluster: Story) -> None:
+        metrics = cluster.scheduler.metrics
+        for result in ("scheduled", "unschedulable"):
+            assert metrics.group_attempts.value(result=result, profile="default-scheduler") == 1
+            assert metrics.group_attempt_seconds.count(result=result, profile="default-scheduler") == 1
+        assert metrics.group_algorithm_seconds.count() == 2
+
+    large = claim("large", count=3)
+    pods = [member("p1"), member("p2"), member("q", "large", of="h")]
+    groups = (group(gang=2), group("h", gang=1))
+    tell(story, node("n1"), gpus("n1", 2), device_class(), *groups, large, *pods, gates=GATES)
