@@ -7,6 +7,8 @@ import pytest
 
 from dray.api import errors
 from dray.api.features import FeatureGates, parse_feature_gates
+from dray.api.resources import RESOURCE_CLAIMS
+from dray.api.schema.openapi import Served, openapi_v3
 from dray.apiserver.core import Core
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.registry.resource_claim import RESOURCE_CLAIM
@@ -112,6 +114,25 @@ def test_field_in_use_stays_when_the_gate_is_turned_off(kind: Kind) -> None:
     assert update["spec"] == stored["spec"]
     kind.prepare_create(Context(), fresh)
     assert "derivedAttributes" not in str(fresh)
+
+
+@pytest.mark.parametrize(
+    ("version", "owner"), [("v1", "ExactDeviceRequest"), ("v1beta2", "ExactDeviceRequest"), ("v1beta1", "DeviceRequest")]
+)  # fmt: skip
+def test_field_and_its_type_are_published_and_explained_behind_the_gate(version: str, owner: str) -> None:
+    def schemas(features: FeatureGates) -> dict[str, Any]:
+        served = [Served(RESOURCE_CLAIMS.at(version), later=features.later())]
+        found: dict[str, Any] = openapi_v3(f"resource.k8s.io/{version}", served)["components"]["schemas"]
+        return found
+
+    package = f"io.k8s.api.resource.{version}"
+    assert f"{package}.DeviceDerivedAttribute" not in schemas(FeatureGates())
+    published = schemas(ON)
+    for name in (owner, "DeviceSubRequest"):
+        assert published[f"{package}.{name}"]["properties"]["derivedAttributes"]["description"]
+    derived = published[f"{package}.DeviceDerivedAttribute"]
+    assert derived["required"] == ["name", "expression"]
+    assert all(field["description"] for field in derived["properties"].values())
 
 
 def test_field_cannot_change() -> None:
