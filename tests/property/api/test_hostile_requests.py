@@ -185,6 +185,20 @@ def test_deep_nesting_is_refused_not_followed(ask: Any, content_type: str) -> No
     assert 400 <= code < 500
 
 
+@pytest.mark.parametrize("content_type", PATCH_TYPES)
+@pytest.mark.parametrize("depth", [240, 500, 900, 1020])
+def test_nesting_that_can_just_be_read_is_applied_or_refused(ask: Any, content_type: str, depth: int) -> None:
+    nested = '{"a":' * depth + "1" + "}" * depth
+    tree = json.dumps({**CLAIM, "metadata": {"name": "d"}, "spec": 0}).replace(
+        '"spec": 0',
+        f'"spec":{{"devices":{{"config":[{{"opaque":{{"driver":"a.b","parameters":{nested}}}}}]}}}}',
+    )
+    if "json-patch" in content_type:
+        tree = f'[{{"op":"add","path":"/metadata/labels","value":{nested}}}]'
+    target = f"{CLAIMS}/{'d' if 'apply' in content_type else 'c'}?fieldManager=f&dryRun=All"
+    assert ask(lambda prober: prober.code("PATCH", target, tree.encode(), content_type)) < 500
+
+
 def test_yaml_that_multiplies_itself_is_refused(ask: Any) -> None:
     lines = ["a: &a [x,x,x,x,x,x,x,x,x]"]
     lines += [f"{b}: &{b} [{','.join(['*' + a] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True)]

@@ -29,7 +29,10 @@ def rendered(document: Mapping[str, Any], touched: Mapping[str, Any]) -> str:
 
     Objects that the patch went into (`touched` has the same nesting) list their keys sorted; the others as written.
     """
-    return orjson.dumps(_sorted_where(document, touched)).decode()
+    try:
+        return orjson.dumps(_sorted_where(document, touched)).decode()
+    except TypeError:  # nested too deeply to be written
+        return "..."
 
 
 def rendered_strategic(patch: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ duplicate keys and the digits of numbers, since the texts quote them.
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from dray.api.schema.json_syntax import syntax_error
 from dray.api.schema.model import Schema
@@ -59,6 +59,10 @@ _EMBEDDED = {
 """Fields that Go's type has from a type within: paths in errors name that, too. By type and field."""
 
 
+TOO_DEEP: Final = "exceeded max depth"
+"""The end of the text of an error about nesting."""
+
+
 class DecodeError(ValueError):
     """The document cannot become an object of its kind; `str()` is Go's text."""
 
@@ -95,7 +99,7 @@ def inspect(
         except ValueError:
             raise DecodeError(syntax_error(bytes(data))) from None
         except RecursionError:
-            raise DecodeError("exceeded max depth") from None
+            raise DecodeError(TOO_DEEP) from None
     return finished(Walk(gates), tree, schema)
 
 
@@ -104,7 +108,7 @@ def finished(walk: "Walk", tree: Any, schema: Schema) -> Inspection:
     try:
         clean = walk.value(tree, schema)
     except RecursionError:
-        raise DecodeError("exceeded max depth") from None
+        raise DecodeError(TOO_DEEP) from None
     if walk.first_error:
         raise DecodeError(walk.first_error)
     return Inspection(clean, tuple(walk.messages))

@@ -18,6 +18,7 @@ COPIES_MAX: Final = 100_000
 
 VALUES_MAX: Final = 500_000
 DEPTH_MAX: Final = 1000
+TAG_DIRECTIVES_MAX: Final = 100
 DUPLICATES_MAX: Final = 100
 """How many keys that came twice are told."""
 
@@ -41,6 +42,8 @@ def read_yaml(data: bytes) -> Document:
     """The first document; its value is null when there is none. Raises BadYaml."""
     import yaml  # here: most requests are JSON, and the import is slow
 
+    if data.count(b"\n%TAG") > TAG_DIRECTIVES_MAX:  # each is compared with all before it
+        raise BadYaml(f"yaml: document has more than {TAG_DIRECTIVES_MAX} %TAG directives")
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     builder = _Builder()
     try:

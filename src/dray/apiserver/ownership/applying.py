@@ -12,7 +12,7 @@ from dray.api import errors
 from dray.api.meta import Object, format_time
 from dray.api.schema import Schema
 from dray.api.schema.conversion import restore
-from dray.api.schema.inspection import DecodeError
+from dray.api.schema.inspection import TOO_DEEP, DecodeError
 from dray.api.schema.model import zero_struct
 from dray.apiserver.ownership import conflicts, entries, last_applied, typed
 from dray.apiserver.ownership.elements import BadElement
@@ -189,6 +189,8 @@ def _finished(
     try:
         obj = restore(merged, request.schema).object
     except DecodeError as error:
+        if str(error).endswith(TOO_DEEP):  # a limit of this server, of which Kubernetes has no word
+            raise errors.BadRequest(str(error)) from None
         name = _name(request.config)
         raise errors.StatusError(
             f"failed to convert new object ({name}) to proper version: unable to convert unstructured object to "

@@ -15,6 +15,7 @@ from dray.api.meta import Object
 from dray.api.schema.duplicates import duplicate_members
 from dray.api.schema.inspection import DecodeError, syntax_error
 from dray.apiserver.call import Call
+from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.structure import (
     Body,
     TypeName,
@@ -60,7 +61,8 @@ async def apply(call: Call, config: Any) -> tuple[Record, bool]:
     _check_configuration(call, config)
     if call.record() is None and not call.subresource:
         try:
-            return await create(call, _merged(call, None, config), is_owned=True), True
+            merged = await worked_out(call.size, lambda: _merged(call, None, config))
+            return await create(call, merged, is_owned=True), True
         except errors.AlreadyExists:
             pass  # somebody was faster: apply to what they made
 

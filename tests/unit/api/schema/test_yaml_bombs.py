@@ -56,6 +56,7 @@ HOSTILE = {
     "copies of something deep": "a: &a " + "[" * 999 + "]" * 999 + "\nb: *a",
     "a number in base 60": "a: 1" + ":59" * 1_000_000,
     "more values than anybody means": "a: [" + "1," * 600_000 + "]",
+    "many directives": "".join(f"%TAG !a{n}! b\n" for n in range(50_000)) + "---\na: 1:59:59",
     "deeper than anybody means": "a: " + "[" * 2_000 + "]" * 2_000,
 }  # fmt: skip
 
