@@ -51,6 +51,12 @@ def min_count(group: Mapping[str, Any]) -> int:
     return int((gang or {}).get("minCount") or 0)
 
 
+def priority_of(group: Mapping[str, Any]) -> int | None:
+    """How urgent the group is, where it says so."""
+    priority: int | None = (group.get("spec") or {}).get("priority")
+    return priority
+
+
 def group_claims(group: Mapping[str, Any] | None) -> list[Object]:
     """The entries of the group's spec.resourceClaims."""
     return list(((group or {}).get("spec") or {}).get("resourceClaims") or ())

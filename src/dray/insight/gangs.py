@@ -3,9 +3,10 @@
 import dataclasses
 from collections.abc import Sequence
 
-from dray.api.meta import Object, is_deleting, key_of, name_of, namespace_of
-from dray.api.pod_groups import group_key, group_name, min_count
+from dray.api.meta import Object, ObjectKey, is_deleting, key_of, name_of, namespace_of
+from dray.api.pod_groups import group_key, group_name, min_count, priority_of
 from dray.api.pods import is_terminal
+from dray.api.releases import reaches
 from dray.api.resources import POD_GROUPS
 from dray.insight.claim_state import Blocker
 from dray.insight.gates import gates_of
@@ -51,14 +52,18 @@ def gang_of(snapshot: Snapshot, pod: Object) -> Gang | None:
         return None
     members = [each for each in snapshot.pods if group_key(each) == group_key(pod) and not is_terminal(each)]
     placed = tuple(each for each in members if each["spec"].get("nodeName"))
-    waiting = [each for each in members if not each["spec"].get("nodeName") and not is_deleting(each)]
+    waiting = [each for each in members if _is_waiting(each)]
     return Gang(str(group_key(pod)), needed, placed, tuple(sorted(waiting, key=_rank)))
 
 
 def group_blocker(snapshot: Snapshot, pod: Object) -> Blocker | None:
     """What keeps every pod of the group back before any node is looked at."""
     key = group_key(pod)
-    if key is None or not snapshot.knows(POD_GROUPS) or gates_of(snapshot).is_off(_GANGS):
+    if key is None or not snapshot.knows(POD_GROUPS):
+        return None
+    if (other := _priority_blocker(snapshot, key)) is not None:
+        return other
+    if gates_of(snapshot).is_off(_GANGS):
         return None
     if snapshot.find(POD_GROUPS, key.name, key.namespace) is None:
         others = sorted(name_of(each) for each in snapshot.groups if namespace_of(each) == key.namespace)
@@ -76,6 +81,28 @@ def group_blocker(snapshot: Snapshot, pod: Object) -> Blocker | None:
         f"{'exists' if len(gang.pods) == 1 else 'exist'} (Kubernetes tells this nowhere: no event, no condition)",
         f"create {missing} more pod{'s' if missing > 1 else ''} of the group; if a controller should have, look at its events",
     )
+
+
+def _priority_blocker(snapshot: Snapshot, key: ObjectKey) -> Blocker | None:
+    """From 1.37 on, pods of which one is not as urgent as their group are not placed, whatever the group's policy."""
+    group = snapshot.find(POD_GROUPS, key.name, key.namespace)
+    wanted = priority_of(group) if group is not None else None
+    if wanted is None or not reaches(gates_of(snapshot).release, "1.37"):
+        return None
+    waiting = [each for each in snapshot.pods if group_key(each) == key and _is_waiting(each)]
+    others = [each for each in waiting if int(each["spec"].get("priority") or 0) != wanted]
+    if not others:
+        return None
+    found = int(others[0]["spec"].get("priority") or 0)
+    have = "has" if len(others) == 1 else "have"
+    return Blocker(
+        f"PodGroup {key} has priority {wanted}, and of its waiting pods {_names(others)} {have} another ({found}), so none of its pods is placed",
+        "give the pods and the group the same priorityClassName; neither can be changed, so make anew what has the wrong one",
+    )
+
+
+def _is_waiting(pod: Object) -> bool:
+    return not pod["spec"].get("nodeName") and not is_terminal(pod) and not is_deleting(pod)
 
 
 def _names(pods: Sequence[Object]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dray.api.meta import Object, ObjectKey
+from dray.api.pod_groups import priority_of
 from dray.scheduler.cluster_view import ClusterView
 from dray.scheduler.cycle import Cycle, Placement
 from dray.scheduler.happenings import DEFAULT_PREEMPTION, GANG_SCHEDULING
@@ -24,6 +25,8 @@ log = logging.getLogger("dray.scheduler")
 
 NOT_SCHEDULABLE: Final = "pod group is unschedulable"
 ASKED_TO_WAIT: Final = "one or more plugins asked to wait and no plugin rejected pod"
+OTHER_PRIORITY: Final = "all pods in a single pod group should match the priority of the pod group"
+"""From 1.37 on; the text is of KEP 5710."""
 MAKING_ROOM: Final = f"{NOT_SCHEDULABLE}, pod group is waiting for preemption to complete"
 
 
@@ -41,12 +44,13 @@ class Outcome:
 
 
 class GroupAttempt:
-    """`is_gang`: whether the policies of groups are heeded."""
+    """`is_gang`: whether the policies of groups are heeded. `one_priority`: pods must be as urgent as their group."""
 
-    def __init__(self, view: ClusterView, cycle: Cycle, *, is_gang: bool) -> None:
+    def __init__(self, view: ClusterView, cycle: Cycle, *, is_gang: bool, one_priority: bool = False) -> None:
         self._view = view
         self._cycle = cycle
         self._is_gang = is_gang
+        self._one_priority = one_priority
 
     async def place(self, key: ObjectKey, items: list[QueuedPod]) -> Outcome:
         """Try all of them; what cannot lead anywhere is taken back before this returns."""
@@ -54,6 +58,8 @@ class GroupAttempt:
         if group is None and self._is_gang:
             missing = f'failed to get podGroup {key}: podgroup.scheduling.k8s.io "{key.name}" not found'
             return _void(items, f'running Permit plugin "{GANG_SCHEDULING}": {missing}')
+        if group is not None and self._one_priority and (words := _priority_problem(group, items)):
+            return _void(items, words)
         run = _Run(self._cycle, Team(group, self._view.placed_in(key)), self._quorum(group), self._promise)
         for item in _in_order(items):
             if not await run.take(item):
@@ -153,6 +159,14 @@ class _Run:
         others = frozenset[str]().union(*(failure.plugins for failure in self._failures.values()))
         words = f"{NOT_SCHEDULABLE}, {TOO_FEW_PLACES}, {ASKED_TO_WAIT}"
         return Unschedulable(words, others | {GANG_SCHEDULING}, nominated_node="")
+
+
+def _priority_problem(group: Object, items: list[QueuedPod]) -> str:
+    wanted = priority_of(group)
+    other = next((item.priority for item in items if item.priority != wanted), None)
+    if wanted is None or other is None:
+        return ""
+    return f"{OTHER_PRIORITY}, got: {other} and {wanted}"
 
 
 def _in_order(items: list[QueuedPod]) -> list[QueuedPod]:

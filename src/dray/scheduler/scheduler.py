@@ -96,7 +96,9 @@ class Scheduler:
         self._cycle = Cycle(self.view, client, clock, preemption, nodes_to_compare=nodes_to_compare)
         self._groups = gates.enabled("GenericWorkload")
         self._gangs = gates.enabled("GangScheduling")
-        self._group_attempt = GroupAttempt(self.view, self._cycle, is_gang=self._gangs)
+        self._group_attempt = GroupAttempt(
+            self.view, self._cycle, is_gang=self._gangs, one_priority=gates.reaches("1.37")
+        )
         self._group_statuses = GroupStatusWriter(client, clock, self.view.groups.find, gates)
         self._binder = self._make_binder()
         self._bindings = TaskSet("scheduler-bindings")

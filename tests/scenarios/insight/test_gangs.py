@@ -170,3 +170,17 @@ def test_the_pods_of_a_group_are_hurt_when_its_device_goes(ask: Any) -> None:
     )  # fmt: skip
     assert "not safe, 2 pods would be hurt" in text
     assert "default/p1 runs with it default/c gpu-0" in text
+
+
+def test_from_1_37_on_a_pod_of_another_priority_holds_up_its_group(ask: Any) -> None:
+    urgent = group(gang=0)
+    urgent["spec"]["priority"] = 2
+    objects: dict[str, Any] = {
+        "pods": [member("p1", priority=2), member("p2", priority=1)],
+        "podgroups": [urgent],
+    }
+    told = "PodGroup default/g has priority 2, and of its waiting pods 1 (p2) has another (1), so none of its pods is placed"
+    newer = ask("why", "pod/p1", server={"version": "v1.37.0"}, **objects)
+    assert told in newer
+    assert "give the pods and the group the same priorityClassName" in newer
+    assert told not in ask("why", "pod/p1", server={"version": "v1.36.2"}, **objects)

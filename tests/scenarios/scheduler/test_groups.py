@@ -417,3 +417,18 @@ def test_attempts_are_counted_per_group_and_timed() -> None:
     pods = [member("p1"), member("p2"), member("q", "large", of="h")]
     groups = (group(gang=2), group("h", gang=1))
     tell(story, node("n1"), gpus("n1", 2), device_class(), *groups, large, *pods, gates=GATES)
+
+
+@pytest.mark.parametrize(("release", "placed"), [("1.36", "n1"), ("1.37", None)])
+def test_from_1_37_on_pods_must_be_as_urgent_as_their_group(release: str, placed: str | None) -> None:
+    async def story(cluster: Story) -> None:
+        assert [cluster.node_of(name) for name in ("p1", "p2")] == [placed] * 2
+        if placed is None:
+            told = "all pods in a single pod group should match the priority of the pod group, got: 1 and 2"
+            assert cluster.condition("p1") == ("False", "SchedulerError", told)
+            assert cluster.condition("p2") == ("False", "SchedulerError", told)
+
+    urgent = group(gang=2)
+    urgent["spec"]["priority"] = 2
+    pods = (member("p1", priority=2), member("p2", priority=1))
+    tell(story, node("n1"), urgent, *pods, features=FeatureGates(GATES, release))
