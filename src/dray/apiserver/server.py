@@ -11,7 +11,7 @@ from aiohttp.http_parser import RawRequestMessage
 
 from dray.api.features import FeatureGates
 from dray.apiserver.access import Admission, AllowEveryone, Authenticator, Authorizer
-from dray.apiserver.audit import AuditLog
+from dray.apiserver.audit.events import Auditor
 from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.components import checked
 from dray.apiserver.core import Core
@@ -66,7 +66,7 @@ class ApiServer:
         reviewers: Reviewers | None = None,
         kubelet_ssl: ssl.SSLContext | None = None,
         metrics: Registry | None = None,
-        audit: AuditLog | None = None,
+        audit: Auditor | None = None,
         issuer: TokenIssuer | None = None,
         limits: InflightLimits = KUBERNETES_LIMITS,
     ) -> None:

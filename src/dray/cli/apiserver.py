@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dray.cli.audit import audit_options, audit_settings
 from dray.cli.front_proxy import front_proxy, front_proxy_options
 from dray.cli.logs import set_up_logging
 from dray.cli.roles import emulated_version_option, logging_options, run_until_signal
@@ -62,11 +63,7 @@ def _with_logging(function: Any) -> Any:
     metavar="GROUP/VERSION=BOOL,...",
     help="API versions to serve or not, e.g. resource.k8s.io/v1beta1=false.",
 )
-@click.option(
-    "--audit-log-path",
-    type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    help="Write who asked what, and the answer's code, as audit.k8s.io/v1 events (no bodies).",
-)
+@audit_options
 @click.option(
     "--max-requests-inflight",
     default=400,
@@ -106,14 +103,13 @@ def command(
     feature_gates: str,
     emulated_version: str,
     runtime_config: str,
-    audit_log_path: pathlib.Path | None,
     max_requests_inflight: int,
     max_mutating_requests_inflight: int,
     event_ttl_minutes: int,
     verify_kubelets: bool,
     logging_format: str,
     verbosity: int,
-    **proxy: Any,
+    **others: Any,
 ) -> None:
     """Serve the Kubernetes API on TLS: the DRA groups whole, and what a cluster needs beside them."""
     from dray.apiserver.http.inflight import InflightLimits
@@ -125,15 +121,15 @@ def command(
         port=port,
         names=names,
         token_file=token_auth_file,
-        front_proxy=front_proxy(proxy),
+        front_proxy=front_proxy(others),
         bootstrap_tokens=enable_bootstrap_token_auth,
         allow_anonymous=anonymous_auth,
         features=parsed_gates(feature_gates, emulated_version),
         runtime_config=runtime_config,
-        audit_log=audit_log_path,
         verify_kubelets=verify_kubelets,
         limits=InflightLimits(max_requests_inflight, max_mutating_requests_inflight),
         event_ttl=dt.timedelta(minutes=event_ttl_minutes),
+        **audit_settings(others),
     )
     serve(_serve(data_dir, settings))
 

@@ -15,7 +15,10 @@ from dray.api.resources import LEASES, Resource
 from dray.apiserver.access import AUTHENTICATED, MASTERS
 from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.admission.metrics import AdmissionMetrics
-from dray.apiserver.audit import AuditLog
+from dray.apiserver.audit.events import Auditor
+from dray.apiserver.audit.log import KUBERNETES_ROTATION, AuditLog, Rotation
+from dray.apiserver.audit.policy import OWN
+from dray.apiserver.audit.policy_file import PolicyError, load_policy
 from dray.apiserver.authentication.certificates import ClientCertificates
 from dray.apiserver.authentication.chain import AuthenticatorChain, TokenFileError, read_token_file
 from dray.apiserver.authentication.front_proxy import FrontProxy
@@ -73,6 +76,10 @@ class ApiServerSettings:
     runtime_config: str = ""
     """Versions to serve or not: `GROUP/VERSION=BOOL,...`."""
     audit_log: pathlib.Path | None = None
+    """`-`: standard output."""
+    audit_policy: pathlib.Path | None = None
+    """Of which requests the audit log tells what; None: one line for each, without bodies."""
+    audit_rotation: Rotation = KUBERNETES_ROTATION
     front_proxy: FrontProxy | None = None
     """Who may name users in headers; None: who shows a certificate of the cluster's own authority for that."""
     bootstrap_tokens: bool = False
@@ -190,7 +197,7 @@ class ApiServerRole:
             metrics=metrics,
             reviewers=reviewers(authorizer, authenticator, issuer),
             kubelet_ssl=self._kubelet_context(),
-            audit=self._audit_log(),
+            audit=self._auditor(),
             issuer=issuer,
             limits=self.settings.limits,
         )
@@ -202,16 +209,20 @@ class ApiServerRole:
         except RuntimeConfigError as error:
             raise ClusterError(f"--runtime-config: {error}") from None
 
-    def _audit_log(self) -> AuditLog | None:
-        path = self.settings.audit_log
+    def _auditor(self) -> Auditor | None:
+        path, policy_file = self.settings.audit_log, self.settings.audit_policy
+        try:
+            policy = OWN if policy_file is None else load_policy(policy_file)
+        except PolicyError as error:
+            raise ClusterError(str(error)) from None
         if path is None:
             return None
         try:
-            audit = AuditLog.open(path, self._clock)
+            log = AuditLog(path, self._clock, self.settings.audit_rotation)
         except OSError as error:
             raise ClusterError(f"cannot write the audit log {path}: {error.strerror or error}") from error
-        self._exit.callback(audit.close)
-        return audit
+        self._exit.callback(log.close)
+        return Auditor(log, self._clock, policy)
 
     def _kubelet_context(self) -> ssl.SSLContext:
         """With what the server presents itself to kubelets, and how it knows theirs."""

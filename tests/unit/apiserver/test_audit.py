@@ -5,7 +5,8 @@ import pathlib
 
 import aiohttp
 
-from dray.apiserver.audit import AuditLog
+from dray.apiserver.audit.events import Auditor
+from dray.apiserver.audit.log import AuditLog
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.server import ApiServer
 from dray.kits.clock import SystemClock
@@ -19,8 +20,8 @@ def events_of(path: pathlib.Path) -> list[dict]:
 
 
 async def audited(path: pathlib.Path, *requests: tuple[str, str, bytes, dict[str, str]]) -> list[dict]:
-    audit = AuditLog.open(path, SystemClock())
-    server = ApiServer(MemoryStore(), catalog(), audit=audit)
+    audit = AuditLog(path, SystemClock())
+    server = ApiServer(MemoryStore(), catalog(), audit=Auditor(audit, SystemClock()))
     await server.start()
     try:
         async with aiohttp.ClientSession() as session:
@@ -84,8 +85,8 @@ async def test_a_disk_without_room_costs_lines_and_no_answer() -> None:
 
 
 async def answered_with(path: pathlib.Path) -> list[int]:
-    audit = AuditLog.open(path, SystemClock())
-    server = ApiServer(MemoryStore(), catalog(), audit=audit)
+    audit = AuditLog(path, SystemClock())
+    server = ApiServer(MemoryStore(), catalog(), audit=Auditor(audit, SystemClock()))
     await server.start()
     try:
         async with aiohttp.ClientSession() as session:

@@ -51,19 +51,23 @@ def wanted_user(headers: "CIMultiDictProxy[str]", *, constrained: bool = True) -
 
 def impersonate(
     user: User, wanted: User, authorizer: Authorizer, request: Attributes, *, constrained: bool = True
-) -> User:
-    """The user to go on as. `request` is what the original user asked for. Raises Forbidden.
+) -> tuple[User, str]:
+    """The user to go on as, and the verb of the constrained form where only that allowed it.
+
+    `request` is what the original user asked for. Raises Forbidden.
 
     `constrained`: whether the constrained form is known.
     """
+    constraint = ""
     for attributes in _needed(user, wanted):
         if not authorizer.authorize(attributes).allowed:
             if constrained and _is_allowed_constrained(user, wanted, authorizer, request):
+                constraint = f"impersonate:{_mode(wanted)}"
                 break
             mode = _mode(wanted) if constrained else ""
             denied = _on(user, request, mode) if mode else attributes
             raise refusal(denied, authorizer.authorize(denied))
-    return User(wanted.name, _effective_groups(wanted), wanted.uid, wanted.extra)
+    return User(wanted.name, _effective_groups(wanted), wanted.uid, wanted.extra), constraint
 
 
 def _needed(user: User, wanted: User) -> Iterator[Attributes]:

@@ -1,6 +1,7 @@
 """The one entry of the HTTP server: who asks, may they, and which part answers; every failure becomes a Status."""
 
 import dataclasses
+import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -9,14 +10,15 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from dray.api import errors
-from dray.apiserver.access import Attributes, Authenticator, selected_name
-from dray.apiserver.audit import AuditLog
+from dray.apiserver.access import ANONYMOUS, Attributes, Authenticator, refusal, selected_name
+from dray.apiserver.audit.events import Auditor, Trail
 from dray.apiserver.authentication.impersonation import impersonate, wanted_user
 from dray.apiserver.core import Core
 from dray.apiserver.http import request_info, resources
 from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.inflight import NO_LIMITS, Inflight, InflightLimits, TooManyInflight
+from dray.apiserver.http.layout import is_for_people, lay_out
 from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.http.request import audit_id
 from dray.apiserver.http.request_info import RequestInfo
@@ -35,7 +37,7 @@ class HttpApi:
         documents: Documents,
         backends: Backends,
         metrics: RequestMetrics,
-        audit: AuditLog | None = None,
+        audit: Auditor | None = None,
         limits: InflightLimits = NO_LIMITS,
     ) -> None:
         self._audit = audit
@@ -52,29 +54,22 @@ class HttpApi:
         query: Query = parse_qs(raw, keep_blank_values=True) if raw else {}
         info = request_info.parse(request.method, request.rel_url.raw_path, watch=_asks_watch(query))
         measured = self._metrics.begin(info, request)
-        received = self._audit.received() if self._audit is not None else None
         asker = _Asker()
+        if self._audit is not None:
+            asker.received = self._audit.clock.now()
         size: int | None = None
         code = 499  # what proxies write down when the client left first
+        response: web.StreamResponse | None = None
         try:
             response = await self._answer(request, info, query, asker)
+            if is_for_people(request, query):
+                await lay_out(response, request)
             code, size = response.status, _size(response)
             return response
         finally:
             measured.end(code, "All" if query.get("dryRun") == ["All"] else "", size)
-            if self._audit is not None and received is not None:
-                self._audit.write(
-                    received,
-                    info,
-                    request.rel_url.raw_path_qs,
-                    user=asker.user,
-                    impersonator=asker.impersonator,
-                    audit_id=audit_id(request),
-                    source=request.remote or "",
-                    user_agent=request.headers.get("User-Agent", ""),
-                    code=code,
-                    annotations=asker.annotations,
-                )
+            if asker.trail is not None:
+                asker.trail.end(response)
 
     async def _answer(
         self, request: web.BaseRequest, info: RequestInfo, query: Query, asker: "_Asker"
@@ -83,7 +78,7 @@ class HttpApi:
         try:
             attributes = await self._identify(request, info, query, asker)
             with self._inflight.admitted(info, attributes.user):
-                self._core.authorize(attributes)
+                self._authorize(attributes, asker.trail)
                 return await self._serve(request, info, attributes.user, query, asker)
         except TooManyInflight:
             return too_many_requests()
@@ -97,8 +92,10 @@ class HttpApi:
             )
         except web.HTTPException:
             raise
-        except Exception:
+        except Exception as error:
             log.exception("%s %s failed", request.method, request.rel_url.raw_path)
+            if asker.trail is not None:
+                asker.trail.panicked(error)
             return error_answer(
                 errors.InternalError("Internal error occurred: the API server's log says more")
             )
@@ -110,35 +107,54 @@ class HttpApi:
             return await self._documents.serve(request, query)
         if info.path.startswith("//"):
             return page_not_found()
-        return await resources.serve(
-            self._core, self._backends, request, info, user, query, asker.annotations
-        )
+        return await resources.serve(self._core, self._backends, request, info, user, query, asker.trail)
+
+    def _authorize(self, attributes: Attributes, trail: Trail | None) -> None:
+        """Raises Forbidden."""
+        decision = self._core.authorizer.authorize(attributes)
+        if trail is not None:
+            trail.decided(decision)
+        if not decision.allowed:
+            raise refusal(attributes, decision)
 
     async def _identify(
         self, request: web.BaseRequest, info: RequestInfo, query: Query, asker: "_Asker"
     ) -> Attributes:
         """Who asks for what, noted in `asker`; not yet allowed to. Raises Unauthorized, Forbidden."""
-        user = asker.user = await self._authenticator.authenticate(request)
+        user = await self._authenticate(request, info, query, asker)
         attributes = _attributes(info, user, query)
+        if self._audit is not None and asker.received is not None:
+            asker.trail = self._audit.begin(request, audit_id(request), attributes, asker.received)
         constrained = self._knows_constrained
         if (wanted := wanted_user(request.headers, constrained=constrained)) is not None:
-            acting = impersonate(user, wanted, self._core.authorizer, attributes, constrained=constrained)
-            user, asker.impersonator = acting, user
-            asker.user = user
+            user, constraint = impersonate(
+                user, wanted, self._core.authorizer, attributes, constrained=constrained
+            )
+            if asker.trail is not None:
+                asker.trail.impersonated(user, constraint)
             attributes = _attributes(info, user, query)
         return attributes
+
+    async def _authenticate(
+        self, request: web.BaseRequest, info: RequestInfo, query: Query, asker: "_Asker"
+    ) -> User:
+        """Raises Unauthorized."""
+        try:
+            return await self._authenticator.authenticate(request)
+        except errors.Unauthorized:
+            if self._audit is not None and asker.received is not None:
+                nobody = dataclasses.replace(ANONYMOUS, name="", groups=())
+                asked = _attributes(info, nobody, query)
+                asker.trail = self._audit.unknown(request, audit_id(request), asked, asker.received)
+            raise
 
 
 @dataclasses.dataclass(slots=True)
 class _Asker:
-    """As whom a request is judged, who sent it when that is someone else, and what admission says of it.
+    """What the audit log will have of a request; nothing while there is none."""
 
-    Filled in as it becomes known.
-    """
-
-    user: User | None = None
-    impersonator: User | None = None
-    annotations: dict[str, str] = dataclasses.field(default_factory=dict)
+    received: dt.datetime | None = None
+    trail: Trail | None = None
 
 
 def _size(response: web.StreamResponse) -> int | None:

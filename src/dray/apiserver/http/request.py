@@ -6,6 +6,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http import SERVER_SOFTWARE
 
+from dray.apiserver.audit.events import TRAIL
+
 AUDIT_ID: Final = "Audit-Id"
 _KNOWN: Final = web.RequestKey("audit-id", str)
 
@@ -24,6 +26,8 @@ class ApiRequest(web.BaseRequest):
 
         What the server is built with is nobody's business.
         """
+        if (trail := self.get(TRAIL)) is not None:
+            trail.started(response.status)
         headers = response.headers
         headers.setdefault(AUDIT_ID, audit_id(self))
         if headers.get("Server") == SERVER_SOFTWARE:

@@ -12,6 +12,7 @@ from dray.api.meta import Object, name_of, uid_of
 from dray.api.names import path_segment
 from dray.api.resources import BINDINGS
 from dray.apiserver.access import Attributes
+from dray.apiserver.audit.events import Trail
 from dray.apiserver.call import Call, WriteOptions
 from dray.apiserver.core import Core
 from dray.apiserver.discovery import PROXIED as PROXY_VERBS
@@ -42,7 +43,14 @@ from dray.apiserver.options import (
     write_options,
 )
 from dray.apiserver.registry.kind import Deprecation, Kind, User
-from dray.apiserver.structure import TypeName, read_delete_options, structured, to_hub, type_name
+from dray.apiserver.structure import (
+    TypeName,
+    from_hub,
+    read_delete_options,
+    structured,
+    to_hub,
+    type_name,
+)
 from dray.apiserver.verbs.binding import BINDING
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.connect import admit_connection
@@ -75,9 +83,10 @@ class ResourceRequest:
         user: User,
         query: Query,
         kind: Kind,
-        annotations: dict[str, str],
+        trail: Trail | None,
     ) -> None:
         self.backends = backends
+        self.trail = trail
         self.request = request
         self.info = info
         self.query = query
@@ -93,7 +102,7 @@ class ResourceRequest:
             info.name,
             info.subresource,
             warnings=_deprecation_warnings(kind, info.version),
-            annotations=annotations,
+            annotations=trail.annotations if trail is not None else {},
         )
 
     @property
@@ -127,6 +136,12 @@ class ResourceRequest:
 
         Raises BadRequest, UnsupportedMediaType.
         """
+        obj = await self._object(wanted, also)
+        if self.trail is not None:
+            self.trail.requested(obj)
+        return obj
+
+    async def _object(self, wanted: TypeName, also: Collection[str] = ()) -> Object:
         body = await bodies.read_object(self.request, wanted.kind)
         if isinstance(body.tree, dict) and body.tree.get("apiVersion") in also:
             body = dataclasses.replace(body, tree={**body.tree, "apiVersion": wanted.api_version})
@@ -137,8 +152,16 @@ class ResourceRequest:
     async def hub(self) -> Object:
         """The body as an object of the call's kind, in the form that is stored. Raises as `object` does."""
         call = self.call
-        obj = await self.object(type_name(call.kind, call.version))
-        return await worked_out(call.size, lambda: to_hub(call, obj))
+        obj = await self._object(type_name(call.kind, call.version))
+        hub = await worked_out(call.size, lambda: to_hub(call, obj))
+        if self.trail is not None:
+            self.trail.requested(hub, lambda: from_hub(call.kind, hub, call.version))
+        return hub
+
+    def patched(self, patch: Any) -> None:
+        """What the audit log has of a patch that is one."""
+        if self.trail is not None and patch is not None:
+            self.trail.patched(patch)
 
     def respond(self, record: Record, shown_as: Representation, status: int = 200) -> web.Response:
         view = self.view(shown_as)
@@ -161,9 +184,9 @@ async def serve(
     info: RequestInfo,
     user: User,
     query: Query,
-    annotations: dict[str, str],
+    trail: Trail | None = None,
 ) -> web.StreamResponse:
-    """`annotations` takes what the audit log shall say of the request.
+    """`trail` takes what the audit log shall say of the request.
 
     Raises NotFound and MethodNotAllowed; what goes wrong after that is answered here, with the call's warnings."""
     kind = core.kinds.find(info.group, info.version, info.resource)
@@ -171,8 +194,10 @@ async def serve(
         if kind is None and not core.kinds.has_group(info.group):
             return page_not_found()
         raise resource_not_found()
-    wanted = ResourceRequest(core, backends, request, info, user, query, kind, annotations)
+    wanted = ResourceRequest(core, backends, request, info, user, query, kind, trail)
     handler = _handler(kind, info)
+    if trail is not None and (deprecation := kind.deprecated.get(info.version)) is not None:
+        trail.deprecated(deprecation.removed_in)
     try:
         return await handler(wanted)
     except errors.StatusError as error:
@@ -316,12 +341,15 @@ async def _patch(wanted: ResourceRequest) -> web.StreamResponse:
     call.options = patch_options(wanted.query, kind_of_patch is PatchType.APPLY, wanted.user_agent)
     if kind_of_patch is PatchType.APPLY:
         config = await bodies.read_configuration(wanted.request)
+        wanted.patched(config)
         call.size = wanted.request.content.total_bytes
         record, is_new = await apply(call, config)
         return wanted.respond(record, shown_as, 201 if is_new else 200)
     data = await bodies.read(wanted.request)
     call.size = len(data)
-    return wanted.respond(await patch(call, kind_of_patch, read_patch(data)), shown_as)
+    body = read_patch(data)
+    wanted.patched(body.tree)
+    return wanted.respond(await patch(call, kind_of_patch, body), shown_as)
 
 
 def _unknown_content(include: str) -> errors.BadRequest:
@@ -366,12 +394,22 @@ async def _delete_collection(wanted: ResourceRequest) -> web.StreamResponse:
     return wanted.send(view.listing(listing), view.content_type)
 
 
+_INTERNAL: Final = "meta.k8s.io/__internal"
+"""The version of DeleteOptions in Kubernetes' audit log, whichever they were sent in."""
+
+
 async def _delete_body(wanted: ResourceRequest) -> Object | None:
     """Raises BadRequest, in the words that are kept for DeleteOptions."""
     if not wanted.request.body_exists:
         return None
     body = await bodies.read_object(wanted.request, "")
-    return read_delete_options(body) if body.tree is not None else None
+    if body.tree is None:
+        return None
+    options = read_delete_options(body)
+    if wanted.trail is not None:
+        given = {key: value for key, value in options.items() if key != "metadata"}
+        wanted.trail.requested({**given, "apiVersion": _INTERNAL})
+    return options
 
 
 async def _post(wanted: ResourceRequest) -> web.StreamResponse:
@@ -473,6 +511,7 @@ async def _patch_scale(wanted: ResourceRequest) -> web.StreamResponse:
         raise _unsupported_patch()
     wanted.call.options = patch_options(wanted.query, False, wanted.user_agent)
     body = read_patch(await bodies.read(wanted.request))
+    wanted.patched(body.tree)
     scale = await patch_scale(wanted.call, kind_of_patch, body)
     return json_answer(scale, warnings=wanted.call.warnings)
 

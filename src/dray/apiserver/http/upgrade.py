@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 
 from dray.api import errors
 from dray.api.fields import quote
+from dray.apiserver.audit.events import TRAIL
 from dray.apiserver.endpoint import Endpoint, dial_failure
 
 CHUNK: Final = 64 * 1024
@@ -114,6 +115,8 @@ async def hand_through(
     try:
         # Its refusal is answered like any other: the connection is handed away only once it agrees.
         head = await _agree(request.method, path, headers, reader, writer)
+        if (trail := request.get(TRAIL)) is not None:
+            trail.switched()
         await _hand_over(request, transport, head, reader, writer)
     finally:
         writer.close()

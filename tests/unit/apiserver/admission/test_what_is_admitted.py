@@ -16,7 +16,8 @@ from dray.api.resources import (
     RESOURCE_SLICES,
     SERVICE_ACCOUNTS,
 )
-from dray.apiserver.audit import AuditLog
+from dray.apiserver.audit.events import Auditor
+from dray.apiserver.audit.log import AuditLog
 from dray.apiserver.bootstrap import bootstrap
 from dray.apiserver.registry.kind import User
 from dray.kits.clock import SystemClock
@@ -116,8 +117,8 @@ async def test_an_event_of_the_newer_group_is_an_event_of_the_core(cluster: Clus
 
 
 async def test_warnings_and_annotations_reach_client_and_audit_log(tmp_path: pathlib.Path) -> None:
-    audit = AuditLog.open(tmp_path / "audit.log", SystemClock())
-    async with new_cluster(audit=audit) as cluster:
+    audit = AuditLog(tmp_path / "audit.log", SystemClock())
+    async with new_cluster(audit=Auditor(audit, SystemClock())) as cluster:
         actions = {"validationActions": ["Warn", "Audit"]}
         await cluster.policy(bind=actions, validations=[rule("false", message='not "so"')])
         await cluster.server.start()
