@@ -13,6 +13,7 @@ from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.core import Core
 from dray.apiserver.health import Health
 from dray.apiserver.http import issuer_documents
+from dray.apiserver.http.layout import indented
 from dray.apiserver.http.negotiation import (
     JSON,
     YAML,
@@ -205,10 +206,10 @@ class Documents:
             paths += [root, *(f"{root}/{version}" for version in group.versions)]
         for name in ("healthz", "livez", "readyz"):
             paths += [f"/{name}/{check}" for check in self._health.names(name)]
-        return json_answer({"paths": sorted(set(paths))})
+        return answer(indented(orjson.dumps({"paths": sorted(set(paths))})))
 
     async def _version(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
-        return json_answer(version_document(self._core.features.release))
+        return answer(indented(orjson.dumps(version_document(self._core.features.release))))
 
     async def _metrics_text(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         return text_answer(self._metrics.render(), content_type=METRICS_TYPE)
