@@ -127,7 +127,7 @@ class Documents:
 
     @functools.cache  # noqa: B019  one server, a handful of entries, the same lifetime
     def _aggregated_bytes(self, groups: tuple[Group, ...]) -> tuple[bytes, str]:
-        data = orjson.dumps(discovery.aggregated(self._core.kinds, groups))
+        data = orjson.dumps(discovery.aggregated(self._core.kinds, groups), option=orjson.OPT_APPEND_NEWLINE)
         return data, hashlib.sha512(data).hexdigest().upper()
 
     def _discovery(self, parts: list[str]) -> Page | None:

@@ -104,7 +104,7 @@ class View:
         head = orjson.dumps(
             {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta}
         )
-        data = head[:-1] + b',"items":[' + items + b"]}"
+        data = head[:-1] + b',"items":[' + items + b"]}\n"
         return to_yaml(orjson.loads(data)) if self.representation.yaml else data
 
     def _item(self, obj: Object) -> bytes:

@@ -169,7 +169,7 @@ class ResourceRequest:
 
     def send(self, data: bytes, content_type: str, status: int = 200) -> web.Response:
         return answer(
-            data,
+            data if data.endswith(b"\n") else data + b"\n",
             status=status,
             content_type=content_type,
             warnings=self.call.warnings,

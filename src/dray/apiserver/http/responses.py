@@ -49,7 +49,7 @@ def json_answer(
 ) -> web.Response:
     """In YAML where `accept` asks for that."""
     if not speaks_yaml(accept):
-        return answer(orjson.dumps(value), status=status, warnings=warnings)
+        return answer(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE), status=status, warnings=warnings)
     from dray.api.schema.go_yaml import to_yaml  # here: only a client that asks for YAML pays for it
 
     return answer(to_yaml(value), status=status, content_type=YAML, warnings=warnings)

@@ -98,3 +98,25 @@ async def test_what_is_for_people_anyway_always_has_line_breaks(
     session: aiohttp.ClientSession, path: str
 ) -> None:
     assert await lines_of(session, path) > 10
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        (NAMESPACE, "*/*"),
+        (NAMESPACE, "application/yaml"),
+        ("/api/v1/namespaces", "*/*"),
+        ("/api/v1/namespaces", "application/json;as=Table;v=v1;g=meta.k8s.io"),
+        ("/api/v1/namespaces", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"),
+        (MISSING, "*/*"),
+        ("/apis", "*/*"),
+        ("/apis", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"),
+    ],
+)
+async def test_other_answers_are_one_line_that_ends(
+    session: aiohttp.ClientSession, path: str, accept: str
+) -> None:
+    async with session.get(path, headers={"Accept": accept}) as answer:
+        body = await answer.read()
+    assert body.endswith(b"\n")
+    assert "yaml" in accept or body.count(b"\n") == 1
