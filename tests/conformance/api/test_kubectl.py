@@ -109,7 +109,7 @@ def test_every_exception_names_a_recorded_command() -> None:
 
 @pytest.mark.parametrize(
     "resource",
-    [kind.resource for kind in catalog() if not kind.virtual],
+    [kind.resource for kind in catalog() if not kind.virtual and not kind.served_with],
     ids=lambda resource: resource.qualified,
 )
 def test_every_served_kind_is_explained_to_its_last_field(shell: Shell, resource: Resource) -> None:
