@@ -81,13 +81,20 @@ def _identifier(part: str) -> tuple[bool, int, str]:
     return (False, int(part), "") if part.isdigit() else (True, 0, part)
 
 
-@functools.lru_cache(maxsize=4096)
+_LONGEST_KEPT = 256
+"""Characters of a text that is remembered."""
+
+
 def parse_semver(text: str, *, normalize: bool = False) -> Semver:
     """The version that `text` says. Results are shared and cached.
 
     With `normalize`, a leading `v` is dropped, missing minor and patch numbers are 0 and leading zeros go.
     Raises InvalidSemver with upstream's message.
     """
+    return (_known if len(text) <= _LONGEST_KEPT else _read)(text, normalize)
+
+
+def _read(text: str, normalize: bool) -> Semver:
     if normalize:
         text = _normalized(text)
     if not text:
@@ -103,6 +110,9 @@ def parse_semver(text: str, *, normalize: bool = False) -> Semver:
     pre_parts = tuple(_pre_release(part) for part in pre.split(".")) if dash else ()
     build_parts = tuple(_build(part) for part in build.split(".")) if plus else ()
     return Semver(major, minor, patch, pre_parts, build_parts)
+
+
+_known = functools.lru_cache(maxsize=4096)(_read)
 
 
 def is_semver(text: str, *, normalize: bool = False) -> bool:

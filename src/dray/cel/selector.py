@@ -86,13 +86,24 @@ def compile_selector(expression: str, environment: Environment = STORED) -> Sele
     raise CelCompileError(str(compiled), compiled.issues)
 
 
-@functools.lru_cache(maxsize=4096)
+_LONG = 1024
+"""Characters: selectors beyond take up to half a megabyte each, so fewer of them are remembered."""
+
+
 def _compile(expression: str, environment: Environment) -> Selector | CelCompileError:
+    return (_compile_short if len(expression) <= _LONG else _compile_long)(expression, environment)
+
+
+def _compile_anew(expression: str, environment: Environment) -> Selector | CelCompileError:
     try:
         compilation = compile_text(expression, language_of(environment), _selector_fault(environment))
     except CelCompileError as error:
         return error.with_traceback(None)
     return Selector(compilation, environment)
+
+
+_compile_short = functools.lru_cache(maxsize=4096)(_compile_anew)
+_compile_long = functools.lru_cache(maxsize=128)(_compile_anew)
 
 
 @functools.lru_cache(maxsize=1024)

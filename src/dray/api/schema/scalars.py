@@ -122,13 +122,19 @@ def read_time(value: Any) -> str | None:
     """Whole seconds in UTC; the zero time reads as null."""
     if value.__class__ is not str:
         raise WrongType("string", aborts=True)
-    return _time_text(value)
+    return _time_text(value) if len(value) <= _LONGEST_KEPT else _read_time_text(value)
 
 
-@functools.lru_cache(maxsize=8192)
-def _time_text(text: str) -> str | None:
+_LONGEST_KEPT = 64
+"""Characters of a text whose meaning is remembered."""
+
+
+def _read_time_text(text: str) -> str | None:
     moment = _parse(text, _RFC3339)
     return None if moment is None else format_time(moment)
+
+
+_time_text = functools.lru_cache(maxsize=8192)(_read_time_text)
 
 
 def read_micro_time(value: Any) -> str | None:

@@ -80,6 +80,9 @@ def _take(obj: Object, owned: Object) -> None:
 
 
 _MOST_SHARED: Final = 4096
+_LONGEST_SHARED: Final = 2048
+"""Bytes: what is larger is hardly another's, too, and would be held for nobody."""
+
 _SHARED: dict[bytes, Object] = {}
 """Field sets by their encoding. Objects of one writer mostly own the same fields: kept once, they take half the memory."""
 
@@ -89,6 +92,8 @@ def _shared(entry: Object) -> Object:
     if fields is None:
         return entry
     key = orjson.dumps(fields)
+    if len(key) > _LONGEST_SHARED:
+        return entry
     known = _SHARED.get(key)
     if known is None:
         if len(_SHARED) >= _MOST_SHARED:
