@@ -127,12 +127,12 @@ HORIZONTAL_POD_AUTOSCALER = Kind(
         ),
         Column(
             "MaxPods",
-            lambda obj, now: str(find(obj, "spec", "maxReplicas", default=0)),
+            lambda obj, now: find(obj, "spec", "maxReplicas", default=0),
             description="At most so many pods.",
         ),
         Column(
             "Replicas",
-            lambda obj, now: str(find(obj, "status", "currentReplicas", default=0)),
+            lambda obj, now: find(obj, "status", "currentReplicas", default=0),
             description="Pods now.",
         ),
         AGE,

@@ -122,13 +122,7 @@ def _validate_capacity_update(context: WriteContext, obj: Object) -> list[FieldE
 CSI_STORAGE_CAPACITY = Kind(
     CSI_STORAGE_CAPACITIES,
     singular="csistoragecapacity",
-    columns=(
-        NAME,
-        Column("StorageClassName", at("storageClassName"), description="The storage class."),
-        Column("Capacity", at("capacity", default=UNSET), description="What is left."),
-    ),
     validate_create=_validate_capacity,
     validate_update=_validate_capacity_update,
     unconditional_update=False,
-    returns_deleted=True,
 )

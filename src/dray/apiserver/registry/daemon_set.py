@@ -47,6 +47,11 @@ def _set_template_generation(obj: Object, generation: int) -> None:
     meta["annotations"] = {**(meta.get("annotations") or {}), TEMPLATE_GENERATION: str(generation)}
 
 
+def _complete(context: WriteContext, obj: Object) -> None:
+    """The annotation stands for a field of old, which every writer sets."""
+    _set_template_generation(obj, template_generation(obj))
+
+
 def _prepare_create(context: WriteContext, obj: Object) -> None:
     clear_status(context, obj)
     _set_template_generation(obj, max(1, template_generation(obj)))
@@ -64,7 +69,8 @@ DAEMON_SET = Kind(
     singular="daemonset",
     short_names=("ds",),
     categories=("all",),
-    shown_annotations=("deprecated.daemonset.template.generation",),
+    shown_annotations=(TEMPLATE_GENERATION,),
+    complete=_complete,
     columns=(
         NAME,
         count("Desired", "Nodes to run on.", "status", "desiredNumberScheduled"),

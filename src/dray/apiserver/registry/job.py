@@ -31,7 +31,7 @@ from dray.apiserver.registry.templates import (
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
 
 _MAX_INT32 = 2**31 - 1
-_ORPHANS = (
+_KEPT = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or "
     "set propagationPolicy=Orphan to suppress this warning"
 )
@@ -118,7 +118,8 @@ def _duration(job: Object, now: dt.datetime) -> str:
 JOB = Kind(
     JOBS,
     singular="job",
-    orphans=_ORPHANS,
+    keeps_dependents=True,
+    kept_warning=_KEPT,
     categories=("all",),
     columns=(
         NAME,

@@ -194,8 +194,10 @@ class Kind:
     """A PUT or apply to an absent name creates it (apply always may)."""
     graceful_delete: Callable[[Object, int | None], int] | None = None
     """Seconds of grace for a deletion (Pods); None: deleted at once."""
-    orphans: str = ""
-    """The warning of a deletion that does not say what becomes of dependents: they stay. "": they go as well."""
+    keeps_dependents: bool = False
+    """A deletion that does not say what becomes of dependents leaves them, as old kinds did; else they go as well."""
+    kept_warning: str = ""
+    """What is said of such a deletion, if anything."""
     returns_deleted: bool = False
     """DELETE answers with the object that is gone; otherwise with a Status that says Success."""
     holds_deletion: Callable[[Object], bool] | None = None

@@ -82,5 +82,6 @@ REPLICATION_CONTROLLER = Kind(
     status=StatusStrategy(keep_spec),
     subresources=("scale",),
     has_generation=True,
+    keeps_dependents=True,
     warnings=template_warnings("spec", "template"),
 )

@@ -4,6 +4,7 @@ import datetime as dt
 
 from dray.api.fields import FieldError, Path, invalid
 from dray.api.meta import Object, controller_of
+from dray.api.names import dns_label
 from dray.api.resources import CONTROLLER_REVISIONS, STATEFUL_SETS
 from dray.api.validation.core.workloads import validate_selector_unchanged, validate_stateful_set
 from dray.api.validation.meta import IMMUTABLE
@@ -83,6 +84,7 @@ STATEFUL_SET = Kind(
     ),
     status=StatusStrategy(keep_spec),
     subresources=("scale",),
+    name_rule=dns_label,
     has_generation=True,
     warnings=template_warnings("spec", "template"),
 )

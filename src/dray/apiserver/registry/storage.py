@@ -221,7 +221,6 @@ STORAGE_CLASS = Kind(
         Column(
             "AllowVolumeExpansion",
             at("allowVolumeExpansion", default=False),
-            type="boolean",
             description="Whether they may grow.",
         ),
         AGE,

@@ -32,7 +32,7 @@ VOLUME_ATTACHMENT = Kind(
     singular="volumeattachment",
     columns=(
         NAME,
-        Column("Attacher", at("spec", "attacher"), description="The driver that attaches."),
+        Column("Attacher", at("spec", "attacher"), format="name", description="The driver that attaches."),
         Column("PV", at("spec", "source", "persistentVolumeName"), description="The volume."),
         Column("Node", at("spec", "nodeName"), description="The node."),
         Column(

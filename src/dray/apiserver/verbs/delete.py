@@ -46,7 +46,7 @@ async def delete(call: Call, options: DeleteOptions, *, is_admitted: bool = Fals
 
 def warn_of_orphans(call: Call, options: DeleteOptions) -> None:
     """Once in a call, of however many objects."""
-    text = call.kind.orphans
+    text = call.kind.kept_warning
     if text and options.propagation_policy is None and text not in call.warnings:
         call.warnings.append(text)
 
@@ -173,7 +173,7 @@ async def _keep(call: Call, record: Record, obj: Object) -> Record:
 def _settle_finalizers(call: Call, obj: Object, options: DeleteOptions) -> None:
     """The propagation policy is a finalizer that the garbage collector removes."""
     if options.propagation_policy is None:
-        if call.kind.orphans and not {ORPHAN, FOREGROUND} & set(finalizers_of(obj)):
+        if call.kind.keeps_dependents and not {ORPHAN, FOREGROUND} & set(finalizers_of(obj)):
             obj["metadata"]["finalizers"] = [*finalizers_of(obj), ORPHAN]
         return
     finalizers = [name for name in finalizers_of(obj) if name not in (ORPHAN, FOREGROUND)]

@@ -72,7 +72,8 @@ class ResourceWatch:
             except StoreClosed:
                 return []
             # Whoever watches from a revision that is to come is told nothing until then.
-            events = [event for event in events if event.revision > self._revision]
+            if events[0].revision <= self._revision:
+                events = [event for event in events if event.revision > self._revision]
             if not events:
                 continue
             self._revision = events[-1].revision

@@ -259,7 +259,7 @@ def test_an_autoscaler_shows_what_it_aims_at():
     }
     autoscaler = an_autoscaler(metrics=[cpu(50), pods, pods]) | {"status": {"currentMetrics": [seen]}}
     shown = cells(HORIZONTAL_POD_AUTOSCALER, autoscaler)
-    assert (shown["Reference"], shown["MaxPods"]) == ("Deployment/web", "3")
+    assert (shown["Reference"], shown["MaxPods"]) == ("Deployment/web", 3)
     assert shown["Targets"] == "cpu: 12%/50%, <unknown>/5 + 1 more..."
 
 

@@ -223,8 +223,7 @@ def validate_binding(obj: Object) -> list[FieldError]:
         errors += [invalid(_SPEC.child("policyName"), policy, text) for text in names.dns_subdomain(policy)]
     if spec.get("paramRef") is not None:
         errors += _validate_param_ref(spec["paramRef"], _SPEC.child("paramRef"))
-    # The field is misspelt so upstream.
-    errors += validate_match_resources(spec.get("matchResources"), _SPEC.child("matchResouces"))
+    errors += validate_match_resources(spec.get("matchResources"), _SPEC.child("matchResources"))
     return errors + _validate_actions(spec.get("validationActions") or [], _SPEC.child("validationActions"))
 
 

@@ -6,8 +6,10 @@ from dray.api import names
 from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported, required
 from dray.api.meta import Object
 from dray.api.selectors import SelectorError, label_selector_of
+from dray.api.validation.core.volume_claim import validate_claim_spec
 from dray.api.validation.label_selector import is_empty, validate_label_selector
-from dray.api.validation.meta import IMMUTABLE
+from dray.api.validation.lists import items_of
+from dray.api.validation.meta import IMMUTABLE, validate_annotations, validate_labels
 from dray.api.validation.pod.spec import validate_template
 from dray.api.validation.sameness import same
 
@@ -54,6 +56,9 @@ def validate_replica_set(obj: Object) -> list[FieldError]:
     return errors + _validate_replicated(spec, "replicaset")
 
 
+_RETENTIONS = ("Retain", "Delete")
+
+
 def validate_stateful_set(obj: Object) -> list[FieldError]:
     spec = obj.get("spec") or {}
     errors = _not_negative(spec, ("replicas", "minReadySeconds", "revisionHistoryLimit"))
@@ -61,7 +66,17 @@ def validate_stateful_set(obj: Object) -> list[FieldError]:
     if policy not in ("OrderedReady", "Parallel"):
         text = "must be 'OrderedReady' or 'Parallel'"
         errors.append(invalid(SPEC.child("podManagementPolicy"), policy, text))
-    return errors + _validate_replicated(spec, "statefulset")
+    name, at = spec.get("serviceName") or "", SPEC.child("serviceName")
+    errors += [invalid(at, name, text) for text in names.dns_label(name)] if name else []
+    for field, policy in (spec.get("persistentVolumeClaimRetentionPolicy") or {}).items():
+        if policy and policy not in _RETENTIONS:
+            at = SPEC.child("persistentVolumeClaimRetentionPolicy", field)
+            errors.append(not_supported(at, policy, _RETENTIONS, in_order=True))
+    errors += _validate_replicated(spec, "statefulset")
+    at = SPEC.child("volumeClaimTemplates")
+    for index, template in enumerate(items_of(spec.get("volumeClaimTemplates"))):
+        errors += validate_claim_spec(template.get("spec") or {}, at.index(index).child("spec"))
+    return errors
 
 
 def validate_selector_unchanged(new: Object, old: Object) -> list[FieldError]:
@@ -173,6 +188,10 @@ def _validate_replicated(spec: Object, kind: str) -> list[FieldError]:
             errors.append(invalid(at, selector, f"empty selector is invalid for {kind}"))
         else:
             errors += _check_match(selector, template)
+    if kind == "statefulset":  # whose templates Kubernetes looks at once more
+        meta, at = template.get("metadata") or {}, SPEC.child("template")
+        errors += validate_labels(meta.get("labels") or {}, at.child("labels"))
+        errors += validate_annotations(meta.get("annotations") or {}, at.child("annotations"))
     errors += validate_template(template, SPEC.child("template"))
     return errors + _check_template_policy(template, "ReplicaSet")
 

@@ -61,9 +61,6 @@ def validate_pod_create(pod: Object) -> list[FieldError]:
     if spec.get("nodeName") and spec.get("schedulingGates"):
         text = "cannot be set until all schedulingGates have been cleared"
         errors.append(forbidden(SPEC.child("nodeName"), text))
-    if MIRROR_ANNOTATION in (pod["metadata"].get("annotations") or {}) and spec.get("resourceClaims"):
-        # Kubernetes names no field here.
-        errors.append(forbidden(Path("[]"), "static pods do not support resource claims"))
     return errors
 
 
@@ -71,7 +68,8 @@ def validate_pod(pod: Object) -> list[FieldError]:
     """What holds for a pod at creation and after."""
     spec = pod.get("spec") or {}
     errors = validate_pod_annotations(pod)
-    errors += validate_pod_spec(spec, SPEC, is_pod=True)
+    is_mirror = MIRROR_ANNOTATION in (pod["metadata"].get("annotations") or {})
+    errors += validate_pod_spec(spec, SPEC, is_pod=True, is_mirror=is_mirror)
     for field in ("containers", "initContainers", "ephemeralContainers"):
         errors += validate_images_of_pod(items_of(spec.get(field)), SPEC.child(field))
     return errors
@@ -85,10 +83,17 @@ def validate_pod_annotations(pod: Object) -> list[FieldError]:
     return [invalid(at, mirror, "must set spec.nodeName if mirror pod annotation is set")]
 
 
-def validate_pod_spec(spec: Object, path: Path, *, is_pod: bool = False) -> list[FieldError]:
+def validate_pod_spec(
+    spec: Object, path: Path, *, is_pod: bool = False, is_mirror: bool = False
+) -> list[FieldError]:
+    """`is_mirror`: it stands for a pod that a kubelet has from a file, which cannot have claims."""
     volumes, errors = validate_volumes(items_of(spec.get("volumes")), path.child("volumes"))
     claims = items_of(spec.get("resourceClaims"))
-    errors += validate_resource_claims(claims, path.child("resourceClaims"))
+    if is_mirror and claims:
+        # Kubernetes names no field here.
+        errors.append(forbidden(Path("[]"), "static pods do not support resource claims"))
+    else:
+        errors += validate_resource_claims(claims, path.child("resourceClaims"))
     around = Surroundings(
         volumes=volumes,
         claims={claim["name"] for claim in claims if claim.get("name")},
