@@ -107,9 +107,13 @@ def _shown(names: list[str]) -> str:
     return f"{min(names)} (and {others} other {'pod' if others == 1 else 'pods'})"
 
 
+_EVERYTHING: Final = f"{PRIVILEGED}:latest"
+
+
 def _judge_pod(request: AdmissionRequest, pod: Object) -> None:
     policy, wrong = _policy_of(request)
     if policy.allows_everything and not wrong:
+        _Notes(request, wrong).add("enforce-policy", _EVERYTHING)
         return
     if request.old is not None and not _is_another(pod, request.old):
         return

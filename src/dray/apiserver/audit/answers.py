@@ -32,7 +32,12 @@ def document_of(response: web.StreamResponse, accept: str, *, is_whole: bool) ->
         body = gzip.decompress(body) if is_whole else b""
     if media_type == YAML:
         return _from_yaml(body) if is_whole or (len(body) < _SHORT and _STATUS_YAML in body) else None
-    return body or None
+    return _on_one_line(body) if body else None
+
+
+def _on_one_line(body: bytes) -> bytes:
+    line = body.removesuffix(b"\n")
+    return orjson.dumps(orjson.loads(line)) if b"\n" in line else line
 
 
 def _is_read(accept: str) -> bool:

@@ -173,16 +173,13 @@ class Trail:
         self._status["code"] = _PANIC
         self._finish()
 
-    def end(self, response: web.StreamResponse | None) -> None:
-        """`response`: as it is sent; None when the client left first."""
+    def end(self) -> None:
+        """The request is over: answered, or left by its client."""
         if self._is_over:
             return
         if self._status is None:
-            if response is None:
-                self._status = dict(_LEFT) if self._tells_texts else {"metadata": {}, "code": 499}
-            else:
-                self._take(response)
-            if self._is_lasting and self.last is Stage.COMPLETE:
+            self._status = dict(_LEFT) if self._tells_texts else {"metadata": {}, "code": 499}
+            if self._is_lasting:
                 self.write(Stage.STARTED)
         self._finish()
 
@@ -190,11 +187,18 @@ class Trail:
         self._is_over = True
         self.write(self.last)
 
-    def _take(self, response: web.StreamResponse) -> None:
-        """What the answer says."""
-        self._status = {"metadata": {}, "code": response.status}
-        if not self._tells_texts:
+    def answered(self, response: web.StreamResponse) -> None:
+        """`response`: as it was made, or as it was streamed already."""
+        if self._is_over or self._status is not None:
             return
+        self._status = {"metadata": {}, "code": response.status}
+        if self._tells_texts:
+            self._read(response)
+        if self._is_lasting and self.last is Stage.COMPLETE:
+            self.write(Stage.STARTED)
+
+    def _read(self, response: web.StreamResponse) -> None:
+        """What a Status says, and whatever else the policy asks for."""
         is_whole = self._told.level is Level.RESPONSE
         document = document_of(response, self._request.headers.get("Accept", ""), is_whole=is_whole)
         if document is None:
@@ -210,7 +214,7 @@ class Trail:
     def _is_told_of(self) -> bool:
         """Whether what is asked for is an object of the API: of other paths, only those that tell of the API's kinds."""
         if self._asked.resource:
-            return self._asked.subresource not in _LASTING
+            return not self._is_lasting
         return self._asked.path.strip("/").partition("/")[0] in ("api", "apis")
 
     # --- the line

@@ -89,11 +89,11 @@ class TokenIssuer:
         audiences: Sequence[str] = (),
         bound: BoundObject | None = None,
         node: BoundObject | None = None,
-    ) -> tuple[str, dt.datetime]:
-        """A token for a ServiceAccount object, and when it expires."""
+    ) -> tuple[str, dt.datetime, str]:
+        """A token for a ServiceAccount object, when it expires, and the id by which it can be told of."""
         meta = account["metadata"]
         expires = now + dt.timedelta(seconds=seconds)
-        issued = int(now.timestamp())
+        issued, identifier = int(now.timestamp()), str(uuid.uuid4())
         identity: dict[str, Any] = {
             "namespace": meta["namespace"],
             "serviceaccount": {"name": meta["name"], "uid": meta["uid"]},
@@ -107,7 +107,7 @@ class TokenIssuer:
             "exp": int(expires.timestamp()),
             "iat": issued,
             "iss": ISSUER,
-            "jti": str(uuid.uuid4()),
+            "jti": identifier,
             "kubernetes.io": identity,
             "nbf": issued,
             "sub": f"system:serviceaccount:{meta['namespace']}:{meta['name']}",
@@ -115,7 +115,7 @@ class TokenIssuer:
         signing_input = self._header + b"." + _encode(orjson.dumps(payload))
         r, s = decode_dss_signature(self._key.sign(signing_input, ec.ECDSA(hashes.SHA256())))
         signature = r.to_bytes(COORDINATE_BYTES, "big") + s.to_bytes(COORDINATE_BYTES, "big")
-        return (signing_input + b"." + _encode(signature)).decode(), expires
+        return (signing_input + b"." + _encode(signature)).decode(), expires, identifier
 
     def verify(self, token: str, *, now: dt.datetime) -> TokenClaims:
         """Raises TokenError."""

@@ -62,6 +62,8 @@ class HttpApi:
         response: web.StreamResponse | None = None
         try:
             response = await self._answer(request, info, query, asker)
+            if asker.trail is not None:
+                asker.trail.answered(response)
             if is_for_people(request, query):
                 await lay_out(response, request)
             code, size = response.status, _size(response)
@@ -69,7 +71,7 @@ class HttpApi:
         finally:
             measured.end(code, "All" if query.get("dryRun") == ["All"] else "", size)
             if asker.trail is not None:
-                asker.trail.end(response)
+                asker.trail.end()
 
     async def _answer(
         self, request: web.BaseRequest, info: RequestInfo, query: Query, asker: "_Asker"
@@ -90,7 +92,9 @@ class HttpApi:
             return error_answer(
                 errors.BadRequest("exceeded max depth"), accept=request.headers.get("Accept", "")
             )
-        except web.HTTPException:
+        except web.HTTPException as refused:
+            if asker.trail is not None:
+                asker.trail.answered(refused)
             raise
         except Exception as error:
             log.exception("%s %s failed", request.method, request.rel_url.raw_path)

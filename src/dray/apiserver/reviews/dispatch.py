@@ -65,6 +65,6 @@ def _token_requests(requests: TokenRequests) -> Reviewer:
             raise not_found(call)
         if call.features.enabled("TokenRequestServiceAccountUIDValidation"):
             check_uid(record.obj, request)
-        return requests.create(call, record.obj, request, call.now)
+        return requests.create(call, record.obj, request, call.now, call.annotations)
 
     return request_token

@@ -21,6 +21,7 @@ from dray.apiserver.authentication.tokens import (
 from dray.apiserver.registry.kind import User
 
 GROUP = "authentication.k8s.io"
+ISSUED = "authentication.kubernetes.io/issued-credential-id"
 
 
 class Finder(Protocol):
@@ -64,17 +65,23 @@ class TokenRequests:
     def __init__(self, issuer: TokenIssuer) -> None:
         self._issuer = issuer
 
-    def create(self, finder: Finder, account: Object, request: Object, now: dt.datetime) -> Object:
-        """`account` is the stored ServiceAccount. Raises Invalid, Conflict, NotFound."""
+    def create(
+        self, finder: Finder, account: Object, request: Object, now: dt.datetime, notes: dict[str, str]
+    ) -> Object:
+        """`account` is the stored ServiceAccount; `notes` takes what the audit log is told.
+
+        Raises Invalid, Conflict, NotFound.
+        """
         spec = request.get("spec") or {}
         seconds = int(spec.get("expirationSeconds") or DEFAULT_SECONDS)
         _check_seconds(seconds)
         namespace = account["metadata"]["namespace"]
         bound, node = _bound(finder, spec.get("boundObjectRef") or {}, account)
         audiences = spec.get("audiences") or list(self._issuer.audiences)
-        token, expires = self._issuer.issue(
+        token, expires, identifier = self._issuer.issue(
             account, now=now, seconds=seconds, audiences=audiences, bound=bound, node=node
         )
+        notes[ISSUED] = f"JTI={identifier}"
         return {
             "kind": "TokenRequest",
             "apiVersion": f"{GROUP}/v1",
