@@ -48,6 +48,7 @@ ENDS_OTHERWISE = {
 }
 """The exit code here, and why it is another; what is printed differs for the same reason."""
 
+PATIENCE = 20
 ENDLESS = {"kubectl logs -f pod0 -c ctr0 -n dra-tutorial": "timeout 1 "}
 """What is put before a command that would not end here."""
 
@@ -96,7 +97,11 @@ def test_every_recorded_command_does_what_it_did_with_kubernetes(shell: Shell) -
     wrong = []
     for row in recorded():
         command = ENDLESS.get(row["command"], "") + row["command"].replace("{node}", NODE)
-        if found := difference(row, shell(command)):
+        found = difference(row, shell(command))
+        for _ in range(PATIENCE if row["command"].startswith("kubectl logs") else 0):
+            # A container may take its time before it says anything.
+            found = found and difference(row, shell(f"sleep 0.5; {command}"))
+        if found:
             wrong.append(f"{row['command']}: {found}")
     assert wrong == []
 
