@@ -23,12 +23,7 @@ KNOWN = {
         "own-machinery-0db36b6a": "of an apiVersion given twice only the last counts here",
         "own-machinery-41227ff1": "a method that HTTP does not have is refused before anybody is asked for",
         "own-machinery-80644de1": "a number beyond all floats is no JSON here",
-        "own-patch-0111c7bc": "a $retainKeys of null is taken for none",
-        "own-patch-739b98a3": "a $patch of null is taken for none",
-        "own-patch-cd989a53": "lists of mixed types are refused without showing them",
         "own-ssa-22ab169f": "an applied configuration does not tell empty labels from none",
-        "own-ssa-47349404": "creating by apply forgets a grace period",
-        "own-watch-c09570e8": "YAML is refused for a watch before its resourceVersion is read",
     },
 }
 """Scenarios that disagree, and why. By recording."""

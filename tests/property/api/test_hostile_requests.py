@@ -71,7 +71,7 @@ operations = st.lists(
 
 
 DELIBERATE = (
-    "unknown patch type", "invalid patch format", "cannot merge lists", "lists of mixed types", "merging lists cannot yet",
+    "unknown patch type", "invalid patch format", "cannot merge lists", "list element types are", "lists of lists are", "merging lists cannot yet",
     "does not contain declared merge key", "expected a list of elements",
 )  # fmt: skip
 """What Kubernetes says with code 500 of a strategic merge patch that is wrong in itself; so do we."""

@@ -6,11 +6,19 @@ mutated. They know nothing of requests: `PatchError` and `DecodeError` texts bec
 
 from dray.api.patch.json_patch import json_patch, parse_operations, unknown_members
 from dray.api.patch.merge import merge_patch
-from dray.api.patch.refusals import PatchError, invalid_patch, rendered, rendered_strategic, unprocessable
+from dray.api.patch.refusals import (
+    PatchError,
+    PatchFormatError,
+    invalid_patch,
+    rendered,
+    rendered_strategic,
+    unprocessable,
+)
 from dray.api.patch.strategic import strategic_merge_patch
 
 __all__ = [
     "PatchError",
+    "PatchFormatError",
     "invalid_patch",
     "json_patch",
     "merge_patch",

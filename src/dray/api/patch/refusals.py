@@ -14,6 +14,10 @@ class PatchError(ValueError):
     """The patch does not apply to this document; `str()` says where."""
 
 
+class PatchFormatError(PatchError):
+    """The patch contradicts itself, whatever the document."""
+
+
 def unprocessable() -> Invalid:
     """422 for a JSON patch that does not apply. Upstream keeps the reason to itself."""
     return Invalid("the server rejected our request due to an error in our request", details={})

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from dray.api.patch.ordering import identity, in_order
-from dray.api.patch.refusals import PatchError
+from dray.api.patch.refusals import PatchError, PatchFormatError
 from dray.api.schema import go_text
 from dray.api.schema.model import Field, Schema
 
@@ -44,19 +44,28 @@ def _whole(patch: Members) -> dict[str, Any]:
         return {}
     if directive == "replace":
         return {key: value for key, value in patch.items() if key != _PATCH}
-    raise PatchError(f"unknown patch type: {go_text.show(directive)} in map: {go_text.show(patch)}")
+    raise _unknown_directive(patch)
+
+
+def _unknown_directive(patch: Members) -> PatchError:
+    directive = patch[_PATCH]
+    # Go prints a string here, and says so where it is none.
+    kind = go_text.type_name(directive)
+    shown = go_text.show(directive) if kind == "string" else f"%!s({kind}={go_text.show(directive)})"
+    shown = "%!s(<nil>)" if directive is None else shown
+    return PatchError(f"unknown patch type: {shown} in map: {go_text.show(patch)}")
 
 
 def _retained(document: Members, patch: dict[str, Any]) -> tuple[dict[str, Any], Members]:
-    keys = patch.pop(_RETAIN, None)
-    if keys is None:
+    if _RETAIN not in patch:
         return patch, document
+    keys = patch.pop(_RETAIN)
     if not isinstance(keys, list):
-        raise PatchError("invalid patch format of retainKeys")
+        raise PatchFormatError("invalid patch format of retainKeys")
     kept = {key for key in keys if isinstance(key, str)}
     for key in patch:
         if key not in kept and not key.startswith((_ORDER, _DELETE)):
-            raise PatchError("invalid patch format of retainKeys")
+            raise PatchFormatError("invalid patch format of retainKeys")
     return patch, {key: value for key, value in document.items() if key in kept}
 
 
@@ -98,10 +107,13 @@ def _merge_list(current: list[Any], patch: list[Any], field: Field | None) -> li
 
 
 def _holds_maps(*lists: list[Any]) -> bool:
-    maps = {isinstance(item, Mapping) for items in lists for item in items}
-    if len(maps) > 1 or any(isinstance(item, list) for items in lists for item in items):
-        raise PatchError("lists of mixed types cannot be merged")
-    return maps == {True}
+    """Whether the elements are objects: all must be of one type."""
+    kinds = [go_text.type_name(item) for items in lists for item in items]
+    if kinds[0] == "[]interface {}":
+        raise PatchError("lists of lists are not supported")
+    if any(kind != kinds[0] for kind in kinds):
+        raise PatchError(f"list element types are not identical: {go_text.show(list(lists))}")
+    return kinds[0] == "map[string]interface {}"
 
 
 def _special_elements(current: list[Any], patch: list[Any], key: str) -> tuple[list[Any], list[Any]]:
@@ -111,14 +123,16 @@ def _special_elements(current: list[Any], patch: list[Any], key: str) -> tuple[l
     deleted = set()
     for item in patch:
         directive = item.get(_PATCH)
+        if _PATCH not in item:
+            continue
         if directive == "delete":
             deleted.add(identity(_key_value(item, key)))
         elif directive == "replace":
             replaces = True
         elif directive == "merge":
             raise PatchError("merging lists cannot yet be specified in the patch")
-        elif directive is not None:
-            raise PatchError(f"unknown patch type: {go_text.show(directive)} in map: {go_text.show(item)}")
+        else:
+            raise _unknown_directive(item)
     if deleted:
         current = [element for element in current if identity(_key_value(element, key)) not in deleted]
     return (plain, []) if replaces else (current, plain)

@@ -102,7 +102,7 @@ def _needed(user: User, wanted: User) -> Iterator[Attributes]:
 def _mode(wanted: User) -> str:
     """Of the constrained form; "" for nodes and service accounts with more than their name: it has none for those."""
     mode = "user-info"
-    if wanted.name.startswith(SERVICE_ACCOUNT_PREFIX) and wanted.name.count(":") == 3:
+    if _is_service_account(wanted.name):
         mode = "serviceaccount"
     elif wanted.name.startswith(NODE_PREFIX) and wanted.name != NODE_PREFIX:
         mode = "arbitrary-node"

@@ -58,7 +58,7 @@ from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
 from dray.apiserver.verbs.metadata import match_namespace
 from dray.apiserver.verbs.patch import apply, patch, read_patch
-from dray.apiserver.verbs.read import get, list_objects
+from dray.apiserver.verbs.read import get, list_objects, parse_version
 from dray.apiserver.verbs.scale import SCALE, get_scale, patch_scale, update_scale
 from dray.apiserver.verbs.subresources import POSTED, bind_named
 from dray.apiserver.verbs.told import tell, tell_all
@@ -312,11 +312,14 @@ async def _list(wanted: ResourceRequest) -> web.StreamResponse:
 
 
 async def _watch(wanted: ResourceRequest) -> web.StreamResponse:
-    view = wanted.view(streamed(wanted.accept))
+    wanted.represented(is_collection=True)
     query = dict(wanted.query)
     if wanted.info.name:
         query["fieldSelector"] = [f"metadata.name={wanted.info.name}"]
     options = list_options({**query, "watch": ["true"]})
+    if options.resource_version:
+        parse_version(options.resource_version)
+    view = wanted.view(streamed(wanted.accept))
     try:
         watch = await open_watch(wanted.call, options)
     except errors.Expired as error:  # told as a watch's first and last event, since the request was granted

@@ -43,7 +43,7 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
     obj = request.object or obj
     metadata.match_namespace(call, obj["metadata"])
     metadata.merge_owners(call, obj["metadata"], after_admission=True)
-    metadata.begin(call, obj)
+    metadata.begin(call, obj, is_applied=is_owned)
     is_made_up = _settle_name(obj)
     call.kind.prepare_create(call, obj)
     new = obj

@@ -81,11 +81,12 @@ def merge_owners(call: Call, meta: Object, *, after_admission: bool) -> None:
     )
 
 
-def begin(call: Call, obj: Object) -> None:
-    """Metadata of an object that is about to exist."""
+def begin(call: Call, obj: Object, *, is_applied: bool) -> None:
+    """Metadata of an object that is about to exist. One that is applied keeps, for what it is worth, a grace period."""
     meta = obj["metadata"]
     for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
-        meta.pop(field, None)
+        if field != "deletionGracePeriodSeconds" or not is_applied:
+            meta.pop(field, None)
     meta["creationTimestamp"] = format_time(call.now)
     meta["uid"] = str(uuid.uuid4())
     if call.kind.has_generation:

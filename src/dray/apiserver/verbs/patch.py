@@ -30,6 +30,7 @@ from dray.apiserver.structure import (
 from dray.apiserver.verbs import managed, metadata
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.update import replace
+from dray.apiserver.verbs.writing import conflict
 from dray.client.protocol import PatchType
 from dray.store.record import Record
 
@@ -60,6 +61,7 @@ async def apply(call: Call, config: Any) -> tuple[Record, bool]:
     """
     _check_configuration(call, config)
     if call.record() is None and not call.subresource:
+        _check_absent(call, config)
         try:
             merged = await worked_out(call.size, lambda: _merged(call, None, config))
             return await create(call, merged, is_owned=True), True
@@ -72,6 +74,15 @@ async def apply(call: Call, config: Any) -> tuple[Record, bool]:
     meta = config.get("metadata")
     asked = isinstance(meta, Mapping) and meta.get("resourceVersion")
     return await replace(call, change, is_unconditional=not asked), False
+
+
+def _check_absent(call: Call, config: Mapping[str, Any]) -> None:
+    """Raises Conflict for a configuration of an object that was here once, by its uid."""
+    meta = config.get("metadata")
+    uid = meta.get("uid") if isinstance(meta, Mapping) else None
+    if uid:
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise conflict(call, why)
 
 
 def _merged(call: Call, stored: Object | None, config: Mapping[str, Any]) -> Object:
@@ -240,6 +251,8 @@ class _StrategicPatch(_MergePatch):
         schema = self.type.schema
         try:
             document = languages.strategic_merge_patch(shown, self.patch, schema)
+        except languages.PatchFormatError as error:
+            raise errors.BadRequest(str(error)) from None
         except languages.PatchError as error:
             raise errors.StatusError(str(error)) from None
         return self._decoded(document, lambda: languages.rendered_strategic(self.patch))
