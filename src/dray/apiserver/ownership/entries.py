@@ -140,9 +140,12 @@ def capped(holdings: Holdings) -> Holdings:
 
 
 def manager_of(field_manager: str, user_agent: str) -> str:
-    """The name a write is recorded under: as asked, else the product of the user agent, at most 128 bytes of it."""
+    """The name a write is recorded under: as asked, else the product of the user agent, at most 128 bytes of it.
+
+    A client that does not say what it is is `unknown`.
+    """
     if field_manager:
         return field_manager
     product = "".join(filter(str.isprintable, user_agent.partition("/")[0]))
     sizes = itertools.accumulate(len(char.encode()) for char in product)
-    return "".join(char for char, size in zip(product, sizes, strict=True) if size <= 128)
+    return "".join(char for char, size in zip(product, sizes, strict=True) if size <= 128) or "unknown"

@@ -232,3 +232,4 @@ def test_managers_without_a_name_are_known_by_their_user_agent() -> None:
     assert manager_of("", "kubectl/v1.32 (linux)") == "kubectl"
     assert manager_of("mine", "kubectl/v1.32") == "mine"
     assert manager_of("", "a\x00b" + "c" * 200) == "ab" + "c" * 126
+    assert manager_of("", "") == manager_of("", "/1.0") == "unknown"
