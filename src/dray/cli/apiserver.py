@@ -12,7 +12,7 @@ from dray.cli.front_proxy import front_proxy, front_proxy_options
 from dray.cli.logs import set_up_logging
 from dray.cli.roles import emulated_version_option, logging_options, run_until_signal
 from dray.cluster.flags import feature_gates as parsed_gates
-from dray.kits.serving import serve
+from dray.kits.serving import give_large_blocks_back, serve
 
 if TYPE_CHECKING:
     from dray.cluster.api_server import ApiServerSettings
@@ -131,6 +131,7 @@ def command(
         event_ttl=dt.timedelta(minutes=event_ttl_minutes),
         **audit_settings(others),
     )
+    give_large_blocks_back()
     serve(_serve(data_dir, settings))
 
 
