@@ -94,7 +94,10 @@ _CLASS = {"value": 2, "globalDefault": True}
     [
         ({"image": {"reference": "a/b"}}, {"pullPolicy": "Always"}),
         ({"image": {"reference": "a/b:1"}}, {"pullPolicy": "IfNotPresent"}),
-        ({"iscsi": {"targetPortal": "1.2.3.4", "iqn": "iqn.2001-04.com.example:b", "lun": 0}}, {"iscsiInterface": "default"}),
+        (
+            {"iscsi": {"targetPortal": "1.2.3.4", "iqn": "iqn.2001-04.com.example:b", "lun": 0}},
+            {"iscsiInterface": "default"},
+        ),
     ],
 )
 async def test_volumes_are_filled_in(cluster: Cluster, source: Object, filled: Object) -> None:
