@@ -1,10 +1,11 @@
 """The API server that recorded scenarios run against: in memory, with the identities and policy of the recording."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from dray.api.features import FeatureGates
 from dray.apiserver.admission.chain import default_admission
+from dray.apiserver.audit.events import Auditor
 from dray.apiserver.authentication.chain import AuthenticatorChain
 from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.authorization.chain import AuthorizerChain
@@ -30,14 +31,19 @@ IDENTITIES = {
 
 
 @contextlib.asynccontextmanager
-async def scenario_server(features: FeatureGates | None = None) -> AsyncIterator[tuple[str, dict[str, str]]]:
+async def scenario_server(
+    features: FeatureGates | None = None,
+    *,
+    identities: Mapping[str, User] = IDENTITIES,
+    audit: Auditor | None = None,
+) -> AsyncIterator[tuple[str, dict[str, str]]]:
     """A server on the loopback, without TLS: its URL, and a token for each identity."""
     store, clock = MemoryStore(), SystemClock()
-    tokens = {alias: f"tok-{alias}" for alias in IDENTITIES}
+    tokens = {alias: f"tok-{alias}" for alias in identities}
     issuer = TokenIssuer(_signing_key())
     authorizer = AuthorizerChain(store)
     authenticator = AuthenticatorChain(
-        store, clock, issuer=issuer, static_tokens={tokens[alias]: user for alias, user in IDENTITIES.items()}
+        store, clock, issuer=issuer, static_tokens={tokens[alias]: user for alias, user in identities.items()}
     )
     server = ApiServer(
         store,
@@ -48,6 +54,7 @@ async def scenario_server(features: FeatureGates | None = None) -> AsyncIterator
         authorizer=authorizer,
         admission=default_admission(authorizer.rbac),
         reviewers=reviewers(authorizer, authenticator, issuer),
+        audit=audit,
     )
     await server.start()
     try:

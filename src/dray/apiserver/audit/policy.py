@@ -83,8 +83,9 @@ class Rule:
     """Paths that are no resources'; a `*` at the end stands for anything."""
 
     def match(self, asked: Attributes) -> bool:
+        """A user without a name is nobody, whom no rule about users means."""
         user = asked.user
-        if self.users and user.name not in self.users:
+        if self.users and (not user.name or user.name not in self.users):
             return False
         if self.groups and self.groups.isdisjoint(user.groups):
             return False

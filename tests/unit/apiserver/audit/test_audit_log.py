@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from typing import Any
 
 import aiohttp
 
@@ -15,11 +16,13 @@ from dray.store.memory import MemoryStore
 SECRETS = "/api/v1/namespaces/default/secrets"
 
 
-def events_of(path: pathlib.Path) -> list[dict]:
+def events_of(path: pathlib.Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-async def audited(path: pathlib.Path, *requests: tuple[str, str, bytes, dict[str, str]]) -> list[dict]:
+async def audited(
+    path: pathlib.Path, *requests: tuple[str, str, bytes, dict[str, str]]
+) -> list[dict[str, Any]]:
     audit = AuditLog(path, SystemClock())
     server = ApiServer(MemoryStore(), catalog(), audit=Auditor(audit, SystemClock()))
     await server.start()
