@@ -11,6 +11,10 @@ from dray.api.meta import Object
 from dray.apiserver.http.negotiation import JSON, YAML, check_document
 
 _STATUS: Final = b'{"kind":"Status","apiVersion":"v1"'
+_NAMED: Final = b'"Status"'
+_HEAD: Final = 64
+"""Bytes in which a document says what it is, laid out for people or not."""
+
 _STATUS_YAML: Final = b"kind: Status\n"
 _SHORT: Final = 64 * 1024
 """A Status in YAML is hardly longer; what is longer is read only where all of it is wanted."""
@@ -32,7 +36,9 @@ def document_of(response: web.StreamResponse, accept: str, *, is_whole: bool) ->
         body = gzip.decompress(body) if is_whole else b""
     if media_type == YAML:
         return _from_yaml(body) if is_whole or (len(body) < _SHORT and _STATUS_YAML in body) else None
-    return _on_one_line(body) if body else None
+    if not body or not (is_whole or _NAMED in body[:_HEAD]):
+        return None
+    return _on_one_line(body)
 
 
 def _on_one_line(body: bytes) -> bytes:
@@ -68,6 +74,11 @@ def status_of(document: bytes, code: int) -> Object:
     status = orjson.loads(document)
     told = {key: status[key] for key in _TOLD if key in status}
     return {"metadata": {}, **told, "code": code}
+
+
+def bare(document: bytes) -> bytes:
+    """Without who owns which field."""
+    return orjson.dumps(without_managed_fields(orjson.loads(document)))
 
 
 def without_managed_fields(value: Any) -> Any:

@@ -16,9 +16,10 @@ from aiohttp import web
 
 from dray.api.meta import Object
 from dray.apiserver.access import Attributes, Decision
-from dray.apiserver.audit.answers import document_of, is_status, status_of, without_managed_fields
+from dray.apiserver.audit.answers import bare, document_of, is_status, status_of, without_managed_fields
 from dray.apiserver.audit.log import AuditLog
 from dray.apiserver.audit.policy import OWN, Level, Policy, Stage, Told
+from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.registry.kind import User
 from dray.kits.clock import Clock
 
@@ -187,28 +188,33 @@ class Trail:
         self._is_over = True
         self.write(self.last)
 
-    def answered(self, response: web.StreamResponse) -> None:
+    async def answered(self, response: web.StreamResponse) -> None:
         """`response`: as it was made, or as it was streamed already."""
         if self._is_over or self._status is not None:
             return
         self._status = {"metadata": {}, "code": response.status}
         if self._tells_texts:
-            self._read(response)
+            await self._read(response)
         if self._is_lasting and self.last is Stage.COMPLETE:
             self.write(Stage.STARTED)
 
-    def _read(self, response: web.StreamResponse) -> None:
+    async def _read(self, response: web.StreamResponse) -> None:
         """What a Status says, and whatever else the policy asks for."""
         is_whole = self._told.level is Level.RESPONSE
-        document = document_of(response, self._request.headers.get("Accept", ""), is_whole=is_whole)
+        accept = self._request.headers.get("Accept", "")
+        is_bare = is_whole and self._told.without_managed_fields
+
+        def read() -> bytes | None:
+            document = document_of(response, accept, is_whole=is_whole)
+            return bare(document) if is_bare and document is not None else document
+
+        document = await worked_out(_length(response), read)
         if document is None:
             return
         is_refusal = is_status(document)
         if is_refusal:
             self._status = status_of(document, response.status)
         if is_whole and (is_refusal or self._is_told_of()):
-            if self._told.without_managed_fields and not is_refusal:
-                document = orjson.dumps(without_managed_fields(orjson.loads(document)))
             self._answered = orjson.Fragment(document)
 
     def _is_told_of(self) -> bool:
@@ -281,6 +287,11 @@ def source_addresses(headers: Mapping[str, str], remote: str) -> Iterator[str]:
     own = _address(remote)
     if own and own != last:
         yield own
+
+
+def _length(response: web.StreamResponse) -> int:
+    body = response.body if isinstance(response, web.Response) else None
+    return len(body) if isinstance(body, bytes) else 0
 
 
 def _address(text: str) -> str:

@@ -63,7 +63,7 @@ class HttpApi:
         try:
             response = await self._answer(request, info, query, asker)
             if asker.trail is not None:
-                asker.trail.answered(response)
+                await asker.trail.answered(response)
             if is_for_people(request, query):
                 await lay_out(response, request)
             code, size = response.status, _size(response)
@@ -94,7 +94,7 @@ class HttpApi:
             )
         except web.HTTPException as refused:
             if asker.trail is not None:
-                asker.trail.answered(refused)
+                await asker.trail.answered(refused)
             raise
         except Exception as error:
             log.exception("%s %s failed", request.method, request.rel_url.raw_path)
