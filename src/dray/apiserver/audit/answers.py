@@ -55,14 +55,25 @@ def _is_read(accept: str) -> bool:
     return True
 
 
-def _from_yaml(body: bytes) -> bytes:
-    from dray.api.schema.yaml_text import from_yaml  # here: hardly anybody asks for YAML
+def _from_yaml(body: bytes) -> bytes | None:
+    from dray.api.schema.yaml_text import BadYaml, from_yaml  # here: hardly anybody asks for YAML
 
-    value = from_yaml(body)
+    try:
+        value = from_yaml(body)
+    except BadYaml:
+        return None
     if isinstance(value, dict):
         first = {key: value[key] for key in ("kind", "apiVersion") if key in value}
         value = first | value
     return orjson.dumps(value)
+
+
+def checked(document: bytes) -> bytes | None:
+    """One that another server may have made, on one line; None where it is no JSON."""
+    try:
+        return orjson.dumps(orjson.loads(document))
+    except orjson.JSONDecodeError:
+        return None
 
 
 def is_status(document: bytes) -> bool:

@@ -6,6 +6,7 @@ pkg/endpoints/filters/audit.go, 1.36.
 """
 
 import datetime as dt
+import functools
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,14 @@ from aiohttp import web
 
 from dray.api.meta import Object
 from dray.apiserver.access import Attributes, Decision
-from dray.apiserver.audit.answers import bare, document_of, is_status, status_of, without_managed_fields
+from dray.apiserver.audit.answers import (
+    bare,
+    checked,
+    document_of,
+    is_status,
+    status_of,
+    without_managed_fields,
+)
 from dray.apiserver.audit.log import AuditLog
 from dray.apiserver.audit.policy import OWN, Level, Policy, Stage, Told
 from dray.apiserver.large_bodies import worked_out
@@ -25,6 +33,7 @@ from dray.kits.clock import Clock
 
 _CREDENTIAL: Final = re.compile(r"([?&](?:[a-z_]*token|password|secret)=)[^&]*", re.IGNORECASE)
 _LONGEST_AGENT: Final = 1024
+_NO_TEXT: Final = re.compile("[\ud800-\udfff]")
 _LASTING: Final = frozenset({"log", "exec", "attach", "portforward", "proxy"})
 _REFERRED: Final = ("namespace", "name", "uid", "resourceVersion")
 _SWITCHED: Final = 101
@@ -204,9 +213,16 @@ class Trail:
         accept = self._request.headers.get("Accept", "")
         is_bare = is_whole and self._told.without_managed_fields
 
+        if self._is_lasting and "Content-Encoding" in response.headers:
+            return  # of another server, whatever is in it
+
         def read() -> bytes | None:
             document = document_of(response, accept, is_whole=is_whole)
-            return bare(document) if is_bare and document is not None else document
+            if document is None:
+                return None
+            if self._is_lasting:  # the words may be a kubelet's
+                return checked(document)
+            return bare(document) if is_bare else document
 
         document = await worked_out(_length(response), read)
         if document is None:
@@ -228,36 +244,47 @@ class Trail:
     def write(self, stage: Stage) -> None:
         if stage in self._told.omitted:
             return
-        self._auditor.log.write(orjson.dumps(self._event(stage)) + b"\n")
+        self._auditor.log.write(_line(self._event(stage)))
 
     def _event(self, stage: Stage) -> Object:
-        request = self._request
+        before, after = self._parts
         event: Object = {
             "kind": "Event",
             "apiVersion": "audit.k8s.io/v1",
             "level": self._told.level.shown,
             "auditID": self._identity,
             "stage": stage.value,
-            "requestURI": _without_credentials(request.rel_url.raw_path_qs),
-            "verb": self._asked.verb,
-            "user": _shown(self._user),
+            **before,
         }
         if self._acting is not None:
             event["impersonatedUser"] = _shown(self._acting)
         if self._constraint:
             event["authenticationMetadata"] = {"impersonationConstraint": self._constraint}
-        event["sourceIPs"] = list(source_addresses(request.headers, request.remote or ""))
-        if agent := request.headers.get("User-Agent", ""):
-            event["userAgent"] = _shortened(agent)
+        event |= after
         if self._reference:
             event["objectRef"] = {key: value for key, value in self._reference.items() if value}
         event |= self._outcome()
-        event["requestReceivedTimestamp"] = _micro(self._received)
+        received = event["requestReceivedTimestamp"] = _micro(self._received)
         is_first = stage is Stage.RECEIVED
-        event["stageTimestamp"] = _micro(self._received if is_first else self._auditor.clock.now())
+        event["stageTimestamp"] = received if is_first else _micro(self._auditor.clock.now())
         if self.annotations:
             event["annotations"] = dict(sorted(self.annotations.items()))
         return event
+
+    @functools.cached_property
+    def _parts(self) -> tuple[Object, Object]:
+        """What is known from the beginning: before and after what is told of impersonation."""
+        request = self._request
+        headers = request.headers
+        before = {
+            "requestURI": _without_credentials(request.rel_url.raw_path_qs),
+            "verb": self._asked.verb,
+            "user": _shown(self._user),
+        }
+        after: Object = {"sourceIPs": list(source_addresses(headers, request.remote or ""))}
+        if agent := headers.get("User-Agent", ""):
+            after["userAgent"] = _shortened(agent)
+        return before, after
 
     def _outcome(self) -> Iterator[tuple[str, Any]]:
         if self._status is not None:
@@ -274,18 +301,13 @@ TRAIL: Final = web.RequestKey("audit-trail", Trail)
 
 def source_addresses(headers: Mapping[str, str], remote: str) -> Iterator[str]:
     """Where a request comes from: as proxies report it, which anybody could, and last the connection's own end."""
-    last, known = "", set()
-    for text in headers.get("X-Forwarded-For", "").split(","):
-        if address := _address(text):
-            known.add(address)
-            last = address
-            yield address
+    reported = list(filter(None, map(_address, headers.get("X-Forwarded-For", "").split(","))))
     real = _address(headers.get("X-Real-Ip", ""))
-    if real and real not in known:
-        last = real
-        yield real
+    if real and real not in reported:
+        reported.append(real)
+    yield from reported
     own = _address(remote)
-    if own and own != last:
+    if own and own != (reported or [""])[-1]:
         yield own
 
 
@@ -294,8 +316,27 @@ def _length(response: web.StreamResponse) -> int:
     return len(body) if isinstance(body, bytes) else 0
 
 
+def _line(event: Object) -> bytes:
+    try:
+        return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return orjson.dumps(_readable(event), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _readable(value: Any) -> Any:
+    """With a mark for bytes of headers that are no text, as Go writes them."""
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    return _NO_TEXT.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+@functools.lru_cache(maxsize=256)
 def _address(text: str) -> str:
     """As Go writes it; "" for what is none."""
+    if not text:
+        return ""
     try:
         address = ipaddress.ip_address(text.strip())
     except ValueError:
@@ -343,4 +384,4 @@ def _reference(asked: Attributes) -> Object:
 
 
 def _micro(moment: dt.datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

@@ -19,6 +19,7 @@ from dray.apiserver.access import (
     Decision,
     unauthorized,
 )
+from dray.apiserver.audit.answers import checked
 from dray.apiserver.audit.events import Auditor, source_addresses
 from dray.apiserver.audit.log import AuditLog
 from dray.apiserver.audit.policy import OWN, Policy
@@ -234,6 +235,24 @@ async def test_a_connection_that_is_handed_on_is_told_as_switched(tmp_path: path
         told = [(event["stage"], event.get("responseStatus", {}).get("code")) for event in server.events("a")]
     node.close()
     assert told == [("RequestReceived", None), ("ResponseStarted", 101), ("ResponseComplete", 101)]
+
+
+async def test_headers_that_are_no_text_are_told_with_marks_and_answered(tmp_path: pathlib.Path) -> None:
+    async with audited(tmp_path, policy(METADATA)) as server:
+        host, _, port = server.server.address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"GET {MAPS} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAudit-ID: a\r\nUser-Agent: ".encode()
+        writer.write(head + b"x\xff\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        received, complete = server.events("a")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert received["userAgent"] == complete["userAgent"] == "x\ufffd"
+
+
+def test_what_another_server_says_is_told_only_if_it_is_json() -> None:
+    assert checked(b'{"kind":"Status","apiVersion":"v1"\n,"code":400}') is not None
+    assert checked(b'{"kind":"Status","apiVersion":"v1"}\n{"forged":true}') is None
 
 
 async def test_what_a_person_reads_is_told_on_one_line(tmp_path: pathlib.Path) -> None:
