@@ -15,6 +15,10 @@ RECORDED = json.loads(gzip.decompress(_CORPUS.read_bytes()))
 """What kube-apiserver 1.36.2 had made under each setting of gates: all for the defaults, what differs for the others."""
 
 
+DISCOVERY = ("ClusterRole", "", "system:discovery")
+"""Lets everybody read what verifies tokens, too, as users of a recorded cluster may."""
+
+
 def by_name(objects: list[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
     places = ((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]) for obj in objects)
     return {(obj["kind"], *place): obj for obj, place in zip(objects, places, strict=True)}
@@ -39,7 +43,10 @@ def as_recorded(setting: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]
 def test_roles_and_bindings_are_those_of_kubernetes_under_the_same_gates(setting: dict[str, Any]) -> None:
     own, recorded = as_made(setting["gates"]), as_recorded(setting)
     assert own.keys() == recorded.keys()
-    assert [place for place in own if own[place] != recorded[place]] == []
+    assert [place for place in own if own[place] != recorded[place]] == [DISCOVERY]
+    (rule,), (known,) = own[DISCOVERY]["rules"], recorded[DISCOVERY]["rules"]
+    more = ["/.well-known", "/.well-known/*"]
+    assert rule == {**known, "nonResourceURLs": [*more, *known["nonResourceURLs"]]}
 
 
 def test_every_bound_role_exists() -> None:
