@@ -26,7 +26,7 @@ from dray.apiserver.audit.answers import (
     without_managed_fields,
 )
 from dray.apiserver.audit.log import AuditLog
-from dray.apiserver.audit.policy import OWN, Level, Policy, Stage, Told
+from dray.apiserver.audit.policy import OWN, PATCH_NOTES, Level, Policy, Stage, Told
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.registry.kind import User
 from dray.kits.clock import Clock
@@ -267,9 +267,17 @@ class Trail:
         received = event["requestReceivedTimestamp"] = _micro(self._received)
         is_first = stage is Stage.RECEIVED
         event["stageTimestamp"] = received if is_first else _micro(self._auditor.clock.now())
-        if self.annotations:
-            event["annotations"] = dict(sorted(self.annotations.items()))
+        if notes := self._notes():
+            event["annotations"] = notes
         return event
+
+    def _notes(self) -> dict[str, str]:
+        shows_bodies = self._told.level >= Level.REQUEST
+        return {
+            key: self.annotations[key]
+            for key in sorted(self.annotations)
+            if shows_bodies or not key.startswith(PATCH_NOTES)
+        }
 
     @functools.cached_property
     def _parts(self) -> tuple[Object, Object]:

@@ -127,6 +127,10 @@ OWN: Final = Policy(
 """Holds where there is no file."""
 
 
+PATCH_NOTES: Final = "patch.webhook.admission.k8s.io/"
+"""How annotations begin that have parts of bodies: from level Request on."""
+
+
 def together(*stages: Iterable[Stage]) -> frozenset[Stage]:
     return frozenset(stage for each in stages for stage in each)
 

@@ -115,6 +115,18 @@ async def test_a_patch_changes_what_is_stored(cluster: Cluster, hook: Hook) -> N
     assert stored["data"] == {"added": "yes"}
 
 
+async def test_the_audit_log_is_told_which_webhook_changed_what(cluster: Cluster, hook: Hook) -> None:
+    await hook.register(cluster, MUTATING)
+    hook.reply = lambda request: patch_of({"value": "2", "path": "/data/a", "op": "replace"})
+    notes = (await judged(cluster)).annotations
+    who = '"configuration":"h","webhook":"hook.example.com"'
+    operation = '{"op":"replace","path":"/data/a","value":"2"}'
+    assert notes == {
+        "mutation.webhook.admission.k8s.io/round_0_index_0": f'{{{who},"mutated":true}}',
+        "patch.webhook.admission.k8s.io/round_0_index_0": f'{{{who},"patch":[{operation}],"patchType":"JSONPatch"}}',
+    }
+
+
 async def test_each_mutating_webhook_sees_what_those_before_it_did(cluster: Cluster, hook: Hook) -> None:
     await hook.register(cluster, MUTATING, hook.webhook("b.example.com"), name="second")
     await hook.register(cluster, MUTATING, hook.webhook("a.example.com"), name="first")

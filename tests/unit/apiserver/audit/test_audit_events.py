@@ -22,7 +22,7 @@ from dray.apiserver.access import (
 from dray.apiserver.audit.answers import checked
 from dray.apiserver.audit.events import Auditor, source_addresses
 from dray.apiserver.audit.log import AuditLog
-from dray.apiserver.audit.policy import OWN, Policy
+from dray.apiserver.audit.policy import OWN, PATCH_NOTES, Policy
 from dray.apiserver.audit.policy_file import read_policy
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import User
@@ -99,6 +99,22 @@ class Waiting(AdmitEverything):
         if request.name == "slow":
             self.reached.set()
             await asyncio.Event().wait()
+
+
+class Patching(AdmitEverything):
+    async def mutate(self, request: AdmissionRequest) -> None:
+        request.call.annotations[f"{PATCH_NOTES}round_0_index_0"] = "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"), [(OWN, 0), (policy(METADATA), 0), (policy("level: Request"), 1), (policy(WHOLE), 1)]
+)
+async def test_patches_of_webhooks_are_told_as_bodies_are(
+    told: Policy, shown: int, tmp_path: pathlib.Path
+) -> None:
+    async with audited(tmp_path, told, admission=Patching()) as server:
+        await server.ask("POST", MAPS, {"metadata": {"name": "m"}}, Audit_ID="a")
+        assert str(server.events("a")).count("hunter2") == shown
 
 
 async def test_a_request_is_told_when_it_comes_and_when_it_is_answered(tmp_path: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ Source: kubernetes apiserver/pkg/admission/plugin/webhook/mutating/dispatcher.go
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -21,6 +22,7 @@ from dray.apiserver.admission.webhooks.call import ask
 from dray.apiserver.admission.webhooks.client import WebhookClient
 from dray.apiserver.admission.webhooks.failures import CallFailed, internal, uncallable
 from dray.apiserver.admission.webhooks.webhook import Webhook, webhooks_of
+from dray.apiserver.audit.policy import PATCH_NOTES
 from dray.apiserver.structure import Body, clone, strict_decode
 from dray.kits import klog
 
@@ -65,11 +67,14 @@ class MutatingWebhooks:
     async def _ask(self, index: int, webhook: Webhook, view: View, form: Form) -> bool:
         """Whether the webhook changed the object. Raises its refusal, or a 500 when it cannot be asked."""
         call, rounds = view.request.call, view.request.reinvocation
-        place = f"{MUTATION}round_{int(rounds is not None and rounds.running)}_index_{index}"
+        position = f"round_{int(rounds is not None and rounds.running)}_index_{index}"
+        place = f"{MUTATION}{position}"
         has_changed = False
         try:
             answer = await ask(self._client, webhook, view, form, may_patch=True)
             has_changed = _apply(answer.patch, webhook, view, form)
+            if operations := orjson.loads(answer.patch or b"[]"):
+                call.annotations.setdefault(f"{PATCH_NOTES}{position}", _patch_note(webhook, operations))
         except CallFailed as failure:
             if webhook.fails:
                 raise uncallable(webhook, failure) from None
@@ -81,6 +86,12 @@ class MutatingWebhooks:
             told = {"configuration": webhook.configuration, "webhook": webhook.name, "mutated": has_changed}
             call.annotations.setdefault(place, orjson.dumps(told).decode())
         return has_changed
+
+
+def _patch_note(webhook: Webhook, operations: Sequence[Object]) -> str:
+    ordered = [dict(sorted(operation.items())) for operation in operations]
+    told = {"configuration": webhook.configuration, "webhook": webhook.name}
+    return orjson.dumps({**told, "patch": ordered, "patchType": "JSONPatch"}).decode()
 
 
 def _apply(patch: bytes, webhook: Webhook, view: View, form: Form) -> bool:
