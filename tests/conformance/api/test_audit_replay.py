@@ -33,7 +33,7 @@ KNOWN = {
     "apply-new": _NOT_JSON,
     "patch-broken": _NOT_JSON,
     "token": _REVIEW,
-    "token-review": f"{_REVIEW}, and a TokenReview that names no audience is told none",
+    "token-review": _REVIEW,
     "access": _REVIEW,
     "bad-token-url": "a token in a URL is not written here",
     "as-masters": "of two forms of impersonation that both allow it, the classic one is named here",

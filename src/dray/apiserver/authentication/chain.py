@@ -5,11 +5,13 @@ allows very little. Verified tokens are remembered briefly, since their bound ob
 """
 
 import csv
+import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dray.api.fields import quote
 from dray.api.meta import uid_of
 from dray.api.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS
 from dray.apiserver.access import ANONYMOUS, AUTHENTICATED, unauthorized
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 
 CACHE_LIMIT = 1000
+_INVALID = "invalid bearer token"
 _BOUND_RESOURCES = {"Pod": PODS, "Secret": SECRETS, "Node": NODES}
 
 
@@ -47,6 +50,16 @@ def read_token_file(path: pathlib.Path) -> dict[str, User]:
             groups = tuple(row[3].split(",")) if len(row) > 3 else ()
             users[row[0]] = User(row[1], groups, row[2])
     return users
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TokenVerdict:
+    user: User | None
+    """Without the groups every user has; None when the token is worth nothing."""
+    audiences: tuple[str, ...] = ()
+    """For whom of those asked about it is good."""
+    why: str = ""
+    """It is worth nothing, in Kubernetes' words."""
 
 
 class AuthenticatorChain:
@@ -90,18 +103,31 @@ class AuthenticatorChain:
             raise unauthorized()
         return ANONYMOUS
 
-    def user_of_token(self, token: str, audiences: Sequence[str] = ()) -> User | None:
+    def user_of_token(self, token: str) -> User | None:
         """The user a token stands for, without the groups every user has; None when it is worth nothing."""
-        digest = _digest(token)
-        if (static := self._static.get(digest)) is not None:
-            return static
-        if self._bootstrap is not None and (machine := self._bootstrap.user_of(token)) is not None:
-            return machine
+        return self.judge_token(token).user
+
+    def judge_token(self, token: str, audiences: Sequence[str] = ()) -> TokenVerdict:
+        """`audiences`: for whom it shall be good; none: for this server."""
+        digest, own = _digest(token), self._issuer.audiences if self._issuer else ()
+        wanted = audiences or own
+        user = self._static.get(digest)
+        if user is None and self._bootstrap is not None:
+            user = self._bootstrap.user_of(token)
+        if user is not None:
+            granted = _both(own, wanted)
+            return TokenVerdict(user, granted) if granted or not wanted else TokenVerdict(None, why=_INVALID)
         claims = self._claims_of(token, digest)
-        wanted = audiences or (self._issuer.audiences if self._issuer else ())
-        if claims is None or not set(claims.audiences) & set(wanted) or not self._is_current(claims):
-            return None
-        return _account_user(claims)
+        if claims is None:
+            return TokenVerdict(None, why=_INVALID)
+        granted = _both(claims.audiences, wanted)
+        if not granted:
+            has, asked = (" ".join(map(quote, names)) for names in (claims.audiences, wanted))
+            why = f"token audiences [{has}] is invalid for the target audiences [{asked}]"
+            return TokenVerdict(None, why=f"[{_INVALID}, {why}]")
+        if not self._is_current(claims):
+            return TokenVerdict(None, why=f"[{_INVALID}, Token has been invalidated]")
+        return TokenVerdict(_account_user(claims), granted)
 
     def _claims_of(self, token: str, digest: bytes) -> TokenClaims | None:
         if self._issuer is None:
@@ -128,6 +154,10 @@ class AuthenticatorChain:
         resource = _BOUND_RESOURCES.get(bound.kind, SERVICE_ACCOUNTS)
         record = self._store.get(resource.qualified, path_of(resource, namespace, bound.name))
         return record is not None and uid_of(record.obj) == bound.uid
+
+
+def _both(has: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in has if name in wanted)
 
 
 def authenticated(user: User) -> User:

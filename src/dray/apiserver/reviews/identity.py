@@ -48,14 +48,13 @@ def token_review(authenticator: AuthenticatorChain, review: Object) -> Object:
     spec = review.get("spec") or {}
     if not spec.get("token"):
         raise errors.BadRequest("token is required for TokenReview in authentication")
-    audiences = spec.get("audiences") or []
-    user = authenticator.user_of_token(spec["token"], audiences)
-    if user is None:
-        status: Object = {"user": {}, "error": "[invalid bearer token, Token has been invalidated]"}
+    verdict = authenticator.judge_token(spec["token"], spec.get("audiences") or ())
+    if verdict.user is None:
+        status: Object = {"user": {}, "error": verdict.why}
     else:
-        status = {"authenticated": True, "user": user_info(authenticated(user))}
-        if audiences:
-            status["audiences"] = audiences
+        status = {"authenticated": True, "user": user_info(authenticated(verdict.user))}
+        if verdict.audiences:
+            status["audiences"] = list(verdict.audiences)
     return {**review, "status": status}
 
 
