@@ -8,10 +8,12 @@ A table is text: a line per type name ending in `:`, then a line per field `GoNa
 
     string int bool      a value; its zero when absent
     any                  shown as it stands, null when absent (pointers, quantities, times, metav1 types)
+    meta                 a metav1 type behind a pointer: JSON names, and nothing that is empty; null when absent
     T                    another type of the tables, all of its fields even when absent
     *T []T map[T]        null when absent
     []any map[any]       the same for values shown as they stand
-    inline               (jsonName names a dict) its content stands among the fields, as embedded metav1 types do
+    inline               (jsonName names a dict) its content, but for what is empty, stands among the fields, as
+                         embedded metav1 types do
 """
 
 import dataclasses
@@ -40,6 +42,8 @@ class InternalForms:
 
     def show(self, type_name: str, value: Any) -> Any:
         """`value`, decoded JSON of an object's part, in the form of the internal type `type_name` (table syntax)."""
+        if type_name == "meta":
+            return None if value is None else _without_empty(value)
         if type_name in _ZEROS:
             return _ZEROS[type_name] if value is None else value
         if type_name.startswith("*"):
@@ -56,12 +60,21 @@ class InternalForms:
         for field in self._types[type_name]:
             part = value.get(field.json_name)
             if field.type == "inline":
-                shown.update(part or {})
+                shown.update({key: item for key, item in _without_empty(part or {}).items() if item != ""})
             elif field.json_name == ".":
                 shown.update(self._struct(field.type, value))
             else:
                 shown[field.go_name] = self.show(field.type, part)
         return shown
+
+
+def _without_empty(value: Any) -> Any:
+    """What Go leaves out of JSON, at any depth, where lists and maps are `omitempty`; items of lists stay."""
+    if isinstance(value, list):
+        return [_without_empty(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_empty(item) for key, item in value.items() if item not in (None, [], {})}
 
 
 def _parse(tables: str) -> dict[str, tuple[_Field, ...]]:

@@ -7,7 +7,7 @@ from dray.api.resources import PODS
 from dray.api.validation.pod.spec import validate_pod_create
 from dray.api.validation.pod.status import validate_pod_status
 from dray.api.validation.pod.update import validate_ephemeral_update, validate_pod_update
-from dray.api.validation.pod.warnings import pod_warnings
+from dray.api.validation.pod.warnings import pod_warnings, status_warnings
 from dray.apiserver.registry.columns import find
 from dray.apiserver.registry.kind import Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_app_armor import read_annotations
@@ -16,7 +16,7 @@ from dray.apiserver.registry.pod_defaults import default_pod, mirror_service_acc
 from dray.apiserver.registry.pod_gates import drop_disabled_pod_fields, drop_disabled_pod_status
 from dray.apiserver.registry.pod_resize import RESIZE
 from dray.apiserver.registry.selection import FIELD_LABEL_TEXT
-from dray.apiserver.registry.writes import keep_status, old_of, restore
+from dray.apiserver.registry.writes import META_RESET_BY_STATUS, keep_status, old_of, restore
 
 GATED = {
     "type": "PodScheduled",
@@ -56,19 +56,28 @@ def _prepare_create(context: WriteContext, obj: Object) -> None:
 
 def _prepare_update(context: WriteContext, obj: Object) -> None:
     keep_status(context, obj)
+    _settle(context, obj)
+
+
+def _settle(context: WriteContext, obj: Object) -> None:
+    """What becomes of any spec that was sent for a stored pod."""
     drop_disabled_pod_fields(context.features, obj["spec"], old_of(context).get("spec"))
     mirror_service_account(obj["spec"])
+    if (obj["spec"].get("terminationGracePeriodSeconds") or 0) < 0:
+        obj["spec"]["terminationGracePeriodSeconds"] = 1
 
 
 def _prepare_status(context: WriteContext, obj: Object) -> None:
     old = old_of(context)
     restore(obj, old, "spec")
-    for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences"):
+    for key in ("deletionTimestamp", "ownerReferences"):
         restore(obj["metadata"], old["metadata"], key)
     status = obj.setdefault("status", {})
     drop_disabled_pod_status(context.features, status, old.get("status") or {})
-    if not status.get("qosClass"):
-        restore(status, old.get("status") or {}, "qosClass")
+    for field in ("qosClass", "observedGeneration"):
+        if not status.get(field):
+            restore(status, old.get("status") or {}, field)
+    context.warnings.extend(status_warnings(status))
 
 
 def _prepare_ephemeral(context: WriteContext, obj: Object) -> None:
@@ -83,6 +92,10 @@ def _prepare_ephemeral(context: WriteContext, obj: Object) -> None:
         obj["spec"]["ephemeralContainers"] = added
     else:
         obj["spec"].pop("ephemeralContainers", None)
+    for key in META_RESET_BY_STATUS:
+        if key != "deletionGracePeriodSeconds":
+            restore(obj["metadata"], old["metadata"], key)
+    drop_disabled_pod_fields(context.features, obj["spec"], old["spec"])
 
 
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -132,7 +145,7 @@ POD = Kind(
     metadata_checks=("change", "whole"),
     status=StatusStrategy(_prepare_status, _validate_status),
     updatable={
-        "ephemeralcontainers": StatusStrategy(_prepare_ephemeral, _validate_ephemeral),
+        "ephemeralcontainers": StatusStrategy(_prepare_ephemeral, _validate_ephemeral, ("change", "whole")),
         "resize": RESIZE,
     },
     subresources=(

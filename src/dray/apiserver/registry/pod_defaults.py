@@ -77,7 +77,10 @@ def _default_container(container: Object) -> None:
         if not port.get("protocol"):
             port["protocol"] = "TCP"
     for variable in items_of(container.get("env")):
-        default_field_reference((variable.get("valueFrom") or {}).get("fieldRef"))
+        source = variable.get("valueFrom") or {}
+        default_field_reference(source.get("fieldRef"))
+        if source.get("fileKeyRef") is not None and source["fileKeyRef"].get("optional") is None:
+            source["fileKeyRef"]["optional"] = False
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(probe) is not None:
             _default_probe(container[probe])

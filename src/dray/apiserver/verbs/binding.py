@@ -21,12 +21,12 @@ async def bind(call: Call, binding: Object) -> Object:
         # A plain 500: the list of findings itself, which nobody made an Invalid of.
         texts = [str(problem) for problem in found]
         raise errors.StatusError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
-    meta = binding["metadata"]
+    meta, root = binding["metadata"], "" if call.dry_run else "/registry"
 
     def assigned(pod: Object) -> Object:
         if unmet := _precondition(pod, meta):
             why = (
-                f"StorageError: invalid object, Code: 4, Key: /pods/{call.path}, ResourceVersion: 0, "
+                f"StorageError: invalid object, Code: 4, Key: {root}/pods/{call.path}, ResourceVersion: 0, "
                 f"AdditionalErrorMsg: {unmet}"
             )
             raise errors.conflict("", "pods", call.name, why)

@@ -139,10 +139,11 @@ async def _replace_once(
     managed.settle(obj, old)
     if _is_finished(call, obj):
         return await _finish(call, record, obj)
+    if call.dry_run:
+        return record if obj == old else unstored(call, obj)
+    obj["metadata"].pop("selfLink", None)
     if obj == old:
         return record
-    if call.dry_run:
-        return unstored(call, obj)
     metadata.put_in_order(obj)
     with store_failures():
         return await call.core.store.update(call.stored.qualified, record.path, obj, record.revision)

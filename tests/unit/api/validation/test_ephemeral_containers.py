@@ -5,8 +5,12 @@ from dray.api.validation.pod.update import validate_ephemeral_update
 
 
 def pod(*ephemeral: Object) -> Object:
-    spec = {"containers": [{"name": "c", "image": "i"}], "restartPolicy": "Always"}
-    return {"metadata": {"name": "p"}, "spec": {**spec, "ephemeralContainers": list(ephemeral)}}
+    container = {"name": "c", "image": "i", "imagePullPolicy": "Always", "terminationMessagePolicy": "File"}
+    spec = {"containers": [container], "restartPolicy": "Always", "dnsPolicy": "ClusterFirst"}
+    return {
+        "metadata": {"name": "p", "resourceVersion": "1"},
+        "spec": {**spec, "ephemeralContainers": list(ephemeral)},
+    }
 
 
 def debugger(image: str) -> Object:

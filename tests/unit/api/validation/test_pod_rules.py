@@ -245,7 +245,7 @@ TERMS = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecuti
             {**GATED, **required("b")},
             [f"{TERMS}[0]: Invalid value: "],
         ),
-        ({**GATED, **required("a")}, GATED, [f"{TERMS}: Invalid value: []: no additions/deletions"]),
+        ({**GATED, **required("a")}, GATED, [f"{TERMS}: Invalid value: null: no additions/deletions"]),
         (
             {**GATED, "nodeSelector": {"a": "b"}},
             {**GATED, "nodeSelector": {"a": "c"}},

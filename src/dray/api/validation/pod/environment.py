@@ -85,7 +85,7 @@ def _validate_source(variable: Object, path: Path, volumes: Mapping[str, Object]
         if source.get(field) is not None:
             errors += _validate_key_reference(source[field], path.child(field))
     if source.get("fileKeyRef") is not None:
-        errors += _validate_file_reference(source["fileKeyRef"], path.child("fileKeyRef"), volumes)
+        errors += _validate_file_reference(source["fileKeyRef"], path.child("fileKeyRef"))
     count = sum(source.get(field) is not None for field in _SOURCES)
     if not count:
         text = "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
@@ -94,6 +94,9 @@ def _validate_source(variable: Object, path: Path, volumes: Mapping[str, Object]
         errors.append(invalid(path, "", "may not be specified when `value` is not empty"))
     elif count > 1:
         errors.append(invalid(path, "", "may not have more than one field specified at a time"))
+    if source.get("fileKeyRef") is not None:
+        at = path.child("fileKeyRef", "volumeName")
+        errors += _validate_file_volume(source["fileKeyRef"].get("volumeName") or "", at, volumes)
     return errors
 
 
@@ -165,9 +168,7 @@ def _validate_key_reference(reference: Object, path: Path) -> list[FieldError]:
     return errors + [invalid(at, key, text) for text in names.config_key(key)]
 
 
-def _validate_file_reference(
-    reference: Object, path: Path, volumes: Mapping[str, Object]
-) -> list[FieldError]:
+def _validate_file_reference(reference: Object, path: Path) -> list[FieldError]:
     """A variable from a file that another container of the pod wrote into an empty directory."""
     key, place, volume = (reference.get(field) or "" for field in ("key", "path", "volumeName"))
     at = path.child("key")
@@ -175,10 +176,12 @@ def _validate_file_reference(
     at = path.child("volumeName")
     errors += [invalid(at, volume, text) for text in names.dns_label(volume)] if volume else [required(at)]
     at = path.child("path")
-    errors += validate_no_backsteps(place, at) if place else [required(at)]
-    at = path.child("volumeName")
+    return errors + (validate_no_backsteps(place, at) if place else [required(at)])
+
+
+def _validate_file_volume(volume: str, path: Path, volumes: Mapping[str, Object]) -> list[FieldError]:
     if volume not in volumes:
-        errors.append(not_found(at, volume))
-    elif volumes[volume].get("emptyDir") is None:
-        errors.append(invalid(at, volume, "referenced volume must be of type emptyDir"))
-    return errors
+        return [not_found(path, volume)]
+    if volumes[volume].get("emptyDir") is None:
+        return [invalid(path, volume, "referenced volume must be of type emptyDir")]
+    return []

@@ -43,7 +43,7 @@ def _validate_terms(spec: Object, before: Object) -> list[FieldError]:
     if not earlier:
         return []
     if len(terms) != len(earlier):
-        shown = FORMS.show("[]NodeSelectorTerm", terms)
+        shown = FORMS.show("[]NodeSelectorTerm", _sent_terms(spec))
         text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
         return [invalid(at, shown, text)]
     text = "only additions are allowed (no mutations or deletions)"
@@ -55,8 +55,13 @@ def _validate_terms(spec: Object, before: Object) -> list[FieldError]:
 
 
 def _terms(spec: Object) -> list[Object]:
+    return items_of(_sent_terms(spec))
+
+
+def _sent_terms(spec: Object) -> list[Object] | None:
     nodes = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    return items_of((nodes.get(_REQUIRED) or {}).get("nodeSelectorTerms"))
+    terms: list[Object] | None = (nodes.get(_REQUIRED) or {}).get("nodeSelectorTerms")
+    return terms
 
 
 def _only_adds(new: Object, old: Object) -> bool:

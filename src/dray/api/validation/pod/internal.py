@@ -1,8 +1,10 @@
 """How the server's internal pod types look when a message shows one, above all the difference between two specs."""
 
 from dray.api.validation.internal_form import InternalForms
+from dray.api.validation.pod.internal_volumes import VOLUMES
 
-FORMS = InternalForms("""
+FORMS = InternalForms(
+    """
 PodSpec:
   Volumes volumes []Volume
   InitContainers initContainers []Container
@@ -42,102 +44,6 @@ PodSpec:
   SchedulingGroup schedulingGroup *PodSchedulingGroup
 PodSchedulingGroup:
   PodGroupName podGroupName any
-Volume:
-  Name name string
-  HostPath hostPath *HostPathVolumeSource
-  EmptyDir emptyDir *EmptyDirVolumeSource
-  GCEPersistentDisk gcePersistentDisk any
-  AWSElasticBlockStore awsElasticBlockStore any
-  GitRepo gitRepo any
-  Secret secret *SecretVolumeSource
-  NFS nfs any
-  ISCSI iscsi any
-  Glusterfs glusterfs any
-  PersistentVolumeClaim persistentVolumeClaim *PersistentVolumeClaimVolumeSource
-  RBD rbd any
-  Quobyte quobyte any
-  FlexVolume flexVolume any
-  Cinder cinder any
-  CephFS cephfs any
-  Flocker flocker any
-  DownwardAPI downwardAPI *DownwardAPIVolumeSource
-  FC fc any
-  AzureFile azureFile any
-  ConfigMap configMap *ConfigMapVolumeSource
-  VsphereVolume vsphereVolume any
-  AzureDisk azureDisk any
-  PhotonPersistentDisk photonPersistentDisk any
-  Projected projected *ProjectedVolumeSource
-  PortworxVolume portworxVolume any
-  ScaleIO scaleIO any
-  StorageOS storageos any
-  CSI csi *CSIVolumeSource
-  Ephemeral ephemeral any
-  Image image *ImageVolumeSource
-HostPathVolumeSource:
-  Path path string
-  Type type any
-EmptyDirVolumeSource:
-  Medium medium string
-  SizeLimit sizeLimit any
-SecretVolumeSource:
-  SecretName secretName string
-  Items items []KeyToPath
-  DefaultMode defaultMode any
-  Optional optional any
-ConfigMapVolumeSource:
-  Name name string
-  Items items []KeyToPath
-  DefaultMode defaultMode any
-  Optional optional any
-KeyToPath:
-  Key key string
-  Path path string
-  Mode mode any
-PersistentVolumeClaimVolumeSource:
-  ClaimName claimName string
-  ReadOnly readOnly bool
-DownwardAPIVolumeSource:
-  Items items []DownwardAPIVolumeFile
-  DefaultMode defaultMode any
-DownwardAPIVolumeFile:
-  Path path string
-  FieldRef fieldRef *ObjectFieldSelector
-  ResourceFieldRef resourceFieldRef *ResourceFieldSelector
-  Mode mode any
-ProjectedVolumeSource:
-  Sources sources []VolumeProjection
-  DefaultMode defaultMode any
-VolumeProjection:
-  Secret secret *SecretProjection
-  DownwardAPI downwardAPI *DownwardAPIProjection
-  ConfigMap configMap *ConfigMapProjection
-  ServiceAccountToken serviceAccountToken *ServiceAccountTokenProjection
-  ClusterTrustBundle clusterTrustBundle any
-  PodCertificate podCertificate any
-SecretProjection:
-  Name name string
-  Items items []KeyToPath
-  Optional optional any
-ConfigMapProjection:
-  Name name string
-  Items items []KeyToPath
-  Optional optional any
-DownwardAPIProjection:
-  Items items []DownwardAPIVolumeFile
-ServiceAccountTokenProjection:
-  Audience audience string
-  ExpirationSeconds expirationSeconds int
-  Path path string
-CSIVolumeSource:
-  Driver driver string
-  ReadOnly readOnly any
-  FSType fsType any
-  VolumeAttributes volumeAttributes map[any]
-  NodePublishSecretRef nodePublishSecretRef *LocalObjectReference
-ImageVolumeSource:
-  Reference reference string
-  PullPolicy pullPolicy string
 Container:
   Name name string
   Image image string
@@ -150,7 +56,7 @@ Container:
   Resources resources ResourceRequirements
   ResizePolicy resizePolicy []ContainerResizePolicy
   RestartPolicy restartPolicy any
-  RestartPolicyRules restartPolicyRules []any
+  RestartPolicyRules restartPolicyRules []RestartRule
   VolumeMounts volumeMounts []VolumeMount
   VolumeDevices volumeDevices []VolumeDevice
   LivenessProbe livenessProbe *Probe
@@ -189,7 +95,7 @@ EnvVarSource:
   ResourceFieldRef resourceFieldRef *ResourceFieldSelector
   ConfigMapKeyRef configMapKeyRef *KeySelector
   SecretKeyRef secretKeyRef *KeySelector
-  FileKeyRef fileKeyRef any
+  FileKeyRef fileKeyRef *FileKeySelector
 ObjectFieldSelector:
   APIVersion apiVersion string
   FieldPath fieldPath string
@@ -267,7 +173,7 @@ SecurityContext:
   Capabilities capabilities *Capabilities
   Privileged privileged any
   SELinuxOptions seLinuxOptions *SELinuxOptions
-  WindowsOptions windowsOptions any
+  WindowsOptions windowsOptions *WindowsOptions
   RunAsUser runAsUser any
   RunAsGroup runAsGroup any
   RunAsNonRoot runAsNonRoot any
@@ -294,7 +200,7 @@ PodSecurityContext:
   ShareProcessNamespace shareProcessNamespace any
   HostUsers hostUsers any
   SELinuxOptions seLinuxOptions *SELinuxOptions
-  WindowsOptions windowsOptions any
+  WindowsOptions windowsOptions *WindowsOptions
   RunAsUser runAsUser any
   RunAsGroup runAsGroup any
   RunAsNonRoot runAsNonRoot any
@@ -334,10 +240,10 @@ PodAffinity:
   RequiredDuringSchedulingIgnoredDuringExecution requiredDuringSchedulingIgnoredDuringExecution []PodAffinityTerm
   PreferredDuringSchedulingIgnoredDuringExecution preferredDuringSchedulingIgnoredDuringExecution []WeightedTerm
 PodAffinityTerm:
-  LabelSelector labelSelector any
+  LabelSelector labelSelector meta
   Namespaces namespaces []any
   TopologyKey topologyKey string
-  NamespaceSelector namespaceSelector any
+  NamespaceSelector namespaceSelector meta
   MatchLabelKeys matchLabelKeys []any
   MismatchLabelKeys mismatchLabelKeys []any
 WeightedTerm:
@@ -365,7 +271,7 @@ TopologySpreadConstraint:
   MaxSkew maxSkew int
   TopologyKey topologyKey string
   WhenUnsatisfiable whenUnsatisfiable string
-  LabelSelector labelSelector any
+  LabelSelector labelSelector meta
   MinDomains minDomains any
   NodeAffinityPolicy nodeAffinityPolicy any
   NodeTaintsPolicy nodeTaintsPolicy any
@@ -378,7 +284,25 @@ PodResourceClaim:
   Name name string
   ResourceClaimName resourceClaimName any
   ResourceClaimTemplateName resourceClaimTemplateName any
-""")
+WindowsOptions:
+  GMSACredentialSpecName gmsaCredentialSpecName any
+  GMSACredentialSpec gmsaCredentialSpec any
+  RunAsUserName runAsUserName any
+  HostProcess hostProcess any
+RestartRule:
+  Action action string
+  ExitCodes exitCodes *RestartCodes
+RestartCodes:
+  Operator operator string
+  Values values []any
+FileKeySelector:
+  VolumeName volumeName string
+  Path path string
+  Key key string
+  Optional optional any
+"""
+    + VOLUMES
+)
 
 _HOST_FIELDS = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers")
 

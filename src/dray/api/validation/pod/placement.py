@@ -7,7 +7,6 @@ from dray.api.validation.core.node import TAINT_EFFECTS
 from dray.api.validation.label_selector import validate_label_selector
 from dray.api.validation.lists import items_of
 from dray.api.validation.node_selector import validate_node_selector, validate_node_selector_term
-from dray.api.validation.pod.internal import FORMS
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -110,8 +109,7 @@ def _validate_toleration(toleration: Object, path: Path) -> list[FieldError]:
             errors.append(invalid(at, value, ";".join(complaints)))
     elif operator == "Exists":
         if value:
-            shown = FORMS.show("Toleration", toleration)
-            errors.append(invalid(at, shown, "value must be empty when `operator` is 'Exists'"))
+            errors.append(invalid(at, value, "value must be empty when `operator` is 'Exists'"))
     else:
         gated = ("Lt", "Gt") if operator in ("Lt", "Gt") else ()
         errors.append(not_supported(at, operator, ("Equal", "Exists", *gated), in_order=True))

@@ -1,6 +1,6 @@
 """A pod's spec, in a pod or in a template; and the metadata rules that only pods have."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported, required, too_long
@@ -8,6 +8,7 @@ from dray.api.meta import Object
 from dray.api.names import NameRule
 from dray.api.validation.lists import items_of
 from dray.api.validation.meta import validate_annotations, validate_labels
+from dray.api.validation.pod.annotations import MIRROR_ANNOTATION, validate_pod_annotations
 from dray.api.validation.pod.claims import validate_resource_claims
 from dray.api.validation.pod.container_security import validate_pod_security
 from dray.api.validation.pod.containers import (
@@ -32,10 +33,10 @@ from dray.api.validation.pod.placement import (
 )
 from dray.api.validation.pod.pod_level import validate_pod_level
 from dray.api.validation.pod.resources import validate_amounts, validate_pod_resources
+from dray.api.validation.pod.systems import validate_for_system
 from dray.api.validation.pod.volumes import validate_volumes
 from dray.api.validation.pod.windows import validate_host_processes
 
-MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 SPEC, METADATA = Path("spec"), Path("metadata")
@@ -64,23 +65,30 @@ def validate_pod_create(pod: Object) -> list[FieldError]:
     return errors
 
 
-def validate_pod(pod: Object) -> list[FieldError]:
-    """What holds for a pod at creation and after."""
+def validate_pod(pod: Object, *, may_cost_anything: bool = False) -> list[FieldError]:
+    """What holds for a pod at creation and after. `may_cost_anything`: see `validate_pod_annotations`."""
     spec = pod.get("spec") or {}
-    errors = validate_pod_annotations(pod)
+    errors = validate_pod_annotations(pod, may_cost_anything=may_cost_anything)
     is_mirror = MIRROR_ANNOTATION in (pod["metadata"].get("annotations") or {})
     errors += validate_pod_spec(spec, SPEC, is_pod=True, is_mirror=is_mirror)
+    if not spec.get("serviceAccountName"):
+        errors += _forbid_tokens(items_of(spec.get("volumes")), SPEC.child("volumes"))
     for field in ("containers", "initContainers", "ephemeralContainers"):
         errors += validate_images_of_pod(items_of(spec.get(field)), SPEC.child(field))
     return errors
 
 
-def validate_pod_annotations(pod: Object) -> list[FieldError]:
-    mirror = (pod["metadata"].get("annotations") or {}).get(MIRROR_ANNOTATION)
-    if mirror is None or (pod.get("spec") or {}).get("nodeName"):
-        return []
-    at = METADATA.child("annotations").key(MIRROR_ANNOTATION)
-    return [invalid(at, mirror, "must set spec.nodeName if mirror pod annotation is set")]
+def _forbid_tokens(volumes: list[Object], path: Path) -> list[FieldError]:
+    """Who is nobody gets no token."""
+    return [
+        forbidden(
+            path.index(index).child("projected", "sources").index(position).child("serviceAccountToken"),
+            "must not be specified when serviceAccountName is not set",
+        )
+        for index, volume in enumerate(volumes)
+        for position, source in enumerate(items_of((volume.get("projected") or {}).get("sources")))
+        if source.get("serviceAccountToken") is not None
+    ]
 
 
 def validate_pod_spec(
@@ -102,8 +110,7 @@ def validate_pod_spec(
         host_users=spec.get("hostUsers") is not False,
     )
     errors += _validate_all_containers(spec, path, around)
-    errors += validate_pod_resources(spec.get("resources"), around.claims, path.child("resources"))
-    errors += validate_pod_level(spec, path.child("resources"))
+    errors += _validate_resources(spec, path.child("resources"), around.claims)
     errors += validate_host_ports(spec, path, is_pod=is_pod)
     errors += _validate_policies(spec, path)
     errors += validate_labels(spec.get("nodeSelector") or {}, path.child("nodeSelector"))
@@ -119,6 +126,13 @@ def validate_pod_spec(
     errors += validate_host_aliases(items_of(spec.get("hostAliases")), path.child("hostAliases"))
     errors += _validate_names(spec, path, "priorityClassName", "runtimeClassName")
     return errors + _validate_rest(spec, path)
+
+
+def _validate_resources(spec: Object, path: Path, claims: Collection[str]) -> list[FieldError]:
+    """Of the pod as a whole."""
+    if spec.get("resources") is not None and (spec.get("os") or {}).get("name") == "windows":
+        return [forbidden(path, "may not be set for a windows pod")]
+    return validate_pod_resources(spec.get("resources"), claims, path) + validate_pod_level(spec, path)
 
 
 def _validate_all_containers(spec: Object, path: Path, around: Surroundings) -> list[FieldError]:
@@ -177,6 +191,7 @@ def _validate_rest(spec: Object, path: Path) -> list[FieldError]:
         name = system.get("name") or ""
         at = path.child("os")
         errors.append(not_supported(at, name, ("linux", "windows")) if name else required(at.child("name")))
+    errors += validate_for_system(spec, path)
     return errors + _validate_group(
         spec.get("schedulingGroup"), path.child("schedulingGroup", "podGroupName")
     )

@@ -18,13 +18,13 @@ from dray.api.restart_rules import RESTART, action_of, may_restart_all
 from dray.api.validation.addresses import one_of_each_family, parse_address, validate_plain_address
 from dray.api.validation.lists import items_of
 from dray.api.validation.meta import immutable
+from dray.api.validation.pod.annotations import validate_annotation_changes
 from dray.api.validation.pod.node_claims import (
     FIELD,
     declared,
     validate_node_claims,
     validate_node_claims_137,
 )
-from dray.api.validation.pod.spec import validate_pod_annotations
 
 STATUS = Path("status")
 HEALTHS = ("Healthy", "Unhealthy", "Unknown")
@@ -41,13 +41,15 @@ def validate_pod_status(new: Object, old: Object, *, release_137: bool = False) 
     """All but the ObjectMeta that every kind has. `release_137`: in the form and by the rules of that release."""
     status, before = new.get("status") or {}, old.get("status") or {}
     spec = new.get("spec") or {}
-    errors = validate_pod_annotations(new)
+    errors = validate_annotation_changes(new, old)
     errors += _validate_conditions(items_of(status.get("conditions")))
     errors += _validate_generation(status, STATUS.child("observedGeneration"))
     nominated = status.get("nominatedNodeName") or ""
     if nominated and nominated != before.get("nominatedNodeName"):
         at = STATUS.child("nominatedNodeName")
         errors += [invalid(at, nominated, text) for text in names.dns_subdomain(nominated)]
+        if spec.get("nodeName"):
+            errors.append(forbidden(at, "may not be set on pods that are already bound to a node"))
     quality = status.get("qosClass")
     shown = None if quality is None else Choice(quality)
     errors += immutable(shown, before.get("qosClass"), STATUS.child("qosClass"))

@@ -6,13 +6,12 @@ import json
 from dray.api.fields import FieldError, Path, forbidden, invalid, required
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
-from dray.api.validation.pod.containers import Surroundings, validate_ephemeral_containers
+from dray.api.validation.pod.annotations import has_valid_cost, validate_annotation_changes
 from dray.api.validation.pod.gated import validate_narrowing, with_node_affinity_of
 from dray.api.validation.pod.internal import FORMS, internal_pod_spec
 from dray.api.validation.pod.placement import validate_tolerations
 from dray.api.validation.pod.spec import SPEC, validate_pod
-from dray.api.validation.pod.volumes import validate_volumes
-from dray.api.validation.sameness import same
+from dray.api.validation.sameness import same_forms
 
 _CHANGEABLE = (
     "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
@@ -26,7 +25,8 @@ _MAX_INT32 = 2**31 - 1
 def validate_pod_update(new: Object, old: Object) -> list[FieldError]:
     """All but the ObjectMeta that every kind has."""
     spec, before = new.get("spec") or {}, old.get("spec") or {}
-    errors = validate_pod(new)
+    errors = validate_pod(new, may_cost_anything=not has_valid_cost(old))
+    errors += validate_annotation_changes(new, old)
     for field in ("containers", "initContainers"):
         at = SPEC.child(field)
         containers, earlier = items_of(spec.get(field)), items_of(before.get(field))
@@ -39,7 +39,7 @@ def validate_pod_update(new: Object, old: Object) -> list[FieldError]:
         return errors
     errors += _validate_added_tolerations(spec, before, SPEC.child("tolerations"))
     errors += _validate_removed_gates(spec, before, SPEC.child("schedulingGates"))
-    if same(spec, before):
+    if same_specs(spec, before):
         return errors
     if before.get("schedulingGates"):
         errors += validate_narrowing(spec, before)
@@ -50,7 +50,7 @@ def _validate_images(containers: list[Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
     for index, container in enumerate(containers):
         image, at = container.get("image") or "", path.index(index).child("image")
-        if not image.strip():
+        if not image:
             errors.append(required(at))
         elif image != image.strip():
             errors.append(invalid(at, image, "must not have leading or trailing whitespace"))
@@ -86,12 +86,16 @@ def _same_toleration(left: Object, right: Object) -> bool:
 
 def _validate_removed_gates(spec: Object, before: Object, path: Path) -> list[FieldError]:
     earlier = {gate.get("name") for gate in items_of(before.get("schedulingGates"))}
-    errors: list[FieldError] = []
-    for index, gate in enumerate(items_of(spec.get("schedulingGates"))):
-        if gate.get("name") not in earlier:
-            text = f"only deletion is allowed, but found new scheduling gate '{gate.get('name', '')}'"
-            errors.append(forbidden(path.index(index).child("name"), text))
-    return errors
+    # Of gates of one name the last is told of.
+    last = {gate.get("name") or "": index for index, gate in enumerate(items_of(spec.get("schedulingGates")))}
+    return [
+        forbidden(
+            path.index(index).child("name"),
+            f"only deletion is allowed, but found new scheduling gate '{name}'",
+        )
+        for name, index in last.items()
+        if name not in earlier
+    ]
 
 
 def _without_changeable(spec: Object, before: Object) -> Object:
@@ -117,10 +121,15 @@ def _without_changeable(spec: Object, before: Object) -> Object:
 
 
 def _validate_rest(spec: Object, before: Object) -> list[FieldError]:
-    if same(spec, before):
+    if same_specs(spec, before):
         return []
     text = f"pod updates may not change fields other than {_CHANGEABLE}\n{spec_difference(before, spec)}"
     return [forbidden(SPEC, text)]
+
+
+def same_specs(left: Object, right: Object) -> bool:
+    """As `same`, but that a part which is there and says nothing is not as none."""
+    return left == right or same_forms(internal_pod_spec(left), internal_pod_spec(right))
 
 
 def spec_difference(old: Object, new: Object) -> str:
@@ -139,19 +148,17 @@ def validate_ephemeral_update(new: Object, old: Object) -> list[FieldError]:
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     at = SPEC.child("ephemeralContainers")
     containers = items_of(spec.get("ephemeralContainers"))
-    volumes, _ = validate_volumes(items_of(spec.get("volumes")), SPEC.child("volumes"))
-    claims = {claim.get("name") or "" for claim in items_of(spec.get("resourceClaims"))}
-    around = Surroundings(volumes, claims, spec.get("restartPolicy") or "")
-    others = items_of(spec.get("containers")) + items_of(spec.get("initContainers"))
-    errors = validate_ephemeral_containers(containers, others, at, around)
+    errors = validate_pod(new, may_cost_anything=not has_valid_cost(old))
+    errors += validate_annotation_changes(new, old)
     by_name = {container.get("name"): container for container in containers}
     for container in items_of(before.get("ephemeralContainers")):
         name = container.get("name") or ""
         if name not in by_name:
             text = f'existing ephemeral containers "{name}" may not be removed\n'
             errors.append(forbidden(at, text))
-        elif not same(by_name[name], container):
-            shown = _difference(FORMS.show(_EPHEMERAL, container), FORMS.show(_EPHEMERAL, by_name[name]))
-            text = f'existing ephemeral containers "{name}" may not be changed\n{shown}'
+            continue
+        was, now = FORMS.show(_EPHEMERAL, container), FORMS.show(_EPHEMERAL, by_name[name])
+        if not same_forms(was, now):
+            text = f'existing ephemeral containers "{name}" may not be changed\n{_difference(was, now)}'
             errors.append(forbidden(at, text))
     return errors

@@ -261,6 +261,13 @@ def _overlap(port: Object, other: Object) -> str | None:
     return "overlapping" if not mine or not its else None
 
 
+def status_warnings(status: Object) -> Iterator[str]:
+    """Of addresses that are written otherwise than everybody else writes them."""
+    for field in ("podIPs", "hostIPs"):
+        for index, one in enumerate(items_of(status.get(field))):
+            yield from _address(one.get("ip") or "", Path("status").child(field).index(index).child("ip"))
+
+
 def _addresses(spec: Object, path: Path) -> Iterator[str]:
     at = path.child("dnsConfig", "nameservers")
     for index, server in enumerate((spec.get("dnsConfig") or {}).get("nameservers") or ()):
