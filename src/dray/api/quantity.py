@@ -159,6 +159,16 @@ class Quantity:
         """Whether `as_int64` has an answer."""
         return self.as_int64() is not None
 
+    def has_whole_thousands(self) -> bool:
+        """Whether Kubernetes takes it for a whole number: by its thousandths, of which only 64 bits are looked at.
+
+        Where it holds an int64, thousandths that do not fit are none; of a larger number the low bits count.
+        """
+        thousandths = self.milli_value()
+        if not _fits(thousandths):
+            thousandths = 0 if self._small else (thousandths + 2**63) % 2**64 - 2**63
+        return thousandths % 1000 == 0
+
     def approximate_float(self) -> float:
         """The nearest float by upstream's arithmetic (mantissa times a power of ten); infinite past the range."""
         try:

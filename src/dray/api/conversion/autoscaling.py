@@ -10,6 +10,7 @@ from typing import Any, Final
 from dray.api.meta import Object
 
 _PREFIX: Final = "autoscaling.alpha.kubernetes.io/"
+_DEFAULT_UTILIZATION: Final = 80
 _METRICS, _CURRENT = _PREFIX + "metrics", _PREFIX + "current-metrics"
 _CONDITIONS, _BEHAVIOR = _PREFIX + "conditions", _PREFIX + "behavior"
 
@@ -57,6 +58,12 @@ _TARGET_TYPES: Final = {
 }
 
 
+def default_metric() -> Object:
+    """What is scaled by when nothing else is said."""
+    target = {"type": "Utilization", "averageUtilization": _DEFAULT_UTILIZATION}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+
+
 def autoscaler_from_hub(obj: Object, version: str) -> Object:
     if version != "v1":
         return obj
@@ -88,6 +95,8 @@ def autoscaler_to_hub(obj: Object, version: str) -> Object:
         metadata["annotations"] = annotations
     spec, status = dict(obj.get("spec") or {}), dict(obj.get("status") or {})
     _collect(spec, "metrics", _cpu_target(spec), carried[_METRICS], _SPECS)
+    if not spec.get("metrics"):
+        spec["metrics"] = [default_metric()]
     _collect(status, "currentMetrics", _cpu_use(status), carried[_CURRENT], _STATUSES)
     if carried[_CONDITIONS]:
         status["conditions"] = carried[_CONDITIONS]

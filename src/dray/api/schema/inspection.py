@@ -24,6 +24,10 @@ _EMBEDDED = {
             "DeviceClaimConfiguration DeviceClassConfiguration DeviceAllocationConfiguration",
             "opaque",
         ),
+        ("IngressRuleValue", "IngressRule", "http"),
+        ("RuleWithOperations", "NamedRuleWithOperations", "operations"),
+        ("Rule", "RuleWithOperations", "apiGroups apiVersions resources scope"),
+        ("RuleWithOperations.Rule", "NamedRuleWithOperations", "apiGroups apiVersions resources scope"),
         ("ProbeHandler", "Probe", "exec httpGet tcpSocket grpc"),
         (
             "LocalObjectReference",

@@ -3,7 +3,7 @@
 import ipaddress
 from typing import TypeAlias
 
-from dray.api.fields import FieldError, Path, invalid
+from dray.api.fields import FieldError, Path, invalid, quote
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -35,6 +35,30 @@ def validate_plain_address(text: str, path: Path) -> list[FieldError]:
         return [invalid(path, text, "must not have leading 0s")]
     if address.version == 6 and address.ipv4_mapped is not None:
         return [invalid(path, text, "must not be an IPv4-mapped IPv6 address")]
+    return []
+
+
+def validate_canonical(text: str, path: Path) -> list[FieldError]:
+    """As the newest fields take them: written in the one way in which an address is written."""
+    errors = validate_plain_address(text, path)
+    if errors or str(parse_address(text)) == text:
+        return errors
+    return [invalid(path, text, f'must be in canonical form ("{parse_address(text)}")')]
+
+
+def address_warnings(text: str, path: Path) -> list[str]:
+    """What is said of an address that is taken, though it may be written better."""
+    address = parse_address(text)
+    if address is None:
+        return []
+    if validate_plain_address(text, path):
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return [
+            f"{path}: non-standard IP address {quote(text)} is invalid: use {quote(str(mapped or address))}"
+        ]
+    if address.version == 6 and str(address) != text:
+        shown = quote(str(address))
+        return [f"{path}: IPv6 address {quote(text)} should be in RFC 5952 canonical format ({shown})"]
     return []
 
 

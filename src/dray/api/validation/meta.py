@@ -39,11 +39,13 @@ def validate_meta_create(
     namespaced: bool,
     name_rule: NameRule = names.dns_subdomain,
     reads_generate_name: bool = True,
+    reads_finalizers: bool = True,
     path: Path = METADATA,
 ) -> list[FieldError]:
     """Findings on the metadata of an object about to be created, its namespace and name already filled in.
 
-    Newer kinds of Kubernetes look only at the name, not at the generateName it was made of (`reads_generate_name`).
+    Newer kinds of Kubernetes look only at the name, not at the generateName it was made of (`reads_generate_name`), and
+    some do not ask whether a finalizer is a known one (`reads_finalizers`).
     """
     errors: list[FieldError] = []
     generate_name, name = meta.get("generateName") or "", meta.get("name") or ""
@@ -60,7 +62,8 @@ def validate_meta_create(
         errors.append(invalid(at, meta["generation"], "must be greater than or equal to 0"))
     errors += _validate_contents(meta, path)
     finalizers, at = meta.get("finalizers") or (), path.child("finalizers")
-    return errors + _validate_finalizers(finalizers, at) + _validate_standard_finalizers(finalizers, at)
+    errors += _validate_finalizers(finalizers, at)
+    return errors + (_validate_standard_finalizers(finalizers, at) if reads_finalizers else [])
 
 
 def validate_meta_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:

@@ -2,18 +2,17 @@
 
 import datetime as dt
 
-from dray.api.conversion.autoscaling import autoscaler_from_hub, autoscaler_to_hub
-from dray.api.fields import FieldError, Path, invalid, required
+from dray.api.conversion.autoscaling import autoscaler_from_hub, autoscaler_to_hub, default_metric
+from dray.api.fields import FieldError
 from dray.api.meta import Object
 from dray.api.resources import HORIZONTAL_POD_AUTOSCALERS
+from dray.api.validation.core.autoscaler import validate_autoscaler, validate_autoscaler_status
 from dray.apiserver.registry.columns import AGE, NAME, NONE, UNKNOWN, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
 
-_SPEC = Path("spec")
 _SHOWN_METRICS = 2
 _PERIOD_SECONDS = 15
-_DEFAULT_UTILIZATION = 80
 _SCALE_UP: Object = {
     "stabilizationWindowSeconds": 0,
     "selectPolicy": "Max",
@@ -35,8 +34,7 @@ def _default(obj: Object, version: str) -> None:
     if version == "v1":
         return
     if not spec.get("metrics"):
-        target = {"type": "Utilization", "averageUtilization": _DEFAULT_UTILIZATION}
-        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+        spec["metrics"] = [default_metric()]
     if (behavior := spec.get("behavior")) is not None:
         behavior["scaleUp"] = _rules(behavior.get("scaleUp"), _SCALE_UP)
         behavior["scaleDown"] = _rules(behavior.get("scaleDown"), _SCALE_DOWN)
@@ -51,19 +49,11 @@ def _rules(given: Object | None, defaults: Object) -> Object:
 
 
 def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    spec = obj.get("spec") or {}
-    errors: list[FieldError] = []
-    low, high = spec.get("minReplicas"), spec.get("maxReplicas") or 0
-    if low is not None and low < 1:
-        errors.append(invalid(_SPEC.child("minReplicas"), low, "must be greater than or equal to 1"))
-    if high < 1:
-        errors.append(invalid(_SPEC.child("maxReplicas"), high, "must be greater than 0"))
-    if low is not None and high < low:
-        text = "must be greater than or equal to `minReplicas`"
-        errors.append(invalid(_SPEC.child("maxReplicas"), high, text))
-    target = spec.get("scaleTargetRef") or {}
-    path = _SPEC.child("scaleTargetRef")
-    return errors + [required(path.child(field)) for field in ("kind", "name") if not target.get(field)]
+    return validate_autoscaler(obj, context.old)
+
+
+def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_autoscaler_status(obj)
 
 
 def _reference(obj: Object, now: dt.datetime) -> str:
@@ -144,5 +134,5 @@ HORIZONTAL_POD_AUTOSCALER = Kind(
     prepare_update=keep_status,
     validate_create=_validate,
     validate_update=_validate,
-    status=StatusStrategy(keep_spec),
+    status=StatusStrategy(keep_spec, _validate_status),
 )

@@ -2,11 +2,19 @@
 
 import datetime as dt
 
-from dray.api.fields import FieldError, Path, required
+from dray.api.fields import FieldError
 from dray.api.meta import Object
-from dray.api.names import dns_subdomain, too_long
 from dray.api.resources import CSI_NODES, CSI_STORAGE_CAPACITIES, Resource
-from dray.api.validation.meta import immutable
+from dray.api.validation.core.storage_drivers import (
+    validate_driver,
+    validate_driver_update,
+    validate_node_drivers,
+    validate_node_drivers_update,
+    validate_storage_capacity,
+    validate_storage_capacity_update,
+)
+from dray.api.validation.lists import items_of
+from dray.api.validation.sameness import same
 from dray.apiserver.registry.columns import AGE, NAME, at, find, joined
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
 from dray.apiserver.registry.storage import UNSET
@@ -14,7 +22,6 @@ from dray.apiserver.registry.writes import forget_empty, old_of
 
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", False)
 
-_MAX_DRIVER_NAME = 63
 _DRIVER_DEFAULTS = {
     "attachRequired": True,
     "podInfoOnMount": False,
@@ -24,7 +31,10 @@ _DRIVER_DEFAULTS = {
     "requiresRepublish": False,
     "seLinuxMount": False,
 }
-_SPEC = Path("spec")
+_TOKENS_WARNING = (
+    "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible "
+    "logging of tokens in volume attributes"
+)
 
 
 def _default_driver(obj: Object, version: str) -> None:
@@ -34,19 +44,26 @@ def _default_driver(obj: Object, version: str) -> None:
             spec[field] = list(value) if isinstance(value, list) else value
 
 
-def _driver_name(name: str) -> list[str]:
-    if len(name) > _MAX_DRIVER_NAME:
-        return [too_long(_MAX_DRIVER_NAME), *dns_subdomain(name.lower())]
-    return dns_subdomain(name.lower())
+def _prepare_driver(context: WriteContext, obj: Object) -> None:
+    """What belongs to a gate that is off (VolumeLimitScaling) is not kept."""
+    obj["spec"].pop("preventPodSchedulingIfMissing", None)
+
+
+def _validate_driver(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_driver(obj)
 
 
 def _validate_driver_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    spec, old = obj.get("spec") or {}, old_of(context).get("spec") or {}
-    return [
-        error
-        for field in ("attachRequired", "volumeLifecycleModes")
-        for error in immutable(spec.get(field), old.get(field), _SPEC.child(field))
-    ]
+    return validate_driver_update(obj, old_of(context))
+
+
+def _driver_warnings(context: WriteContext, obj: Object) -> list[str]:
+    """Where tokens shall be written must be said, when the requests for them are new."""
+    requests = find(obj, "spec", "tokenRequests")
+    is_known = context.old is not None and same(requests, find(context.old, "spec", "tokenRequests"))
+    if not requests or is_known or find(obj, "spec", "serviceAccountTokenInSecrets") is not None:
+        return []
+    return [_TOKENS_WARNING]
 
 
 def _audiences(driver: Object, now: dt.datetime) -> str:
@@ -76,8 +93,11 @@ CSI_DRIVER = Kind(
         AGE,
     ),
     default=_default_driver,
+    prepare_create=_prepare_driver,
+    prepare_update=_prepare_driver,
+    validate_create=_validate_driver,
     validate_update=_validate_driver_update,
-    name_rule=_driver_name,
+    warnings=_driver_warnings,
     unconditional_update=False,
     returns_deleted=True,
 )
@@ -85,6 +105,16 @@ CSI_DRIVER = Kind(
 
 def _prepare_node(context: WriteContext, obj: Object) -> None:
     forget_empty(obj.get("spec"), "drivers")
+    for driver in items_of(find(obj, "spec", "drivers")):
+        forget_empty(driver, "topologyKeys")
+
+
+def _validate_node(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_node_drivers(obj)
+
+
+def _validate_node_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_node_drivers_update(obj, old_of(context))
 
 
 CSI_NODE = Kind(
@@ -92,6 +122,9 @@ CSI_NODE = Kind(
     singular="csinode",
     prepare_create=_prepare_node,
     prepare_update=_prepare_node,
+    validate_create=_validate_node,
+    validate_update=_validate_node_update,
+    metadata_checks=("whole",),
     columns=(
         NAME,
         Column(
@@ -108,15 +141,11 @@ CSI_NODE = Kind(
 
 
 def _validate_capacity(context: WriteContext, obj: Object) -> list[FieldError]:
-    return [] if obj.get("storageClassName") else [required(Path("storageClassName"))]
+    return validate_storage_capacity(obj)
 
 
 def _validate_capacity_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    old = old_of(context)
-    return [
-        *immutable(obj.get("nodeTopology"), old.get("nodeTopology"), Path("nodeTopology")),
-        *immutable(obj.get("storageClassName"), old.get("storageClassName"), Path("storageClassName")),
-    ]
+    return validate_storage_capacity_update(obj, old_of(context))
 
 
 CSI_STORAGE_CAPACITY = Kind(

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dray.api.duration import age
 from dray.api.fields import FieldError
 from dray.api.meta import Object
+from dray.api.names import path_segment
 from dray.api.resources import EVENTS, EVENTS_V1
-from dray.api.validation.core.event import validate_event
+from dray.api.validation.core.event import validate_event, validate_new_event, validate_new_event_update
 from dray.apiserver.registry.columns import NAME_WIDE, at, find, wide
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
 from dray.apiserver.registry.selection import FIELD_LABEL_TEXT
+from dray.apiserver.registry.writes import old_of
 
 _TO_CORE = {
     "note": "message",
@@ -34,7 +36,15 @@ def _from_core(obj: Object, version: str) -> Object:
 
 
 def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_event(obj)
+    return validate_event(obj, controller="reportingComponent")
+
+
+def _validate_new(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_event(obj) + validate_new_event(obj)
+
+
+def _validate_new_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_event(obj) + validate_new_event_update(obj, old_of(context))
 
 
 def _first_seen(event: Object, now: dt.datetime) -> str:
@@ -103,6 +113,9 @@ EVENT = Kind(
     columns=_COLUMNS,
     validate_create=_validate,
     validate_update=_validate,
+    name_rule=path_segment,
+    reads_finalizers=False,
+    metadata_checks=(),
     create_on_update=True,
     field_labels={
         **{f"involvedObject.{field}": _text("involvedObject", field) for field in _REFERENCE_FIELDS},
@@ -122,8 +135,8 @@ EVENT_V1 = Kind(
     to_hub=_to_core,
     from_hub=_from_core,
     stored_as=EVENTS,
-    validate_create=_validate,
-    validate_update=_validate,
+    validate_create=_validate_new,
+    validate_update=_validate_new_update,
     create_on_update=True,
     field_labels={
         **{f"regarding.{field}": _text("involvedObject", field) for field in _REFERENCE_FIELDS},

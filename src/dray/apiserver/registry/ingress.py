@@ -2,9 +2,16 @@
 
 import datetime as dt
 
-from dray.api.fields import FieldError, Path, invalid, not_supported, required
+from dray.api.fields import FieldError, Path
 from dray.api.meta import Object
 from dray.api.resources import INGRESSES, Resource
+from dray.api.validation.core.ingress import (
+    CLASS_ANNOTATION,
+    validate_ingress,
+    validate_ingress_annotation,
+    validate_ingress_class,
+    validate_ingress_status,
+)
 from dray.api.validation.meta import immutable
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at, find, joined
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
@@ -12,42 +19,24 @@ from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status,
 
 INGRESS_CLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "IngressClass", False)
 
-_SPEC = Path("spec")
-_PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 _SHOWN_HOSTS = 3
-_CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 
 
 def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    spec = obj.get("spec") or {}
-    errors: list[FieldError] = []
-    if not spec.get("rules") and not spec.get("defaultBackend"):
-        errors.append(invalid(_SPEC, [], "either `defaultBackend` or `rules` must be specified"))
-    for number, rule in enumerate(spec.get("rules") or ()):
-        at_rule = _SPEC.child("rules").index(number).child("http")
-        paths = find(rule, "http", "paths")
-        if rule.get("http") is not None and not paths:
-            errors.append(required(at_rule.child("paths")))
-        for position, path in enumerate(paths or ()):
-            errors += _validate_path(path, at_rule.child("paths").index(position))
-    return errors
+    return validate_ingress(obj) + validate_ingress_annotation(obj)
 
 
-def _validate_path(path: Object, at_path: Path) -> list[FieldError]:
-    kind = path.get("pathType")
-    if not kind:
-        return [required(at_path.child("pathType"), "pathType must be specified")]
-    if kind not in _PATH_TYPES:
-        return [not_supported(at_path.child("pathType"), kind, _PATH_TYPES)]
-    text = path.get("path") or ""
-    if kind != "ImplementationSpecific" and not text.startswith("/"):
-        return [invalid(at_path.child("path"), text, "must be an absolute path")]
-    return []
+def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_ingress(obj, old_of(context))
+
+
+def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_ingress_status(obj)
 
 
 def _class(obj: Object, now: dt.datetime) -> str:
     annotations = obj["metadata"].get("annotations") or {}
-    return find(obj, "spec", "ingressClassName") or annotations.get(_CLASS_ANNOTATION) or NONE
+    return find(obj, "spec", "ingressClassName") or annotations.get(CLASS_ANNOTATION) or NONE
 
 
 def _hosts(obj: Object, now: dt.datetime) -> str:
@@ -65,9 +54,9 @@ def _addresses(obj: Object, now: dt.datetime) -> str:
 
 
 def _warnings(context: WriteContext, obj: Object) -> list[str]:
-    if context.old is not None or _CLASS_ANNOTATION not in (obj["metadata"].get("annotations") or {}):
+    if context.old is not None or CLASS_ANNOTATION not in (obj["metadata"].get("annotations") or {}):
         return []
-    return [f"annotation \"{_CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"]
+    return [f"annotation \"{CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"]
 
 
 INGRESS = Kind(
@@ -89,8 +78,9 @@ INGRESS = Kind(
     prepare_create=clear_status,
     prepare_update=keep_status,
     validate_create=_validate,
-    validate_update=_validate,
-    status=StatusStrategy(keep_spec),
+    validate_update=_validate_update,
+    metadata_checks=("change", "whole"),
+    status=StatusStrategy(keep_spec, _validate_status),
     has_generation=True,
     warnings=_warnings,
 )
@@ -104,21 +94,20 @@ def _parameters(obj: Object, now: dt.datetime) -> str:
     return f"{kind}/{reference.get('name', '')}"
 
 
+def _default_class(obj: Object, version: str) -> None:
+    parameters = find(obj, "spec", "parameters")
+    if parameters is not None and parameters.get("scope") is None:
+        parameters["scope"] = "Cluster"
+
+
 def _validate_class(context: WriteContext, obj: Object) -> list[FieldError]:
-    controller = find(obj, "spec", "controller", default="")
-    if "/" in controller:
-        return []
-    text = 'must be a domain-prefixed path (such as "acme.io/foo")'
-    return (
-        [invalid(_SPEC.child("controller"), controller, text)]
-        if controller
-        else [required(_SPEC.child("controller"))]
-    )
+    return validate_ingress_class(obj)
 
 
 def _validate_class_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    path = _SPEC.child("controller")
-    return immutable(find(obj, "spec", "controller"), find(old_of(context), "spec", "controller"), path)
+    path = Path("spec.controller")
+    changed = immutable(find(obj, "spec", "controller"), find(old_of(context), "spec", "controller"), path)
+    return changed + validate_ingress_class(obj)
 
 
 INGRESS_CLASS = Kind(
@@ -130,7 +119,9 @@ INGRESS_CLASS = Kind(
         Column("Parameters", _parameters, description="Its settings."),
         AGE,
     ),
+    default=_default_class,
     validate_create=_validate_class,
     validate_update=_validate_class_update,
+    metadata_checks=("change", "whole"),
     has_generation=True,
 )

@@ -6,7 +6,13 @@ from dray.api.duration import age, human_duration
 from dray.api.meta import Object, parse_time, uid_of
 from dray.api.pods import condition_status
 from dray.api.resources import CRON_JOBS, JOBS
-from dray.api.validation.core.workloads import validate_cron_job, validate_job, validate_job_update
+from dray.api.validation.core.job import (
+    validate_cron_job,
+    validate_cron_job_update,
+    validate_job,
+    validate_job_update,
+)
+from dray.api.validation.lists import items_of
 from dray.apiserver.registry.columns import (
     AGE,
     NAME,
@@ -42,6 +48,7 @@ _STATES = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
 def _default(obj: Object, version: str) -> None:
     spec = obj.setdefault("spec", {})
     default_template(spec.setdefault("template", {}))
+    _default_policy(spec)
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = 1
     indexed = spec.get("backoffLimitPerIndex") is not None
@@ -59,6 +66,16 @@ def _default(obj: Object, version: str) -> None:
     labels = find(spec, "template", "metadata", "labels")
     if labels and not obj["metadata"].get("labels"):
         obj["metadata"]["labels"] = labels  # the same: what the pods' labels become these become, too
+
+
+def _default_policy(spec: Object) -> None:
+    """A condition of a pod that is named in a failure policy is one that holds."""
+    for rule in items_of((spec.get("podFailurePolicy") or {}).get("rules")):
+        if rule.get("onPodConditions"):
+            rule["onPodConditions"] = items_of(rule["onPodConditions"])
+        for pattern in rule.get("onPodConditions") or ():
+            if not pattern.get("status"):
+                pattern["status"] = "True"
 
 
 def _prepare_create(context: WriteContext, obj: Object) -> None:
@@ -155,6 +172,7 @@ def _default_cron(obj: Object, version: str) -> None:
             spec[field] = value
     job = spec.setdefault("jobTemplate", {}).setdefault("spec", {})
     default_template(job.setdefault("template", {}))
+    _default_policy(job)
 
 
 def _last_schedule(obj: Object, now: dt.datetime) -> str:
@@ -199,7 +217,7 @@ CRON_JOB = Kind(
     prepare_create=clear_status,
     prepare_update=keep_status,
     validate_create=checks(validate_cron_job),
-    validate_update=checks(validate_cron_job),
+    validate_update=checks_update(validate_cron_job_update),
     status=StatusStrategy(keep_spec),
     has_generation=True,
     warnings=template_warnings("spec", "jobTemplate", "spec", "template"),

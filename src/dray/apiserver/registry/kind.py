@@ -213,6 +213,8 @@ class Kind:
     """Texts for a bad metadata.name; None: a DNS subdomain."""
     reads_generate_name: bool = True
     """metadata.generateName is held to the rule of names too."""
+    reads_finalizers: bool = True
+    """Finalizers without a domain must be known ones."""
     gates: frozenset[str] = frozenset()
     """What brings fields of later releases (`FeatureGates.later`); set by the server."""
     virtual: bool = False

@@ -1,28 +1,22 @@
 """RuntimeClass: which configured handler of the container runtime runs a pod."""
 
-from dray.api.fields import FieldError, Path, invalid, required
+from dray.api.fields import FieldError
 from dray.api.meta import Object
-from dray.api.names import dns_label
 from dray.api.resources import Resource
-from dray.api.validation.meta import immutable
+from dray.api.validation.core.runtime_class import validate_runtime_class, validate_runtime_class_update
 from dray.apiserver.registry.columns import AGE, NAME, at
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
 from dray.apiserver.registry.writes import old_of
 
 RUNTIME_CLASSES = Resource("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", False)
 
-_HANDLER = Path("handler")
-
 
 def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    handler = obj.get("handler") or ""
-    if not handler:
-        return [required(_HANDLER)]
-    return [invalid(_HANDLER, handler, problem) for problem in dns_label(handler)]
+    return validate_runtime_class(obj)
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    return immutable(obj.get("handler"), old_of(context).get("handler"), _HANDLER)
+    return validate_runtime_class_update(obj, old_of(context))
 
 
 RUNTIME_CLASS = Kind(
@@ -32,4 +26,5 @@ RUNTIME_CLASS = Kind(
     validate_create=_validate,
     validate_update=_validate_update,
     unconditional_update=False,
+    reads_finalizers=False,
 )

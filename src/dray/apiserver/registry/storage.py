@@ -2,8 +2,8 @@
 
 import datetime as dt
 
-from dray.api.fields import FieldError, Path, forbidden, required
-from dray.api.meta import Object
+from dray.api.fields import FieldError, Path
+from dray.api.meta import Object, format_time
 from dray.api.quantity import parse_quantity
 from dray.api.resources import (
     PERSISTENT_VOLUME_CLAIMS,
@@ -11,10 +11,25 @@ from dray.api.resources import (
     VOLUME_ATTRIBUTES_CLASSES,
     Resource,
 )
+from dray.api.validation.core.persistent_volume import (
+    validate_persistent_volume,
+    validate_persistent_volume_update,
+)
+from dray.api.validation.core.storage_classes import (
+    validate_attributes_class,
+    validate_attributes_class_update,
+    validate_storage_class,
+    validate_storage_class_update,
+)
+from dray.api.validation.core.volume_claim import (
+    CLASS_ANNOTATION,
+    validate_claim_spec,
+    validate_claim_update,
+)
 from dray.apiserver.registry.columns import AGE, NAME, Cell, at, find, wide
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
-from dray.apiserver.registry.volume_defaults import default_volume_claim_spec
-from dray.apiserver.registry.writes import keep_spec, keep_status, old_of
+from dray.apiserver.registry.volume_defaults import default_storage, default_volume_claim_spec
+from dray.apiserver.registry.writes import in_turn, keep_spec, keep_status, old_of
 
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False)
 UNSET = "<unset>"
@@ -25,8 +40,22 @@ _SHORT_MODES = {
     "ReadWriteMany": "RWX",
     "ReadWriteOncePod": "RWOP",
 }
-CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
-_IMMUTABLE = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
+_OLD_DATA_SOURCES = (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
+"""The sources that claims could be filled from before there could be any."""
+_RECYCLED = "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."
+_OLD_ANNOTATIONS = {
+    CLASS_ANNOTATION: 'deprecated since v1.8; use "storageClassName" attribute instead',
+    "volume.beta.kubernetes.io/mount-options": 'deprecated since v1.31; use "mountOptions" attribute instead',
+}
+_OLD_SOURCES = {
+    "cephfs": ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
+    "photonPersistentDisk": ("photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"),
+    "scaleIO": ("scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
+    "storageos": ("storageOS", "deprecated in v1.22, non-functional in v1.25+"),
+    "glusterfs": ("glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
+    "rbd": ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
+}
+"""By source: how it is shown, and since when it is of no use."""
 _DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -76,6 +105,7 @@ def _default_volume(obj: Object, version: str) -> None:
     spec = obj.setdefault("spec", {})
     if not spec.get("persistentVolumeReclaimPolicy"):
         spec["persistentVolumeReclaimPolicy"] = "Retain"
+    default_storage(spec)
     default_volume_claim_spec(spec)
 
 
@@ -87,42 +117,34 @@ def _pending(context: WriteContext, obj: Object) -> None:
     obj["status"] = {"phase": "Pending"}
 
 
+def _prepare_claim(context: WriteContext, obj: Object) -> None:
+    """What a claim is filled from can be said in two fields; who says one says both."""
+    spec, before = obj["spec"], find(context.old or {}, "spec", default={})
+    source, newer = spec.get("dataSource"), spec.get("dataSourceRef")
+    if newer and newer.get("namespace") and before.get("dataSourceRef") is None:
+        spec.pop(
+            "dataSourceRef"
+        )  # from another namespace: a gate that is off (CrossNamespaceVolumeDataSource)
+        newer = None
+    is_new = before.get("dataSource") is None and before.get("dataSourceRef") is None
+    if source is not None and newer is None and is_new and not _is_known_source(source):
+        spec.pop("dataSource")
+    elif source is not None and newer is None:
+        spec["dataSourceRef"] = dict(source)
+    elif source is None and newer is not None and not newer.get("namespace"):
+        spec["dataSource"] = {key: value for key, value in newer.items() if key != "namespace"}
+
+
+def _is_known_source(source: Object) -> bool:
+    return (source.get("apiGroup") or "", source.get("kind")) in _OLD_DATA_SOURCES
+
+
 def _validate_claim(context: WriteContext, obj: Object) -> list[FieldError]:
-    spec = obj.get("spec") or {}
-    errors: list[FieldError] = []
-    if not spec.get("accessModes"):
-        errors.append(required(Path("spec.accessModes"), "at least 1 access mode is required"))
-    if not find(spec, "resources", "requests", "storage"):
-        errors.append(required(Path("spec.resources").key("storage")))
-    return errors
+    return validate_claim_spec(obj.get("spec") or {}, Path("spec"))
 
 
 def _validate_claim_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    """Of a claim's spec little may change: the volume it is bound to, its class once, and the size of a bound one."""
-    old = old_of(context)
-    spec, before = dict(obj.get("spec") or {}), old.get("spec") or {}
-    errors = _validate_claim(context, obj)
-    sizes = [find(each, "spec", "resources", "requests", "storage") for each in (obj, old)]
-    if not before.get("volumeName"):
-        spec["volumeName"] = before.get("volumeName")
-    if before.get("storageClassName") is None:
-        spec["storageClassName"] = None
-    if find(old, "status", "phase") == "Bound":
-        spec["volumeAttributesClassName"] = before.get("volumeAttributesClassName")
-        if sizes[0]:
-            requests = {**find(spec, "resources", "requests"), "storage": sizes[1]}
-            spec["resources"] = {**spec["resources"], "requests": requests}
-    if _known(spec) != _known(before):
-        errors.append(forbidden(Path("spec"), _IMMUTABLE))
-    capacity = find(old, "status", "capacity", "storage") or "0"
-    if sizes[0] and sizes[1] and parse_quantity(sizes[0]) < min(map(parse_quantity, (sizes[1], capacity))):
-        path = Path("spec.resources.requests.storage")
-        errors.append(forbidden(path, "field can not be less than status.capacity"))
-    return errors
-
-
-def _known(spec: Object) -> Object:
-    return {key: value for key, value in spec.items() if value is not None}
+    return validate_claim_update(obj, old_of(context))
 
 
 def _claim_warnings(context: WriteContext, obj: Object) -> list[str]:
@@ -130,12 +152,49 @@ def _claim_warnings(context: WriteContext, obj: Object) -> list[str]:
     if CLASS_ANNOTATION in (obj["metadata"].get("annotations") or {}):
         name = f"metadata.annotations[{CLASS_ANNOTATION}]"
         texts.append(f'{name}: deprecated since v1.8; use "storageClassName" attribute instead')
-    size = find(obj, "spec", "resources", "requests", "storage")
-    if size and not parse_quantity(size).is_integer():
-        shown = parse_quantity(size)
-        text = f'fractional byte value "{shown}" is invalid, must be an integer'
-        texts.append(f"spec.resources.requests[storage]: {text}")
+    for bound in ("requests", "limits"):
+        size = find(obj, "spec", "resources", bound, "storage")
+        if size and not parse_quantity(size).has_whole_thousands():
+            text = f'fractional byte value "{parse_quantity(size)}" is invalid, must be an integer'
+            texts.append(f"spec.resources.{bound}[storage]: {text}")
     return texts
+
+
+def _pending_since(context: WriteContext, obj: Object) -> None:
+    obj["status"] = {"phase": "Pending", "lastPhaseTransitionTime": format_time(context.now)}
+
+
+def _note_phase(context: WriteContext, obj: Object) -> None:
+    """A status says since when the phase is what it is; who writes a phase need not say it."""
+    old = old_of(context)
+    keep_spec(context, obj)
+    status, before = obj.setdefault("status", {}), old.get("status") or {}
+    told, since = status.get("lastPhaseTransitionTime"), before.get("lastPhaseTransitionTime")
+    if status.get("phase") == before.get("phase"):
+        if told is None and since is not None:
+            status["lastPhaseTransitionTime"] = since
+    elif told in (None, since):
+        status["lastPhaseTransitionTime"] = format_time(context.now)
+
+
+def _validate_volume(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_persistent_volume(obj)
+
+
+def _validate_volume_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_persistent_volume_update(obj, old_of(context))
+
+
+def _volume_warnings(context: WriteContext, obj: Object) -> list[str]:
+    annotations, spec = obj["metadata"].get("annotations") or {}, obj.get("spec") or {}
+    texts = [
+        f"metadata.annotations[{key}]: {text}" for key, text in _OLD_ANNOTATIONS.items() if key in annotations
+    ]
+    if spec.get("persistentVolumeReclaimPolicy") == "Recycle":
+        texts.append(f"spec.persistentVolumeReclaimPolicy: {_RECYCLED}")
+    return texts + [
+        f"spec.{shown}: {text}" for source, (shown, text) in _OLD_SOURCES.items() if spec.get(source)
+    ]
 
 
 PERSISTENT_VOLUME = Kind(
@@ -160,9 +219,13 @@ PERSISTENT_VOLUME = Kind(
         _MODE,
     ),
     default=_default_volume,
-    prepare_create=_pending,
+    prepare_create=_pending_since,
     prepare_update=keep_status,
-    status=StatusStrategy(keep_spec),
+    validate_create=_validate_volume,
+    validate_update=_validate_volume_update,
+    metadata_checks=("whole",),
+    warnings=_volume_warnings,
+    status=StatusStrategy(_note_phase),
     returns_deleted=True,
 )
 
@@ -182,10 +245,11 @@ PERSISTENT_VOLUME_CLAIM = Kind(
         _MODE,
     ),
     default=_default_claim,
-    prepare_create=_pending,
-    prepare_update=keep_status,
+    prepare_create=in_turn(_pending, _prepare_claim),
+    prepare_update=in_turn(keep_status, _prepare_claim),
     validate_create=_validate_claim,
     validate_update=_validate_claim_update,
+    metadata_checks=("change", "whole"),
     warnings=_claim_warnings,
     status=StatusStrategy(keep_spec),
     returns_deleted=True,
@@ -206,7 +270,11 @@ def _class_name(obj: Object, now: dt.datetime) -> str:
 
 
 def _validate_class(context: WriteContext, obj: Object) -> list[FieldError]:
-    return [] if obj.get("provisioner") else [required(Path("provisioner"))]
+    return validate_storage_class(obj)
+
+
+def _validate_class_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_storage_class_update(obj, old_of(context))
 
 
 STORAGE_CLASS = Kind(
@@ -227,22 +295,18 @@ STORAGE_CLASS = Kind(
     ),
     default=_default_class,
     validate_create=_validate_class,
-    validate_update=_validate_class,
+    validate_update=_validate_class_update,
+    metadata_checks=("whole", "change"),
     returns_deleted=True,
 )
 
 
 def _validate_attributes_class(context: WriteContext, obj: Object) -> list[FieldError]:
-    return [required(Path(field)) for field in ("driverName", "parameters") if not obj.get(field)]
+    return validate_attributes_class(obj)
 
 
 def _validate_attributes_class_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    old = old_of(context)
-    return [
-        forbidden(Path(field), f"updates to {field} are forbidden.")
-        for field in ("driverName", "parameters")
-        if obj.get(field) != old.get(field)
-    ]
+    return validate_attributes_class_update(obj, old_of(context))
 
 
 VOLUME_ATTRIBUTES_CLASS = Kind(
@@ -252,5 +316,6 @@ VOLUME_ATTRIBUTES_CLASS = Kind(
     columns=(NAME, Column("DriverName", at("driverName"), description="Who changes the volumes."), AGE),
     validate_create=_validate_attributes_class,
     validate_update=_validate_attributes_class_update,
+    metadata_checks=("change", "whole"),
     returns_deleted=True,
 )

@@ -1,30 +1,29 @@
 """VolumeAttachment: which volume is, or shall be, attached to which node."""
 
-from dray.api.fields import FieldError, Path, required
+from dray.api.fields import FieldError
 from dray.api.meta import Object
 from dray.api.resources import Resource
-from dray.api.validation.meta import immutable
-from dray.apiserver.registry.columns import AGE, NAME, at
+from dray.api.validation.core.storage_drivers import validate_attachment, validate_attachment_update
+from dray.apiserver.registry.columns import AGE, NAME, at, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
+from dray.apiserver.registry.volume_defaults import default_storage
 from dray.apiserver.registry.writes import clear_status, keep_all_but_status, keep_status, old_of
 
 VOLUME_ATTACHMENTS = Resource("storage.k8s.io", "v1", "volumeattachments", "VolumeAttachment", False)
 
-_SPEC = Path("spec")
+
+def _default(obj: Object, version: str) -> None:
+    inline = find(obj, "spec", "source", "inlineVolumeSpec")
+    if inline is not None:
+        default_storage(inline)
 
 
 def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    spec = obj.get("spec") or {}
-    errors = [required(_SPEC.child(field)) for field in ("attacher", "nodeName") if not spec.get(field)]
-    source = spec.get("source") or {}
-    if not source.get("persistentVolumeName") and not source.get("inlineVolumeSpec"):
-        text = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
-        errors.append(required(_SPEC.child("source"), text))
-    return errors
+    return validate_attachment(obj)
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    return immutable(obj.get("spec"), old_of(context).get("spec"), _SPEC)
+    return validate_attachment_update(obj, old_of(context))
 
 
 VOLUME_ATTACHMENT = Kind(
@@ -43,11 +42,13 @@ VOLUME_ATTACHMENT = Kind(
         ),
         AGE,
     ),
+    default=_default,
     prepare_create=clear_status,
     prepare_update=keep_status,
     validate_create=_validate,
     validate_update=_validate_update,
-    status=StatusStrategy(keep_all_but_status),
+    metadata_checks=("whole",),
+    status=StatusStrategy(keep_all_but_status, _validate_update, ("whole",)),
     unconditional_update=False,
     returns_deleted=True,
 )

@@ -40,25 +40,30 @@ def default_volume(volume: Object) -> None:
     for source in ("secret", "configMap", "downwardAPI", "projected"):
         if volume.get(source) is not None and volume[source].get("defaultMode") is None:
             volume[source]["defaultMode"] = FILE_MODE
-    if volume.get("hostPath") is not None and volume["hostPath"].get("type") is None:
-        volume["hostPath"]["type"] = ""
+    default_storage(volume)
     image = volume.get("image")
     if image is not None and not image.get("pullPolicy"):
         image["pullPolicy"] = default_pull_policy(image.get("reference") or "")
-    for source, values in _DEFAULTS.items():
-        if volume.get(source) is not None:
-            _fill(volume[source], values)
-    disk = volume.get("azureDisk")
-    if disk is not None:
-        for field, value in {**_DISK_DEFAULTS, "readOnly": False}.items():
-            if disk.get(field) is None:
-                disk[field] = value
     _default_field_references(volume.get("downwardAPI"))
     for projection in items_of((volume.get("projected") or {}).get("sources")):
         _default_projection(projection)
     template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
     if template is not None:
         default_volume_claim_spec(template.setdefault("spec", {}))
+
+
+def default_storage(holder: Object) -> None:
+    """Defaults of the sources that volumes of pods and volumes of their own have in common."""
+    if holder.get("hostPath") is not None and holder["hostPath"].get("type") is None:
+        holder["hostPath"]["type"] = ""
+    for source, values in _DEFAULTS.items():
+        if holder.get(source) is not None:
+            _fill(holder[source], values)
+    disk = holder.get("azureDisk")
+    if disk is not None:
+        for field, value in {**_DISK_DEFAULTS, "readOnly": False}.items():
+            if disk.get(field) is None:
+                disk[field] = value
 
 
 def _fill(source: Object, values: Mapping[str, str]) -> None:

@@ -131,6 +131,7 @@ def create_errors(call: Call, meta: Object) -> list[FieldError]:
         namespaced=call.kind.resource.namespaced,
         name_rule=call.kind.name_rule or names.dns_subdomain,
         reads_generate_name=call.kind.reads_generate_name,
+        reads_finalizers=call.kind.reads_finalizers,
     )
 
 

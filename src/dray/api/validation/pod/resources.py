@@ -100,10 +100,10 @@ def _validate_request(
 
 
 def _validate_amount(name: str, amount: Quantity, path: Path, of_pod: bool) -> list[FieldError]:
-    errors = _validate_name_of_pod(name, path) if of_pod else _validate_name(name, path)
+    errors = _validate_name_of_pod(name, path) if of_pod else validate_resource_name(name, path)
     if amount.sign() < 0:
         errors.append(invalid(path, str(amount), "must be greater than or equal to 0"))
-    if is_whole(name) and not amount.is_integer():
+    if is_whole(name) and not amount.has_whole_thousands():
         errors.append(invalid(path, str(amount), "must be an integer"))
     if name.startswith(HUGE_PAGES):
         errors += _validate_pages(name, amount, path)
@@ -133,7 +133,8 @@ def _validate_name_of_pod(name: str, path: Path) -> list[FieldError]:
     return [not_supported(path, name, (*SHARED, HUGE_PAGES))]
 
 
-def _validate_name(name: str, path: Path) -> list[FieldError]:
+def validate_resource_name(name: str, path: Path) -> list[FieldError]:
+    """Of what a container may ask for."""
     errors = [invalid(path, name, text) for text in names.qualified_name(name)]
     huge = name.startswith(HUGE_PAGES)
     if "/" not in name:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required, too_long
+from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from dray.api.meta import Object
 from dray.api.quantity import parse_quantity
+from dray.api.validation.core.driver_name import validate_driver_name
 from dray.api.validation.core.volume_claim import validate_claim_spec
 from dray.api.validation.lists import Check, items_of
 from dray.api.validation.meta import validate_template_metadata
@@ -21,7 +22,6 @@ _MODE_TEXT = "must be a number between 0 and 0777 (octal), both inclusive"
 _HOST_PATH_TYPES = (
     "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket",
 )  # fmt: skip
-_DRIVER_MAX = 63
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _MIN_TOKEN_SECONDS, _MAX_TOKEN_SECONDS = 600, 2**32
 
@@ -48,10 +48,10 @@ def validate_volumes(volumes: list[Object], path: Path) -> tuple[dict[str, Objec
 
 
 def _validate_source(volume: Object, path: Path) -> list[FieldError]:
-    sources = [source for source in _CHECKS if volume.get(source) is not None]
+    sources = [source for source in SOURCES if volume.get(source) is not None]
     if not sources:
         return [required(path, "must specify a volume type")]
-    errors = _CHECKS[sources[0]](volume[sources[0]], path.child(sources[0]))
+    errors = SOURCES[sources[0]](volume[sources[0]], path.child(sources[0]))
     for source in sources[1:]:
         at = path.child(_MISSPELT.get(source, source))
         errors.append(forbidden(at, "may not specify more than 1 volume type"))
@@ -201,11 +201,7 @@ def _validate_claim(source: Object, path: Path) -> list[FieldError]:
 
 
 def _validate_csi(source: Object, path: Path) -> list[FieldError]:
-    driver, at = source.get("driver") or "", path.child("driver")
-    errors = [required(at)] if not driver else []
-    if driver:
-        errors += [too_long(at, _DRIVER_MAX)] if names.byte_length(driver) > _DRIVER_MAX else []
-        errors += [invalid(at, driver, text) for text in names.dns_subdomain_caseless(driver)]
+    errors = validate_driver_name(source.get("driver") or "", path.child("driver"))
     secret = source.get("nodePublishSecretRef")
     if secret is None:
         return errors
@@ -221,7 +217,7 @@ def _validate_nfs(source: Object, path: Path) -> list[FieldError]:
     return errors
 
 
-_CHECKS: Mapping[str, Check] = {
+SOURCES: Mapping[str, Check] = {
     "emptyDir": _validate_empty_dir,
     "hostPath": _validate_host_path,
     "gitRepo": STORAGE["gitRepo"],

@@ -1,0 +1,198 @@
+"""How volumes and claims to them look when a message shows one, above all the difference between two."""
+
+from typing import Final
+
+from dray.api.validation.internal_form import InternalForms
+
+FORMS: Final = InternalForms(
+    """
+PersistentVolumeSource:
+  GCEPersistentDisk gcePersistentDisk *GCEPersistentDiskVolumeSource
+  AWSElasticBlockStore awsElasticBlockStore *AWSElasticBlockStoreVolumeSource
+  HostPath hostPath *HostPathVolumeSource
+  Glusterfs glusterfs *GlusterfsPersistentVolumeSource
+  NFS nfs *NFSVolumeSource
+  RBD rbd *RBDPersistentVolumeSource
+  Quobyte quobyte *QuobyteVolumeSource
+  ISCSI iscsi *ISCSIPersistentVolumeSource
+  FlexVolume flexVolume *FlexPersistentVolumeSource
+  Cinder cinder *CinderPersistentVolumeSource
+  CephFS cephfs *CephFSPersistentVolumeSource
+  FC fc *FCVolumeSource
+  Flocker flocker *FlockerVolumeSource
+  AzureFile azureFile *AzureFilePersistentVolumeSource
+  VsphereVolume vsphereVolume *VsphereVirtualDiskVolumeSource
+  AzureDisk azureDisk *AzureDiskVolumeSource
+  PhotonPersistentDisk photonPersistentDisk *PhotonPersistentDiskVolumeSource
+  PortworxVolume portworxVolume *PortworxVolumeSource
+  ScaleIO scaleIO *ScaleIOPersistentVolumeSource
+  Local local *LocalVolumeSource
+  StorageOS storageos *StorageOSPersistentVolumeSource
+  CSI csi *CSIPersistentVolumeSource
+PersistentVolumeClaimSpec:
+  AccessModes accessModes []any
+  Selector selector any
+  Resources resources VolumeResourceRequirements
+  VolumeName volumeName string
+  StorageClassName storageClassName any
+  VolumeMode volumeMode any
+  DataSource dataSource *TypedLocalObjectReference
+  DataSourceRef dataSourceRef *TypedObjectReference
+  VolumeAttributesClassName volumeAttributesClassName any
+GCEPersistentDiskVolumeSource:
+  PDName pdName string
+  FSType fsType string
+  Partition partition int
+  ReadOnly readOnly bool
+AWSElasticBlockStoreVolumeSource:
+  VolumeID volumeID string
+  FSType fsType string
+  Partition partition int
+  ReadOnly readOnly bool
+HostPathVolumeSource:
+  Path path string
+  Type type any
+GlusterfsPersistentVolumeSource:
+  EndpointsName endpoints string
+  Path path string
+  ReadOnly readOnly bool
+  EndpointsNamespace endpointsNamespace any
+NFSVolumeSource:
+  Server server string
+  Path path string
+  ReadOnly readOnly bool
+RBDPersistentVolumeSource:
+  CephMonitors monitors []any
+  RBDImage image string
+  FSType fsType string
+  RBDPool pool string
+  RadosUser user string
+  Keyring keyring string
+  SecretRef secretRef *SecretReference
+  ReadOnly readOnly bool
+QuobyteVolumeSource:
+  Registry registry string
+  Volume volume string
+  ReadOnly readOnly bool
+  User user string
+  Group group string
+  Tenant tenant string
+ISCSIPersistentVolumeSource:
+  TargetPortal targetPortal string
+  IQN iqn string
+  Lun lun int
+  ISCSIInterface iscsiInterface string
+  FSType fsType string
+  ReadOnly readOnly bool
+  Portals portals []any
+  DiscoveryCHAPAuth chapAuthDiscovery bool
+  SessionCHAPAuth chapAuthSession bool
+  SecretRef secretRef *SecretReference
+  InitiatorName initiatorName any
+FlexPersistentVolumeSource:
+  Driver driver string
+  FSType fsType string
+  SecretRef secretRef *SecretReference
+  ReadOnly readOnly bool
+  Options options map[any]
+CinderPersistentVolumeSource:
+  VolumeID volumeID string
+  FSType fsType string
+  ReadOnly readOnly bool
+  SecretRef secretRef *SecretReference
+CephFSPersistentVolumeSource:
+  Monitors monitors []any
+  Path path string
+  User user string
+  SecretFile secretFile string
+  SecretRef secretRef *SecretReference
+  ReadOnly readOnly bool
+FCVolumeSource:
+  TargetWWNs targetWWNs []any
+  Lun lun any
+  FSType fsType string
+  ReadOnly readOnly bool
+  WWIDs wwids []any
+FlockerVolumeSource:
+  DatasetName datasetName string
+  DatasetUUID datasetUUID string
+AzureFilePersistentVolumeSource:
+  SecretName secretName string
+  ShareName shareName string
+  ReadOnly readOnly bool
+  SecretNamespace secretNamespace any
+VsphereVirtualDiskVolumeSource:
+  VolumePath volumePath string
+  FSType fsType string
+  StoragePolicyName storagePolicyName string
+  StoragePolicyID storagePolicyID string
+AzureDiskVolumeSource:
+  DiskName diskName string
+  DataDiskURI diskURI string
+  CachingMode cachingMode any
+  FSType fsType any
+  ReadOnly readOnly any
+  Kind kind any
+PhotonPersistentDiskVolumeSource:
+  PdID pdID string
+  FSType fsType string
+PortworxVolumeSource:
+  VolumeID volumeID string
+  FSType fsType string
+  ReadOnly readOnly bool
+ScaleIOPersistentVolumeSource:
+  Gateway gateway string
+  System system string
+  SecretRef secretRef *SecretReference
+  SSLEnabled sslEnabled bool
+  ProtectionDomain protectionDomain string
+  StoragePool storagePool string
+  StorageMode storageMode string
+  VolumeName volumeName string
+  FSType fsType string
+  ReadOnly readOnly bool
+LocalVolumeSource:
+  Path path string
+  FSType fsType any
+StorageOSPersistentVolumeSource:
+  VolumeName volumeName string
+  VolumeNamespace volumeNamespace string
+  FSType fsType string
+  ReadOnly readOnly bool
+  SecretRef secretRef *ObjectReference
+CSIPersistentVolumeSource:
+  Driver driver string
+  VolumeHandle volumeHandle string
+  ReadOnly readOnly bool
+  FSType fsType string
+  VolumeAttributes volumeAttributes map[any]
+  ControllerPublishSecretRef controllerPublishSecretRef *SecretReference
+  NodeStageSecretRef nodeStageSecretRef *SecretReference
+  NodePublishSecretRef nodePublishSecretRef *SecretReference
+  ControllerExpandSecretRef controllerExpandSecretRef *SecretReference
+  NodeExpandSecretRef nodeExpandSecretRef *SecretReference
+VolumeResourceRequirements:
+  Limits limits map[any]
+  Requests requests map[any]
+TypedLocalObjectReference:
+  APIGroup apiGroup any
+  Kind kind string
+  Name name string
+TypedObjectReference:
+  APIGroup apiGroup any
+  Kind kind string
+  Name name string
+  Namespace namespace any
+SecretReference:
+  Name name string
+  Namespace namespace string
+ObjectReference:
+  Kind kind string
+  Namespace namespace string
+  Name name string
+  UID uid string
+  APIVersion apiVersion string
+  ResourceVersion resourceVersion string
+  FieldPath fieldPath string
+"""
+)
