@@ -26,7 +26,7 @@ FILES = (
     "example/pod.yaml",
 )
 NODE_FLAGS = "--kubeconfig=/srv/cluster --server=https://127.0.0.1:16443"
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.3
 
 
