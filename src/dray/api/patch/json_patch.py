@@ -5,7 +5,7 @@ document takes an object or an array. Every other misfit raises PatchError.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -180,7 +180,10 @@ def _move(working: _Working, operation: Operation) -> None:
 
 
 def _copy(working: _Working, operation: Operation) -> None:
-    data = _written(_find(working.root, _pointer(operation, "from"), "copy"))
+    source = _pointer(operation, "from")
+    if not source:  # Kubernetes finds nothing that holds the whole document
+        raise _missing("copy", source)
+    data = _written(_find(working.root, source, "copy"))
     working.copied += len(data)
     if working.copied > MAX_COPIED_BYTES:
         raise PatchError(
@@ -226,10 +229,14 @@ def _pointer(operation: Operation, member: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
 
 
+_READING: Final = ("test", "copy")
+"""To these a member that is not there is null."""
+
+
 def _find(document: Any, parts: list[str], verb: str) -> Any:
     for part in parts:
         if isinstance(document, Mapping):
-            if part not in document and verb != "test":
+            if part not in document and verb not in _READING:
                 raise _missing(verb, parts)
             document = document.get(part)
         elif isinstance(document, list):

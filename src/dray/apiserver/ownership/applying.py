@@ -194,6 +194,11 @@ def _finished(
         name = _name(request.config)
         raise errors.StatusError(
             f"failed to convert new object ({name}) to proper version: unable to convert unstructured object to "
-            f"{name.partition('; ')[2]}: {error}"
+            f"{name.partition('; ')[2]}: {_from_json(str(error))}"
         ) from None
     return with_entries(obj, managed)
+
+
+def _from_json(text: str) -> str:
+    """Bytes are read by JSON's own reader, which says so."""
+    return f"error decoding from json: {text}" if text.startswith("illegal base64 data") else text

@@ -40,9 +40,9 @@ def _prepare_update(context: WriteContext, obj: Object) -> None:
 def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
     errors: list[FieldError] = []
     path = Path("spec.finalizers")
-    for index, name in enumerate(find(obj, "spec", "finalizers", default=[])):
+    for name in find(obj, "spec", "finalizers", default=[]):
         errors += [invalid(path, name, text) for text in names.qualified_name(name)]
-        errors += _check_standard(name, path.index(index))
+        errors += _check_standard(name, path)
     return errors
 
 

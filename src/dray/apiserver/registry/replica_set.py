@@ -2,7 +2,11 @@
 
 from dray.api.meta import Object
 from dray.api.resources import REPLICA_SETS, REPLICATION_CONTROLLERS
-from dray.api.validation.core.workloads import validate_replica_set, validate_selector_unchanged
+from dray.api.validation.core.workloads import (
+    validate_replica_set,
+    validate_replication_controller,
+    validate_selector_unchanged,
+)
 from dray.apiserver.registry.columns import AGE, NAME, find, label_map, wide
 from dray.apiserver.registry.kind import Kind, StatusStrategy
 from dray.apiserver.registry.pod_defaults import default_template
@@ -79,6 +83,9 @@ REPLICATION_CONTROLLER = Kind(
     default=_default_controller,
     prepare_create=clear_status,
     prepare_update=keep_status,
+    validate_create=checks(validate_replication_controller),
+    metadata_checks=("whole", "change"),
+    validate_update=checks_update(lambda new, old: validate_replication_controller(new)),
     status=StatusStrategy(keep_spec),
     subresources=("scale",),
     has_generation=True,

@@ -6,7 +6,7 @@ from dray.api.fields import FieldError, Path, invalid
 from dray.api.meta import Object, controller_of
 from dray.api.names import dns_label
 from dray.api.resources import CONTROLLER_REVISIONS, STATEFUL_SETS
-from dray.api.validation.core.workloads import validate_selector_unchanged, validate_stateful_set
+from dray.api.validation.core.workloads import validate_stateful_set, validate_stateful_set_update
 from dray.api.validation.meta import IMMUTABLE
 from dray.api.validation.sameness import same
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at, find
@@ -39,7 +39,11 @@ def _default(obj: Object, version: str) -> None:
         if not retention.get(field):
             retention[field] = "Retain"
     for claim in spec.get("volumeClaimTemplates") or ():
+        claim["kind"], claim["apiVersion"] = "PersistentVolumeClaim", "v1"
         default_volume_claim_spec(claim.setdefault("spec", {}))
+        status = claim.setdefault("status", {})
+        if not status.get("phase"):
+            status["phase"] = "Pending"
 
 
 def _ready(obj: Object, now: dt.datetime) -> str:
@@ -79,9 +83,7 @@ STATEFUL_SET = Kind(
     prepare_update=keep_status,
     validate_create=checks(validate_stateful_set),
     metadata_checks=("whole", "change"),
-    validate_update=checks_update(
-        lambda new, old: validate_stateful_set(new) + validate_selector_unchanged(new, old)
-    ),
+    validate_update=checks_update(validate_stateful_set_update),
     status=StatusStrategy(keep_spec),
     subresources=("scale",),
     name_rule=dns_label,

@@ -14,6 +14,7 @@ from dray.apiserver.access import MASTERS, Attributes
 from dray.apiserver.authorization.chain import AuthorizerChain
 from dray.apiserver.authorization.rules import Rule
 from dray.apiserver.registry.kind import User
+from dray.apiserver.reviews.selectors import selector_errors, unread
 
 GROUP = "authorization.k8s.io"
 
@@ -55,6 +56,8 @@ class AccessReviews:
         status: Object = {"allowed": decision.allowed}
         if decision.reason:
             status["reason"] = decision.reason
+        if problem := unread(spec.get("resourceAttributes") or {}):
+            status["evaluationError"] = problem
         return {**review, "status": status}
 
     def self_rules(self, user: User, review: Object) -> Object:
@@ -111,12 +114,13 @@ def _attributes(user: User, spec: Mapping[str, Any]) -> Attributes:
 def _attribute_errors(spec: Mapping[str, Any]) -> Sequence[FieldError]:
     path = spec.get("nonResourceAttributes")
     if spec.get("resourceAttributes") is not None:
+        selectors = selector_errors(spec["resourceAttributes"])
         if path is None:
-            return []
+            return selectors
         text = "cannot be specified in combination with resourceAttributes"
         # Shown with the names that Go has for the fields.
         shown = {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
-        return [fields.invalid(Path("spec.nonResourceAttributes"), shown, text)]
+        return [fields.invalid(Path("spec.nonResourceAttributes"), shown, text), *selectors]
     if path is not None:
         return []
     return [

@@ -48,7 +48,7 @@ def test_selector_must_choose_the_pods_of_the_template(kind):
     )
 
 
-@pytest.mark.parametrize("kind", [DAEMON_SET, DEPLOYMENT, REPLICA_SET, STATEFUL_SET])
+@pytest.mark.parametrize("kind", [DAEMON_SET, DEPLOYMENT, REPLICA_SET])
 def test_selector_stays(kind):
     old = a_workload(kind)
     new = a_workload(

@@ -44,7 +44,9 @@ Taint:
 def validate_node(node: Object) -> list[FieldError]:
     spec = node.get("spec") or {}
     errors = _validate_taints(items_of(spec.get("taints")), _TAINTS)
-    errors += _validate_resources(node.get("status") or {})
+    status = node.get("status") or {}
+    errors += _validate_resources(status)
+    errors += _validate_features(status.get("declaredFeatures") or [], STATUS.child("declaredFeatures"))
     return errors + _validate_pod_ranges(spec.get("podCIDRs") or [], SPEC.child("podCIDRs"))
 
 

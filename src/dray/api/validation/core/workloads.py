@@ -90,17 +90,28 @@ def validate_stateful_set_update(new: Object, old: Object) -> list[FieldError]:
     """The claims that were made stay as they are, and so does what names the pods and chooses them."""
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     errors = _validate_set(spec)
-    fixed, earlier = (
-        {field: value for field, value in each.items() if field not in _SET_CHANGES}
-        for each in (spec, before)
-    )
-    if same(fixed, earlier):
+    if same(_fixed(spec), _fixed(before)):
         return errors
     listing = ", ".join(f"'{field}'" for field in _SET_CHANGES[:-1])
     text = (
         f"updates to statefulset spec for fields other than {listing} and '{_SET_CHANGES[-1]}' are forbidden"
     )
     return [*errors, forbidden(SPEC, text)]
+
+
+def _fixed(spec: Object) -> Object:
+    """What no update changes. Whoever stored the set may not have written of its claims what goes without saying."""
+    kept = {field: value for field, value in spec.items() if field not in _SET_CHANGES}
+    kept["volumeClaimTemplates"] = [
+        {
+            **claim,
+            "kind": "PersistentVolumeClaim",
+            "apiVersion": "v1",
+            "status": {"phase": "Pending", **(claim.get("status") or {})},
+        }
+        for claim in items_of(spec.get("volumeClaimTemplates"))
+    ]
+    return kept
 
 
 def _validate_set(spec: Object) -> list[FieldError]:
