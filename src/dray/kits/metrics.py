@@ -63,6 +63,12 @@ class Counter(Metric):
         key = self._key(labels)
         self._values[key] = self._values.get(key, 0.0) + amount
 
+    def cell(self, **labels: str) -> "CounterCell":
+        """For who counts under the same labels often: they are looked up once."""
+        key = self._key(labels)
+        self._values.setdefault(key, 0.0)
+        return CounterCell(self._values, key)
+
     def value(self, **labels: str) -> float:
         return self._values.get(self._key(labels), 0.0)
 
@@ -136,6 +142,18 @@ class Histogram(Metric):
                 yield "_bucket", self._shown(values, ("le", _number(bound))), running
             yield "_sum", self._shown(values), self._sums[values]
             yield "_count", self._shown(values), running
+
+
+class CounterCell:
+    """What is counted under one set of labels."""
+
+    __slots__ = ("_key", "_values")
+
+    def __init__(self, values: dict[LabelValues, float], key: LabelValues) -> None:
+        self._values, self._key = values, key
+
+    def inc(self, amount: float = 1.0) -> None:
+        self._values[self._key] += amount
 
 
 class Cell:

@@ -13,7 +13,7 @@ from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.process_metrics import add_process_metrics
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.release import version_document
-from dray.kits.metrics import Cell, Counter, Registry
+from dray.kits.metrics import Cell, Counter, CounterCell, Registry
 
 _BUCKETS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
@@ -78,9 +78,16 @@ class RequestMetrics:
             _WATCHED,
             buckets=_EVENT_SIZES,
         )
-        self._inflight = registry.gauge(
+        inflight = registry.gauge(
             "apiserver_current_inflight_requests", "Requests being answered.", ("request_kind",)
         )
+        self._inflight = {
+            True: inflight.cell(request_kind="readOnly"),
+            False: inflight.cell(request_kind="mutating"),
+        }
+        """By whether a request only reads."""
+        self._places: dict[tuple[str, ...], Place] = {}
+        """By the values of _PLACE."""
         self._long_running = registry.gauge(
             "apiserver_longrunning_requests", "Watches and streams being served.", _PLACE
         )
@@ -114,13 +121,19 @@ class RequestMetrics:
         """Call `end` on the result when the answer is complete."""
         # What clients make up must not become labels that are kept for ever.
         is_known = self._kinds.find(info.group, info.version, info.resource) is not None
-        place = _place(info if is_known else _unknown(info), _verb(info, request))
+        place = self._place(_labels(info if is_known else _unknown(info), _verb(info, request)))
         if is_known and info.is_watch:
             request[WATCH_METER] = self._watch_meter(info)
         elif is_known and request.content_length:
             sizes = {"group": info.group, "resource": info.resource, "verb": info.verb}
             self._body_sizes.observe(request.content_length, **sizes)
         return Measured(self, info, place)
+
+    def _place(self, labels: tuple[str, ...]) -> "Place":
+        known = self._places.get(labels)
+        if known is None:
+            known = self._places[labels] = Place(self, dict(zip(_PLACE, labels, strict=True)))
+        return known
 
     def _watch_meter(self, info: RequestInfo) -> "WatchMeter":
         place = {"group": info.group, "version": info.version, "resource": info.resource}
@@ -157,30 +170,54 @@ def _turned_on(features: FeatureGates) -> dict[str, Gate]:
 class Measured:
     """One request on its way."""
 
-    def __init__(self, metrics: RequestMetrics, info: RequestInfo, place: dict[str, str]) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: RequestMetrics, info: RequestInfo, place: "Place") -> None:
         self._place = place
         self._is_long = info.is_watch or info.subresource in _LONG_RUNNING
         self._start = time.perf_counter()
-        self._kind = "readOnly" if info.method == "GET" else "mutating"
         if self._is_long:
-            metrics._long_running.inc(1.0, **self._place)
+            self._under_way = metrics._long_running.cell(**place.labels)
         else:
-            metrics._inflight.inc(request_kind=self._kind)
+            self._under_way = metrics._inflight[info.method == "GET"]
+        self._under_way.inc()
 
     def end(self, code: int, dry_run: str = "", size: int | None = None) -> None:
         """`size`: bytes of the body, where it was sent in one piece."""
-        metrics = self._metrics
-        metrics._total.inc(1.0, **self._place, dry_run=dry_run, code=str(code))
-        if self._is_long:
-            metrics._long_running.dec(1.0, **self._place)
-            return
-        metrics._inflight.dec(request_kind=self._kind)
-        seconds = time.perf_counter() - self._start
-        metrics._seconds.observe(seconds, **self._place, dry_run=dry_run)
-        metrics._service_level.observe(seconds, **self._place)
-        if size is not None and self._place["verb"] in ("GET", "LIST"):
-            metrics._response_sizes.observe(size, **self._place)
+        self._place.ended(code, dry_run)
+        self._under_way.inc(-1.0)
+        if not self._is_long:
+            self._place.took(time.perf_counter() - self._start, dry_run, size)
+
+
+class Place:
+    """All that is measured of requests with the same labels, each looked up once."""
+
+    def __init__(self, metrics: RequestMetrics, labels: dict[str, str]) -> None:
+        self.labels = labels
+        self._metrics = metrics
+        self._total: dict[tuple[int, str], CounterCell] = {}
+        self._seconds: dict[str, Cell] = {}
+        self._service_level: Cell | None = None
+        self._sizes: Cell | None = None
+
+    def ended(self, code: int, dry_run: str) -> None:
+        total = self._total.get((code, dry_run))
+        if total is None:
+            total = self._metrics._total.cell(**self.labels, dry_run=dry_run, code=str(code))
+            self._total[code, dry_run] = total
+        total.inc()
+
+    def took(self, seconds: float, dry_run: str, size: int | None) -> None:
+        cell = self._seconds.get(dry_run)
+        if cell is None:
+            cell = self._seconds[dry_run] = self._metrics._seconds.cell(**self.labels, dry_run=dry_run)
+        cell.observe(seconds)
+        if self._service_level is None:
+            self._service_level = self._metrics._service_level.cell(**self.labels)
+        self._service_level.observe(seconds)
+        if size is not None and self.labels["verb"] in ("GET", "LIST"):
+            if self._sizes is None:
+                self._sizes = self._metrics._response_sizes.cell(**self.labels)
+            self._sizes.observe(size)
 
 
 def _unknown(info: RequestInfo) -> RequestInfo:
@@ -204,21 +241,15 @@ def _verb(info: RequestInfo, request: web.BaseRequest) -> str:
     return _VERBS.get(info.verb, "OTHER")
 
 
-def _place(info: RequestInfo, verb: str) -> dict[str, str]:
+def _labels(info: RequestInfo, verb: str) -> tuple[str, ...]:
+    """The values of _PLACE."""
     scope, subresource = "", info.subresource
     if info.is_resource:
         is_one = info.name or info.verb == "create"
         scope = "resource" if is_one else "namespace" if info.namespace else "cluster"
         subresource = subresource if subresource in _SUBRESOURCES else ""
-    return {
-        "verb": verb,
-        "group": info.group,
-        "version": info.version,
-        "resource": info.resource,
-        "subresource": subresource,
-        "scope": scope,
-        "component": "apiserver" if info.is_resource or subresource in _DOCUMENTS else "",
-    }
+    component = "apiserver" if info.is_resource or subresource in _DOCUMENTS else ""
+    return (verb, info.group, info.version, info.resource, subresource, scope, component)
 
 
 def _is_stored(kind: Kind) -> bool:
