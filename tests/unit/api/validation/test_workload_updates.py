@@ -69,6 +69,23 @@ def test_claims_that_say_what_goes_without_saying_have_not_changed() -> None:
     )
 
 
+def with_mount(volumes: list[Object]) -> Object:
+    container = {**POD["containers"][0], "volumeMounts": [{"name": "d", "mountPath": "/d"}]}
+    template = {**TEMPLATE, "spec": {**POD, "containers": [container], "volumes": volumes}}
+    return {"spec": {**SET, "template": template}}
+
+
+def test_containers_of_a_set_mount_its_claims() -> None:
+    assert validate_stateful_set(with_mount([])) == []
+    assert validate_stateful_set_update(with_mount([]), with_mount([])) == []
+    assert validate_stateful_set(with_mount([{"name": "d", "hostPath": {}, "emptyDir": {}}])) == []
+
+
+def test_claims_of_a_set_are_counted_before_its_other_volumes() -> None:
+    text = "spec.template.spec.volumes[1].hostPath: Forbidden: may not specify more than 1 volume type"
+    assert told(validate_stateful_set(with_mount([{"name": "e", "hostPath": {}, "emptyDir": {}}]))) == [text]
+
+
 @pytest.mark.parametrize(
     ("spec", "found"),
     [

@@ -83,13 +83,13 @@ _SET_CHANGES = (
 
 def validate_stateful_set(obj: Object) -> list[FieldError]:
     spec = obj.get("spec") or {}
-    return _validate_set(spec) + _validate_claims(spec)
+    return _validate_set(spec) + _validate_claims(spec) + _validate_pods(spec)
 
 
 def validate_stateful_set_update(new: Object, old: Object) -> list[FieldError]:
     """The claims that were made stay as they are, and so does what names the pods and chooses them."""
     spec, before = new.get("spec") or {}, old.get("spec") or {}
-    errors = _validate_set(spec)
+    errors = _validate_set(spec) + _validate_pods(spec)
     if same(_fixed(spec), _fixed(before)):
         return errors
     listing = ", ".join(f"'{field}'" for field in _SET_CHANGES[:-1])
@@ -126,7 +126,20 @@ def _validate_set(spec: Object) -> list[FieldError]:
         if policy and policy not in _RETENTIONS:
             at = SPEC.child("persistentVolumeClaimRetentionPolicy", field)
             errors.append(not_supported(at, policy, _RETENTIONS, in_order=True))
-    return errors + _validate_replicated(spec, "statefulset")
+    return errors
+
+
+def _validate_pods(spec: Object) -> list[FieldError]:
+    """Each pod has a volume for each claim that is made for it, before all others and in place of one of that name."""
+    template, claims = spec.get("template") or {}, items_of(spec.get("volumeClaimTemplates"))
+    if not claims:
+        return _validate_replicated(spec, "statefulset")
+    made = [(claim.get("metadata") or {}).get("name") or "" for claim in claims]
+    pod = template.get("spec") or {}
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in made]
+    volumes += [volume for volume in items_of(pod.get("volumes")) if volume.get("name") not in made]
+    pods = {**template, "spec": {**pod, "volumes": volumes}}
+    return _validate_replicated({**spec, "template": pods}, "statefulset")
 
 
 def _validate_claims(spec: Object) -> list[FieldError]:
