@@ -13,7 +13,7 @@ from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.process_metrics import add_process_metrics
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.release import version_document
-from dray.kits.metrics import Cell, Counter, CounterCell, Registry
+from dray.kits.metrics import Cell, CounterCell, Registry
 
 _BUCKETS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
@@ -137,17 +137,17 @@ class RequestMetrics:
 
     def _watch_meter(self, info: RequestInfo) -> "WatchMeter":
         place = {"group": info.group, "version": info.version, "resource": info.resource}
-        return WatchMeter(self._events, self._event_sizes.cell(**place), place)
+        return WatchMeter(self._events.cell(**place), self._event_sizes.cell(**place))
 
 
 class WatchMeter:
     """Counts the events of watches of one resource."""
 
-    def __init__(self, events: Counter, sizes: Cell, place: dict[str, str]) -> None:
-        self._events, self._sizes, self._place = events, sizes, place
+    def __init__(self, events: CounterCell, sizes: Cell) -> None:
+        self._events, self._sizes = events, sizes
 
     def sent(self, lines: Sequence[bytes]) -> None:
-        self._events.inc(float(len(lines)), **self._place)
+        self._events.inc(float(len(lines)))
         for line in lines:
             self._sizes.observe(len(line))
 
