@@ -37,12 +37,11 @@ class RequestInfo:
 def parse(method: str, path: str, *, watch: bool = False) -> RequestInfo:
     """`path` as sent, still escaped; `watch`: the query asks for a watch."""
     parts = _split(path)
-    plain = RequestInfo(path, method, method.lower())
-    if len(parts) < 3 or parts[0] not in ("api", "apis"):
-        return plain
-    group, version, rest = _group_version(parts)
+    rest: Sequence[str] = ()
+    if len(parts) > 2 and parts[0] in ("api", "apis"):
+        group, version, rest = _group_version(parts)
     if not rest:
-        return plain
+        return RequestInfo(path, method, method.lower())
     is_watch_path = rest[0] == "watch" and len(rest) > 1
     if is_watch_path:
         rest = rest[1:]
