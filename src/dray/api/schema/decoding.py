@@ -188,7 +188,7 @@ def _compile_map(schema: Schema, full: bool) -> Reader:
     assert schema.values is not None
     read_value, values = reader(schema.values, full=full), schema.values
     if schema.go_type == _RESOURCES:
-        read_value = read_resource
+        read_value = _exactly(read_resource, full)
 
     def read(value: Any) -> Any:
         if value.__class__ is not dict:
@@ -199,6 +199,23 @@ def _compile_map(schema: Schema, full: bool) -> Reader:
         }
 
     return read
+
+
+def _exactly(read: Reader, full: bool, is_amount: bool = True) -> Reader:
+    """A reader of amounts that leaves a whole number which lost digits to the inspection, which has them all."""
+    if full or not is_amount:
+        return read
+
+    def read_exactly(value: Any) -> Any:
+        if value.__class__ is float and abs(value) >= _ROUNDED:
+            raise Surprise
+        return read(value)
+
+    return read_exactly
+
+
+_ROUNDED = 2.0**63
+"""From here on the parser of JSON knows floats only."""
 
 
 def _zero(schema: Schema) -> Any:
@@ -212,6 +229,6 @@ _COMPILERS: Mapping[str, Callable[[Schema, bool], Reader]] = {
     "struct": _compile_struct,
     "list": _compile_list,
     "map": _compile_map,
-    "scalar": lambda schema, _: READERS[schema.scalar],
+    "scalar": lambda schema, full: _exactly(READERS[schema.scalar], full, schema.scalar == "quantity"),
     "any": lambda schema, _: READERS[schema.scalar],
 }

@@ -35,3 +35,20 @@ def test_a_number_that_no_float_holds_is_refused() -> None:
     for strict in (True, False):
         with pytest.raises(DecodeError):
             parameter("9" * 400, strict=strict)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("number", ["18446744073709551617", "123456789012345678901", "-9223372036854775809"])
+def test_an_amount_keeps_all_its_digits(number: str, strict: bool) -> None:
+    quota = schema_for("v1", "ResourceQuota")
+    assert quota is not None
+    body = b'{"spec":{"hard":{"pods":%s}}}' % number.encode()
+    assert decode(body, quota, strict=strict).object["spec"]["hard"]["pods"] == number
+
+
+def test_an_amount_in_a_list_keeps_all_its_digits() -> None:
+    ranges = schema_for("resource.k8s.io/v1", "ResourceSlice")
+    assert ranges is not None
+    body = b'{"spec":{"devices":[{"name":"d","capacity":{"m":{"value":123456789012345678901}}}]}}'
+    (device,) = decode(body, ranges).object["spec"]["devices"]
+    assert device["capacity"]["m"]["value"] == "123456789012345678901"
