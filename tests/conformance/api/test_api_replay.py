@@ -17,6 +17,7 @@ KNOWN = {
         "wrong-slice-attr-two-values": "attributes are checked in the order of a Go map, which differs from run to run",
     },
     "fields": {},
+    "kinds": {},
     "updates": {},
     "own": {
         "own-auth-38780b7b": "reviews have no partial form here",

@@ -15,7 +15,7 @@ _METRICS, _CURRENT = _PREFIX + "metrics", _PREFIX + "current-metrics"
 _CONDITIONS, _BEHAVIOR = _PREFIX + "conditions", _PREFIX + "behavior"
 
 _Names = Mapping[str, tuple[str, ...]]
-"""Field of v1 -> path in v2, of one source of metrics."""
+"""Field of v1 -> path in v2, of one source of metrics; or source -> fields."""
 
 _AVERAGES: Final[_Names] = {
     "targetAverageUtilization": ("target", "averageUtilization"),
@@ -51,6 +51,15 @@ _STATUSES: Final[Mapping[str, _Names]] = {
         "currentAverageValue": ("current", "averageValue"),
     },
 }
+_SPEC_AMOUNTS: Final[_Names] = {"pods": ("targetAverageValue",), "object": ("targetValue",)}
+_STATUS_AMOUNTS: Final[_Names] = {
+    "resource": ("currentAverageValue",),
+    "containerResource": ("currentAverageValue",),
+    "pods": ("currentAverageValue",),
+    "object": ("currentValue",),
+    "external": ("currentValue",),
+}
+"""Amounts that v1 always has, by source; they are none where nothing is said."""
 _TARGET_TYPES: Final = {
     "averageUtilization": "Utilization",
     "averageValue": "AverageValue",
@@ -69,8 +78,8 @@ def autoscaler_from_hub(obj: Object, version: str) -> Object:
         return obj
     spec, status = dict(obj.get("spec") or {}), dict(obj.get("status") or {})
     carried: dict[str, Any] = {
-        _METRICS: [_renamed(metric, _SPECS) for metric in _but_cpu_target(spec)],
-        _CURRENT: [_renamed(metric, _STATUSES) for metric in _but_cpu_use(status)],
+        _METRICS: [_renamed(metric, _SPECS, _SPEC_AMOUNTS) for metric in _but_cpu_target(spec)],
+        _CURRENT: [_renamed(metric, _STATUSES, _STATUS_AMOUNTS) for metric in _but_cpu_use(status)],
         _CONDITIONS: status.pop("conditions", None),
         _BEHAVIOR: spec.pop("behavior", None),
     }
@@ -158,11 +167,12 @@ def _collect(
 # --- a metric under other names
 
 
-def _renamed(metric: Object, names: Mapping[str, _Names]) -> Object:
+def _renamed(metric: Object, names: Mapping[str, _Names], always: _Names) -> Object:
     out: Object = {"type": metric.get("type")}
     for source, fields in names.items():
         if source in metric:
             found = {name: _follow(metric[source], path) for name, path in fields.items()}
+            found |= {name: "0" for name in always.get(source, ()) if found.get(name) is None}
             out[source] = {name: value for name, value in found.items() if value is not None}
     return out
 

@@ -43,7 +43,7 @@ def _default(obj: Object, version: str) -> None:
 def _rules(given: Object | None, defaults: Object) -> Object:
     rules = dict(given or {})
     for field, value in defaults.items():
-        if rules.get(field) in (None, []):
+        if rules.get(field) is None:
             rules[field] = [dict(item) for item in value] if isinstance(value, list) else value
     return rules
 

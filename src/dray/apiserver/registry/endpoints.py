@@ -134,6 +134,13 @@ ENDPOINTS_KIND = Kind(
     deprecated={"v1": Deprecation("1.33", replacement="discovery.k8s.io/v1 EndpointSlice")},
 )
 
+
+def _what_counts(obj: Object) -> Object:
+    """Who watches a slice tells by its labels which service it is of: they count as its content does."""
+    content = {key: obj.get(key) for key in ("addressType", "endpoints", "ports")}
+    return {**content, "labels": obj["metadata"].get("labels") or None}
+
+
 ENDPOINT_SLICE = Kind(
     ENDPOINT_SLICES,
     singular="endpointslice",
@@ -152,5 +159,5 @@ ENDPOINT_SLICE = Kind(
     validate_update=_validate_slice_update,
     metadata_checks=("whole",),
     has_generation=True,
-    generation_of=lambda obj: {key: obj.get(key) for key in ("addressType", "endpoints", "ports")},
+    generation_of=_what_counts,
 )

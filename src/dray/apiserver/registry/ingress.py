@@ -106,7 +106,8 @@ def _validate_class(context: WriteContext, obj: Object) -> list[FieldError]:
 
 def _validate_class_update(context: WriteContext, obj: Object) -> list[FieldError]:
     path = Path("spec.controller")
-    changed = immutable(find(obj, "spec", "controller"), find(old_of(context), "spec", "controller"), path)
+    now, before = (find(each, "spec", "controller", default="") for each in (obj, old_of(context)))
+    changed = immutable(now, before, path)
     return changed + validate_ingress_class(obj)
 
 

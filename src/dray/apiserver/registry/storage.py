@@ -24,6 +24,7 @@ from dray.api.validation.core.storage_classes import (
 from dray.api.validation.core.volume_claim import (
     CLASS_ANNOTATION,
     validate_claim_spec,
+    validate_claim_status,
     validate_claim_update,
 )
 from dray.apiserver.registry.columns import AGE, NAME, Cell, at, find, wide
@@ -106,11 +107,19 @@ def _default_volume(obj: Object, version: str) -> None:
     if not spec.get("persistentVolumeReclaimPolicy"):
         spec["persistentVolumeReclaimPolicy"] = "Retain"
     default_storage(spec)
+    _default_phase(obj)
     default_volume_claim_spec(spec)
 
 
 def _default_claim(obj: Object, version: str) -> None:
     default_volume_claim_spec(obj.setdefault("spec", {}))
+    _default_phase(obj)
+
+
+def _default_phase(obj: Object) -> None:
+    status = obj.setdefault("status", {})
+    if not status.get("phase"):
+        status["phase"] = "Pending"
 
 
 def _pending(context: WriteContext, obj: Object) -> None:
@@ -141,6 +150,10 @@ def _is_known_source(source: Object) -> bool:
 
 def _validate_claim(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_claim_spec(obj.get("spec") or {}, Path("spec"))
+
+
+def _validate_claim_status(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_claim_status(obj.get("status") or {})
 
 
 def _validate_claim_update(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -223,7 +236,7 @@ PERSISTENT_VOLUME = Kind(
     prepare_update=keep_status,
     validate_create=_validate_volume,
     validate_update=_validate_volume_update,
-    metadata_checks=("whole",),
+    metadata_checks=("whole", "whole"),
     warnings=_volume_warnings,
     status=StatusStrategy(_note_phase),
     returns_deleted=True,
@@ -251,15 +264,15 @@ PERSISTENT_VOLUME_CLAIM = Kind(
     validate_update=_validate_claim_update,
     metadata_checks=("change", "whole"),
     warnings=_claim_warnings,
-    status=StatusStrategy(keep_spec),
+    status=StatusStrategy(keep_spec, _validate_claim_status),
     returns_deleted=True,
 )
 
 
 def _default_class(obj: Object, version: str) -> None:
-    if not obj.get("reclaimPolicy"):
+    if obj.get("reclaimPolicy") is None:
         obj["reclaimPolicy"] = "Delete"
-    if not obj.get("volumeBindingMode"):
+    if obj.get("volumeBindingMode") is None:
         obj["volumeBindingMode"] = "Immediate"
 
 

@@ -248,11 +248,19 @@ def cpu(percentage):
 
 
 def test_an_autoscaler_measures_cpu_unless_it_says_what():
-    autoscaler = an_autoscaler(behavior={"scaleUp": {"policies": []}})
+    autoscaler = an_autoscaler(behavior={"scaleUp": {"policies": None}})
     HORIZONTAL_POD_AUTOSCALER.default(autoscaler, "v2")
     assert autoscaler["spec"]["minReplicas"] == 1
     assert autoscaler["spec"]["metrics"] == [cpu(80)]
     assert [policy["value"] for policy in autoscaler["spec"]["behavior"]["scaleUp"]["policies"]] == [4, 100]
+
+
+def test_an_autoscaler_that_is_given_no_policies_is_refused():
+    autoscaler = an_autoscaler(behavior={"scaleUp": {"policies": []}})
+    HORIZONTAL_POD_AUTOSCALER.default(autoscaler, "v2")
+    assert texts(HORIZONTAL_POD_AUTOSCALER.validate_create(Context(), autoscaler)) == [
+        "spec.behavior.scaleUp.policies: Required value: must specify at least one Policy"
+    ]
 
 
 def test_an_autoscaler_shows_what_it_aims_at():

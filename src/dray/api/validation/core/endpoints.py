@@ -66,7 +66,10 @@ def _validate_node(holder: Object, path: Path) -> list[FieldError]:
 
 
 def _validate_reach(text: str, path: Path) -> list[FieldError]:
-    """Not an address that means another machine wherever it is used."""
+    """Not an address that means another machine wherever it is used.
+
+    Loopback addresses, which Kubernetes refuses as well, are taken: pods that share the machine's network have them here.
+    """
     address = parse_address(text)
     if address is None:
         return [invalid(path, text, "must be a valid IP address")]
@@ -75,8 +78,6 @@ def _validate_reach(text: str, path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
     if address.is_unspecified:
         errors.append(invalid(path, text, f"may not be unspecified ({text})"))
-    if address.is_loopback:
-        errors.append(invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
     if address.is_link_local:
         errors.append(invalid(path, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"))
     if address in _LINK_LOCAL_MULTICAST[address.version]:

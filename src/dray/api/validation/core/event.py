@@ -1,10 +1,11 @@
 """Events, of either API group: they must be where their object is, and new-style ones must be complete."""
 
-from typing import Final
+from typing import Any, Final
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, invalid, required
 from dray.api.meta import Object, parse_time
+from dray.api.validation.core.internal import FORMS
 from dray.api.validation.meta import IMMUTABLE
 from dray.api.validation.sameness import same
 
@@ -78,8 +79,17 @@ def validate_new_event_update(new: Object, old: Object) -> list[FieldError]:
         if field == "eventTime" and value and before:
             is_same = parse_time(value) == parse_time(before)
         if not is_same:
-            errors.append(invalid(Path(_NEW_NAMES.get(field, field)), value, IMMUTABLE))
+            errors.append(invalid(Path(_NEW_NAMES.get(field, field)), _shown(field, value), IMMUTABLE))
     return errors
+
+
+def _shown(field: str, value: Any) -> Any:
+    """Kubernetes shows its own types."""
+    if field == "source":
+        return FORMS.show("EventSource", value)
+    if field in ("involvedObject", "related"):
+        return FORMS.show("*ObjectReference" if field == "related" else "ObjectReference", value)
+    return value
 
 
 def _validate_series(series: Object | None) -> list[FieldError]:

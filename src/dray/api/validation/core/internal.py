@@ -1,4 +1,4 @@
-"""How volumes and claims to them look when a message shows one, above all the difference between two."""
+"""How volumes, claims to them and what events are about look when a message shows one."""
 
 from typing import Final
 
@@ -6,6 +6,17 @@ from dray.api.validation.internal_form import InternalForms
 
 FORMS: Final = InternalForms(
     """
+EventSource:
+  Component component string
+  Host host string
+ObjectReference:
+  Kind kind string
+  Namespace namespace string
+  Name name string
+  UID uid string
+  APIVersion apiVersion string
+  ResourceVersion resourceVersion string
+  FieldPath fieldPath string
 PersistentVolumeSource:
   GCEPersistentDisk gcePersistentDisk *GCEPersistentDiskVolumeSource
   AWSElasticBlockStore awsElasticBlockStore *AWSElasticBlockStoreVolumeSource

@@ -64,7 +64,7 @@ def validate_inline_volume(spec: Object, path: Path) -> list[FieldError]:
 
 def validate_persistent_volume_update(new: Object, old: Object) -> list[FieldError]:
     """Where the data lies stays, and how it is shown; a secret for growing may be added to a driver's volume."""
-    errors = validate_persistent_volume(new)
+    errors = validate_persistent_volume(new) * 2  # Kubernetes looks twice, and tells all of it twice.
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     source, known = _sources(spec, before), _sources(before, before)
     if not same_forms(source, known):

@@ -30,7 +30,7 @@ def validate_runtime_class(obj: Object) -> list[FieldError]:
 
 
 def validate_runtime_class_update(new: Object, old: Object) -> list[FieldError]:
-    return immutable(new.get("handler"), old.get("handler"), _HANDLER)
+    return immutable(new.get("handler") or "", old.get("handler") or "", _HANDLER)
 
 
 def _validate_tolerations(tolerations: list[Object], path: Path) -> list[FieldError]:

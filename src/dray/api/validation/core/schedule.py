@@ -58,6 +58,8 @@ def zone_problem(name: str) -> str:
 def _unknown_zone(name: str) -> str:
     if name in ("", "UTC", "Local"):
         return ""
+    if ".." in name or name[0] in "/\\":
+        return "time: invalid location name"
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required, too_long
+from dray.api.fields import (
+    Choice,
+    FieldError,
+    Path,
+    duplicate,
+    forbidden,
+    invalid,
+    not_supported,
+    required,
+    too_long,
+)
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
 from dray.api.validation.meta import IMMUTABLE
@@ -32,10 +42,14 @@ def validate_storage_class(obj: Object) -> list[FieldError]:
 def validate_storage_class_update(new: Object, old: Object) -> list[FieldError]:
     """All of a class stays, but whether volumes may grow, how they are mounted and where they may be."""
     return validate_storage_class(new) + [
-        invalid(Path(field), new.get(field), IMMUTABLE)
+        invalid(Path(field), _shown(field, new.get(field)), IMMUTABLE)
         for field in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
         if not same(new.get(field), old.get(field))
     ]
+
+
+def _shown(field: str, value: Any) -> Any:
+    return Choice(value) if field in ("reclaimPolicy", "volumeBindingMode") else value
 
 
 def validate_attributes_class(obj: Object) -> list[FieldError]:

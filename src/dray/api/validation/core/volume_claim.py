@@ -18,6 +18,11 @@ VOLUME_MODES: Final = ("Block", "Filesystem")
 CLASS_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
 """Where claims and volumes named their class before there was a field for it."""
 _SPEC: Final = Path("spec")
+_STATUS: Final = Path("status")
+_RESIZES: Final = (
+    "ControllerResizeInProgress", "ControllerResizeInfeasible", "NodeResizePending", "NodeResizeInProgress",
+    "NodeResizeInfeasible",
+)  # fmt: skip
 _FORM: Final = "PersistentVolumeClaimSpec"
 _ALONE: Final = "ReadWriteOncePod"
 _CLAIM: Final = "PersistentVolumeClaim"
@@ -62,6 +67,35 @@ def validate_claim_update(new: Object, old: Object) -> list[FieldError]:
         text = f"update to {what} is forbidden when status.currentVolumeAttributesClassName is not nil"
         errors.append(forbidden(at, text))
     return errors
+
+
+def validate_claim_status(status: Object) -> list[FieldError]:
+    """What a claim has, and what of it is growing: storage, or resources of drivers."""
+    errors: list[FieldError] = []
+    for name, amount in (status.get("capacity") or {}).items():
+        errors += _validate_amount(amount, _STATUS.child("capacity").key(name))
+    at = _STATUS.child("allocatedResourceStatuses")
+    for name, state in (status.get("allocatedResourceStatuses") or {}).items():
+        errors += _validate_resource(name, at)
+        if state not in _RESIZES:
+            errors.append(not_supported(at, name, _RESIZES))
+    at = _STATUS.child("allocatedResources")
+    for name, amount in (status.get("allocatedResources") or {}).items():
+        errors += _validate_resource(name, at) or _validate_amount(amount, at.key(name))
+    return errors
+
+
+def _validate_amount(amount: str, path: Path) -> list[FieldError]:
+    value = parse_quantity(amount).value()
+    return [invalid(path, value, "must be a valid resource quantity")] if value < 0 else []
+
+
+def _validate_resource(name: str, path: Path) -> list[FieldError]:
+    if errors := [invalid(path, name, text) for text in names.qualified_name(name)]:
+        return errors
+    prefix, slash, _ = name.partition("/")
+    is_native = not slash or prefix == "kubernetes.io" or prefix.endswith(".kubernetes.io")
+    return [not_supported(path, name, ("storage",))] if is_native and name != "storage" else []
 
 
 def _check_class_annotation(new: Object, old: Object) -> list[FieldError]:
