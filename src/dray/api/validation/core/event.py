@@ -18,6 +18,7 @@ _FIXED: Final = (
     "involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "reason", "type",
     "eventTime", "action", "related", "reportingComponent", "reportingInstance",
 )  # fmt: skip
+_TIMES: Final = ("eventTime", "firstTimestamp", "lastTimestamp")
 _NEW_NAMES: Final = {"reportingComponent": "reportingController"}
 
 
@@ -74,12 +75,12 @@ def validate_new_event_update(new: Object, old: Object) -> list[FieldError]:
     """Only its series goes on."""
     errors = [] if same(new.get("series"), old.get("series")) else _validate_series(new.get("series"))
     for field in _FIXED:
-        value, before = new.get(field), old.get(field)
-        is_same = same(value, before) or not (value or before)
+        value, before = _shown(field, new.get(field)), _shown(field, old.get(field))
+        is_same = value == before
         if field == "eventTime" and value and before:
             is_same = parse_time(value) == parse_time(before)
         if not is_same:
-            errors.append(invalid(Path(_NEW_NAMES.get(field, field)), _shown(field, value), IMMUTABLE))
+            errors.append(invalid(Path(_NEW_NAMES.get(field, field)), value, IMMUTABLE))
     return errors
 
 
@@ -89,7 +90,9 @@ def _shown(field: str, value: Any) -> Any:
         return FORMS.show("EventSource", value)
     if field in ("involvedObject", "related"):
         return FORMS.show("*ObjectReference" if field == "related" else "ObjectReference", value)
-    return value
+    if field in _TIMES:
+        return value or None
+    return value or (0 if field == "count" else "")
 
 
 def _validate_series(series: Object | None) -> list[FieldError]:
