@@ -1,10 +1,8 @@
 """What of a pod may change once it exists: images, tolerations added, gates removed, a deadline brought forward."""
 
-import difflib
-import json
-
 from dray.api.fields import FieldError, Path, forbidden, invalid, required
 from dray.api.meta import Object
+from dray.api.validation.differences import difference
 from dray.api.validation.lists import items_of
 from dray.api.validation.pod.annotations import has_valid_cost, validate_annotation_changes
 from dray.api.validation.pod.gated import validate_narrowing, with_node_affinity_of
@@ -134,13 +132,7 @@ def same_specs(left: Object, right: Object) -> bool:
 
 def spec_difference(old: Object, new: Object) -> str:
     """A unified diff of the two specs in internal form, as messages show it."""
-    return _difference(internal_pod_spec(old), internal_pod_spec(new))
-
-
-def _difference(old: object, new: object) -> str:
-    texts = (json.dumps(value, indent=1, ensure_ascii=False) for value in (old, new))
-    before, after = (f"{text}\n".splitlines(keepends=True) for text in texts)
-    return "".join(list(difflib.unified_diff(before, after))[2:])
+    return difference(internal_pod_spec(old), internal_pod_spec(new))
 
 
 def validate_ephemeral_update(new: Object, old: Object) -> list[FieldError]:
@@ -159,6 +151,6 @@ def validate_ephemeral_update(new: Object, old: Object) -> list[FieldError]:
             continue
         was, now = FORMS.show(_EPHEMERAL, container), FORMS.show(_EPHEMERAL, by_name[name])
         if not same_forms(was, now):
-            text = f'existing ephemeral containers "{name}" may not be changed\n{_difference(was, now)}'
+            text = f'existing ephemeral containers "{name}" may not be changed\n{difference(was, now)}'
             errors.append(forbidden(at, text))
     return errors
