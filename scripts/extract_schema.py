@@ -170,7 +170,7 @@ def ordered_names(definition: Definition, fact: Definition, numbers: dict[str, l
     else:
         order = [row[0] for _, row in sorted(numbers.items(), key=lambda item: int(item[0]))]
     ranks = {name: rank for rank, name in enumerate(order)}
-    ranks |= {"kind": -2, "apiVersion": -1} if "kind" not in ranks else {}
+    ranks = {"kind": -2, "apiVersion": -1} | ranks
     return sorted(names, key=lambda name: ranks[name])
 
 

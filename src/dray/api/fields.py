@@ -9,6 +9,8 @@ import enum
 import json
 from typing import Any, Final
 
+from dray.kits import go_json
+
 OMIT: Final = object()
 """Bad value that is not shown at all."""
 
@@ -105,14 +107,7 @@ def show(value: Any) -> str:
     if isinstance(value, str) and not isinstance(value, Choice):
         return quote(value)
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    # Go's encoder escapes what could end a script element.
-    return (
-        text.replace("<", "\\u003c")
-        .replace(">", "\\u003e")
-        .replace("&", "\\u0026")
-        .replace("\u2028", "\\u2028")
-        .replace("\u2029", "\\u2029")
-    )
+    return go_json.escaped_text(text)
 
 
 def quote(text: str) -> str:

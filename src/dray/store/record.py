@@ -1,7 +1,7 @@
 """What the store holds: one object at one revision, parsed and encoded once, and the change that made it.
 
-The encoding always starts with `apiVersion` and `kind`, so that a reader can cut them off or splice the rest into a
-larger document without parsing.
+The encoding always starts with `kind` and `apiVersion`, as Kubernetes writes objects, so that a reader can cut them off
+or splice the rest into a larger document without parsing.
 """
 
 import dataclasses
@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 from typing import Any, Literal
 
 import orjson
+
+from dray.kits import go_json
 
 Object = dict[str, Any]
 
@@ -56,10 +58,10 @@ class Event:
 def seal(path: str, revision: int, obj: Object) -> Record:
     """Give `obj` its resourceVersion and encode it. `obj` and its metadata must be the caller's own."""
     obj["metadata"]["resourceVersion"] = str(revision)
-    head = {"apiVersion": obj.pop("apiVersion"), "kind": obj.pop("kind")}
+    head = {"kind": obj.pop("kind"), "apiVersion": obj.pop("apiVersion")}
     ordered = {**head, **obj}
     # orjson hands out its whole buffer, several times the size of the text; an exact copy is cheap to make.
-    return Record(path, revision, ordered, bytes(memoryview(orjson.dumps(ordered))))
+    return Record(path, revision, ordered, bytes(memoryview(go_json.encode(ordered))))
 
 
 def unseal(path: str, revision: int, data: bytes) -> Record:

@@ -37,10 +37,10 @@ async def test_a_record_carries_its_revision_in_the_object_and_in_the_bytes(stor
     assert orjson.loads(record.data) == record.obj
 
 
-async def test_the_encoding_starts_with_api_version_and_kind(store: Store) -> None:
+async def test_the_encoding_starts_with_kind_and_api_version(store: Store) -> None:
     record = await store.create(CM, "ns/a", config_map("a"))
 
-    assert record.data.startswith(b'{"apiVersion":"v1","kind":"ConfigMap",')
+    assert record.data.startswith(b'{"kind":"ConfigMap","apiVersion":"v1",')
 
 
 async def test_create_refuses_an_object_that_exists(store: Store) -> None:

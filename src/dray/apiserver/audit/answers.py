@@ -9,6 +9,7 @@ from aiohttp import web
 from dray.api import errors
 from dray.api.meta import Object
 from dray.apiserver.http.negotiation import JSON, YAML, check_document
+from dray.kits import go_json
 
 _STATUS: Final = b'{"kind":"Status","apiVersion":"v1"'
 _NAMED: Final = b'"Status"'
@@ -43,7 +44,7 @@ def document_of(response: web.StreamResponse, accept: str, *, is_whole: bool) ->
 
 def _on_one_line(body: bytes) -> bytes:
     line = body.removesuffix(b"\n")
-    return orjson.dumps(orjson.loads(line)) if b"\n" in line else line
+    return go_json.encode(orjson.loads(line)) if b"\n" in line else line
 
 
 def _is_read(accept: str) -> bool:
@@ -65,13 +66,13 @@ def _from_yaml(body: bytes) -> bytes | None:
     if isinstance(value, dict):
         first = {key: value[key] for key in ("kind", "apiVersion") if key in value}
         value = first | value
-    return orjson.dumps(value)
+    return go_json.encode(value)
 
 
 def checked(document: bytes) -> bytes | None:
     """One that another server may have made, on one line; None where it is no JSON."""
     try:
-        return orjson.dumps(orjson.loads(document))
+        return go_json.encode(orjson.loads(document))
     except orjson.JSONDecodeError:
         return None
 
@@ -89,7 +90,7 @@ def status_of(document: bytes, code: int) -> Object:
 
 def bare(document: bytes) -> bytes:
     """Without who owns which field."""
-    return orjson.dumps(without_managed_fields(orjson.loads(document)))
+    return go_json.encode(without_managed_fields(orjson.loads(document)))
 
 
 def without_managed_fields(value: Any) -> Any:

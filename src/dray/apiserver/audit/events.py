@@ -29,6 +29,7 @@ from dray.apiserver.audit.log import AuditLog
 from dray.apiserver.audit.policy import OWN, PATCH_NOTES, Level, Policy, Stage, Told
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.registry.kind import User
+from dray.kits import go_json
 from dray.kits.clock import Clock
 
 _CREDENTIAL: Final = re.compile(r"([?&](?:[a-z_]*token|password|secret)=)[^&]*", re.IGNORECASE)
@@ -326,9 +327,9 @@ def _length(response: web.StreamResponse) -> int:
 
 def _line(event: Object) -> bytes:
     try:
-        return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+        return go_json.encode(event, is_line=True)
     except TypeError:
-        return orjson.dumps(_readable(event), option=orjson.OPT_APPEND_NEWLINE)
+        return go_json.encode(_readable(event), is_line=True)
 
 
 def _readable(value: Any) -> Any:

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
 from dray.apiserver import discovery, openapi
@@ -34,6 +33,7 @@ from dray.apiserver.http.responses import (
 from dray.apiserver.index import Group
 from dray.apiserver.options import Query
 from dray.apiserver.release import version_document
+from dray.kits import go_json
 from dray.kits.metrics import Registry
 
 AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -127,7 +127,7 @@ class Documents:
 
     @functools.cache  # noqa: B019  one server, a handful of entries, the same lifetime
     def _aggregated_bytes(self, groups: tuple[Group, ...]) -> tuple[bytes, str]:
-        data = orjson.dumps(discovery.aggregated(self._core.kinds, groups), option=orjson.OPT_APPEND_NEWLINE)
+        data = go_json.encode(discovery.aggregated(self._core.kinds, groups), is_line=True)
         return data, hashlib.sha512(data).hexdigest().upper()
 
     def _discovery(self, parts: list[str]) -> Page | None:
@@ -170,7 +170,7 @@ class Documents:
 
     @functools.cache  # noqa: B019  as above
     def _openapi_bytes(self, group: str, version: str) -> bytes:
-        return orjson.dumps(openapi.document(self._core.kinds, group, version, self._core.features.release))
+        return go_json.encode(openapi.document(self._core.kinds, group, version, self._core.features.release))
 
     async def _older_openapi(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         """kubectl looks here for what the newer documents lack, such as Lists, and asks for protobuf."""
@@ -191,7 +191,7 @@ class Documents:
         if protobuf:
             data = openapi.older_protobuf(kinds, release)
         else:
-            data = orjson.dumps(openapi.older_document(kinds, release))
+            data = go_json.encode(openapi.older_document(kinds, release))
         return data, f'"{hashlib.sha512(data).hexdigest().upper()}"'
 
     # --- the rest
@@ -206,10 +206,10 @@ class Documents:
             paths += [root, *(f"{root}/{version}" for version in group.versions)]
         for name in ("healthz", "livez", "readyz"):
             paths += [f"/{name}/{check}" for check in self._health.names(name)]
-        return answer(indented(orjson.dumps({"paths": sorted(set(paths))})))
+        return answer(indented(go_json.encode({"paths": sorted(set(paths))})))
 
     async def _version(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
-        return answer(indented(orjson.dumps(version_document(self._core.features.release))))
+        return answer(indented(go_json.encode(version_document(self._core.features.release))))
 
     async def _metrics_text(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         return text_answer(self._metrics.render(), content_type=METRICS_TYPE)
@@ -252,7 +252,7 @@ def _accept(request: web.BaseRequest) -> str:
 
 def _constant(document: Any, content_type: str = JSON) -> Page:
     async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
-        return answer(orjson.dumps(document), content_type=content_type, request=request)
+        return answer(go_json.encode(document), content_type=content_type, request=request)
 
     return page
 

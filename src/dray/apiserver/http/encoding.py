@@ -14,12 +14,14 @@ import orjson
 from dray.api import errors
 from dray.api.meta import Object
 from dray.api.resources import Resource
+from dray.api.schema.order import in_order
 from dray.apiserver.http import table as tables
 from dray.apiserver.http.negotiation import JSON, PLAIN, YAML, Representation
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.structure import Body, from_hub, package_of, strict_decode, type_name
 from dray.apiserver.verbs.read import Listing
 from dray.apiserver.verbs.watch import INITIAL_EVENTS_END, Bookmark, Change, Mark
+from dray.kits import go_json
 from dray.store.record import Record
 
 _END: Final = b"}\n"
@@ -71,7 +73,14 @@ class View:
         if form == "table":
             meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
             return self._table(meta, [obj], tables.column_definitions(self.kind))
-        return from_hub(self.kind, obj, self.version)
+        return self._converted(obj)
+
+    def _converted(self, obj: Object) -> Object:
+        return self._ordered(from_hub(self.kind, obj, self.version))
+
+    def _ordered(self, obj: Object) -> Object:
+        schema = type_name(self.kind, self.version).schema
+        return obj if schema is None else in_order(obj, schema)
 
     # --- lists
 
@@ -101,15 +110,17 @@ class View:
             items = b",".join([b"{" + record.data[cut:] for record in records])
         else:
             items = b",".join([self._item(record.obj) for record in records])
-        head = orjson.dumps(
+        head = go_json.encode(
             {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta}
         )
         data = head[:-1] + b',"items":[' + items + b"]}\n"
         return to_yaml(orjson.loads(data)) if self.representation.yaml else data
 
     def _item(self, obj: Object) -> bytes:
-        shown = from_hub(self.kind, obj, self.version)
-        return orjson.dumps({key: value for key, value in shown.items() if key not in ("apiVersion", "kind")})
+        shown = self._converted(obj)
+        return go_json.encode(
+            {key: value for key, value in shown.items() if key not in ("apiVersion", "kind")}
+        )
 
     def _partial_list(self, meta: Object, objects: list[Object]) -> Object:
         version = self.representation.version
@@ -133,7 +144,7 @@ class View:
             obj = change.object
             meta = {"resourceVersion": obj["metadata"]["resourceVersion"]}
             definitions = tables.column_definitions(self.kind) if is_first else None
-            return _line(change.type, orjson.dumps(self._table(meta, [obj], definitions)))
+            return _line(change.type, go_json.encode(self._table(meta, [obj], definitions)))
         event = change.event
         if event is None:
             return _line(change.type, self.object(change.record))
@@ -151,18 +162,20 @@ class View:
         if self.representation.form == "table":
             definitions = tables.column_definitions(self.kind) if is_first else None
             list_meta = {"resourceVersion": str(bookmark.revision)}
-            return _line("BOOKMARK", orjson.dumps(self._table(list_meta, [obj], definitions)))
+            return _line("BOOKMARK", go_json.encode(self._table(list_meta, [obj], definitions)))
         if self.representation.form == "partial":
             obj = tables.partial(self.kind, obj, self.representation.version)
-        return _line("BOOKMARK", orjson.dumps(obj))
+        else:
+            obj = self._ordered(obj)
+        return _line("BOOKMARK", go_json.encode(obj))
 
     def _dump(self, value: Any) -> bytes:
-        return to_yaml(value) if self.representation.yaml else orjson.dumps(value)
+        return to_yaml(value) if self.representation.yaml else go_json.encode(value)
 
 
 @functools.cache
 def _head_length(resource: Resource) -> int:
-    head = orjson.dumps({"apiVersion": resource.api_version, "kind": resource.kind})
+    head = go_json.encode({"kind": resource.kind, "apiVersion": resource.api_version})
     return len(head)
 
 
@@ -171,7 +184,7 @@ def _line(kind: str, data: bytes) -> bytes:
 
 
 def error_line(status: Object) -> bytes:
-    return _line("ERROR", orjson.dumps(status))
+    return _line("ERROR", go_json.encode(status))
 
 
 def to_yaml(value: Any) -> bytes:

@@ -13,6 +13,7 @@ from aiohttp import web
 from dray.apiserver.http.negotiation import JSON
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.options import Query, first
+from dray.kits import go_json
 
 _PEOPLES: Final = ("curl", "Wget", "Mozilla/5.0")
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -20,7 +21,7 @@ _AS_THEY_ARE: Final = ("/openapi/", "/.well-known/", "/openid/")
 
 
 def indented(body: bytes) -> bytes:
-    return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2)
+    return go_json.encode(orjson.loads(body), indented=True)
 
 
 def is_for_people(request: web.BaseRequest, query: Query) -> bool:

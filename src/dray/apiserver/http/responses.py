@@ -4,12 +4,12 @@ import gzip
 from collections.abc import Sequence
 from typing import Any, Final
 
-import orjson
 from aiohttp import web
 
 from dray.api import errors
 from dray.api.meta import Object
 from dray.apiserver.http.negotiation import JSON, YAML, speaks_yaml
+from dray.kits import go_json
 
 COMPRESS_FROM: Final = 128 * 1024
 """Bytes from which an answer is compressed for a client that accepts it: below, the time costs more than it saves."""
@@ -49,7 +49,7 @@ def json_answer(
 ) -> web.Response:
     """In YAML where `accept` asks for that."""
     if not speaks_yaml(accept):
-        return answer(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE), status=status, warnings=warnings)
+        return answer(go_json.encode(value, is_line=True), status=status, warnings=warnings)
     from dray.api.schema.go_yaml import to_yaml  # here: only a client that asks for YAML pays for it
 
     return answer(to_yaml(value), status=status, content_type=YAML, warnings=warnings)

@@ -12,8 +12,7 @@ import orjson
 
 from dray.api.fields import quote
 from dray.api.schema.model import ABSENT, ZEROS, Field, Schema
-
-_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+from dray.kits import go_json
 
 
 class BadElement(ValueError):
@@ -81,11 +80,7 @@ def element(found: Any, schema: Schema) -> str:
 
 
 def _json(value: Any) -> str:
-    text = orjson.dumps(value).decode()
-    for char, escape in _ESCAPES.items():
-        if char in text:
-            text = text.replace(char, escape)
-    return text
+    return go_json.encode_text(value)
 
 
 def path_text(path: Iterable[str]) -> str:

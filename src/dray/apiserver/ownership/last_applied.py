@@ -15,6 +15,7 @@ from dray.api.schema.inspection import DecodeError
 from dray.apiserver.ownership import typed
 from dray.apiserver.ownership.comparison import compare
 from dray.apiserver.ownership.fieldset import EMPTY, FieldSet, difference
+from dray.kits import go_json
 
 ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 MANAGER: Final = "kubectl"
@@ -47,9 +48,11 @@ def refreshed(
     if manager != MANAGER or ANNOTATION not in annotations:
         return applied
     metadata = config.get("metadata") or {}
-    ours = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != ANNOTATION}
-    document = {**config, "metadata": {**metadata, "annotations": ours}}
-    text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode() + "\n"
+    told = {key: value for key, value in metadata.items() if key != "annotations"}
+    if (ours := metadata.get("annotations")) is not None:
+        told["annotations"] = {key: value for key, value in ours.items() if key != ANNOTATION}
+    document = {**config, "metadata": told}
+    text = go_json.encode_text(document, is_sorted=True) + "\n"
     others = sum(len(key) + len(value) for key, value in annotations.items() if key != ANNOTATION)
     kept = "" if others + len(ANNOTATION) + len(text) > _MAX_ANNOTATIONS else text
     updated = {**applied["metadata"], "annotations": {**annotations, ANNOTATION: kept}}

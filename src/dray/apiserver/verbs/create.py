@@ -12,7 +12,7 @@ from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.structure import type_name
 from dray.apiserver.verbs import lifecycle, managed, metadata
 from dray.apiserver.verbs.emptied import with_empties
-from dray.apiserver.verbs.writing import raise_invalid, store_failures, unstored
+from dray.apiserver.verbs.writing import raise_invalid, store_new, unstored
 from dray.store.errors import KeyExists
 from dray.store.record import Record
 
@@ -53,7 +53,6 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
     await call.core.admission.validate(request)
     if not call.dry_run:
         _refuse_version(obj)
-        metadata.put_in_order(obj)
     return await _store(call, obj, is_made_up)
 
 
@@ -101,8 +100,7 @@ async def _store(call: Call, obj: Object, is_made_up: bool) -> Record:
                 return unstored(call, obj, revision=0)
         else:
             try:
-                with store_failures():
-                    return await call.core.store.create(call.stored.qualified, path, obj)
+                return await store_new(call, path, obj)
             except KeyExists:
                 pass
         if not is_made_up:

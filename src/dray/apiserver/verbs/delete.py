@@ -11,7 +11,7 @@ from dray.apiserver.options import DeleteOptions
 from dray.apiserver.structure import clone
 from dray.apiserver.verbs import lifecycle
 from dray.apiserver.verbs.update import RETRIES
-from dray.apiserver.verbs.writing import conflict, not_found, store_failures, unstored
+from dray.apiserver.verbs.writing import conflict, not_found, store_change, store_removal, unstored
 from dray.store.errors import KeyMissing, RevisionConflict
 from dray.store.record import Record
 
@@ -124,8 +124,7 @@ async def _remove(call: Call, record: Record, obj: Object) -> Record:
     if call.kind.graceful_delete is not None and obj != record.obj:
         record = await _keep(call, record, obj)
         obj = {**record.obj, "metadata": dict(record.obj["metadata"])}
-    with store_failures():
-        return await call.core.store.delete(call.stored.qualified, record.path, obj, record.revision)
+    return await store_removal(call, record, obj)
 
 
 def _is_held(call: Call, obj: Object) -> bool:
@@ -166,8 +165,7 @@ async def _keep(call: Call, record: Record, obj: Object) -> Record:
         return record
     if call.dry_run:
         return unstored(call, obj)
-    with store_failures():
-        return await call.core.store.update(call.stored.qualified, record.path, obj, record.revision)
+    return await store_change(call, record, obj)
 
 
 def _settle_finalizers(call: Call, obj: Object, options: DeleteOptions) -> None:

@@ -19,11 +19,6 @@ ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 """No vowels and no look-alikes: made-up names spell nothing."""
 SUFFIX: Final = 5
 LONGEST_BASE: Final = 58
-_ORDER: Final = (
-    "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp",
-    "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers",
-    "managedFields",
-)  # fmt: skip
 _OTHER_NAMESPACE: Final = (
     "the namespace of the provided object does not match the namespace sent on the request"
 )
@@ -116,13 +111,6 @@ def count_generation(call: Call, new: Object, old: Object, *, counted: bool) -> 
     kind = call.kind
     if kind.has_generation and (counted or kind.generation_of(new) != kind.generation_of(old)):
         new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
-
-
-def put_in_order(obj: Object) -> None:
-    """Write the metadata as Kubernetes writes it, with room for the resourceVersion that the store will set."""
-    meta = obj["metadata"]
-    ordered = {field: meta.get(field, "") for field in _ORDER if field in meta or field == "resourceVersion"}
-    obj["metadata"] = ordered
 
 
 def create_errors(call: Call, meta: Object) -> list[FieldError]:

@@ -18,7 +18,14 @@ from dray.apiserver.structure import clone, type_name
 from dray.apiserver.verbs import managed, metadata
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.emptied import with_empties
-from dray.apiserver.verbs.writing import conflict, not_found, raise_invalid, store_failures, unstored
+from dray.apiserver.verbs.writing import (
+    conflict,
+    not_found,
+    raise_invalid,
+    store_change,
+    store_removal,
+    unstored,
+)
 from dray.store.errors import KeyMissing, RevisionConflict
 from dray.store.record import Record
 
@@ -98,8 +105,7 @@ async def amend(call: Call, change: Change) -> Record:
         obj = change(record.obj)
         if call.dry_run:
             return unstored(call, obj)
-        with store_failures():
-            return await call.core.store.update(call.stored.qualified, record.path, obj, record.revision)
+        return await store_change(call, record, obj)
 
     return await _persist(call, once, is_unconditional=True)
 
@@ -144,9 +150,7 @@ async def _replace_once(
     obj["metadata"].pop("selfLink", None)
     if obj == old:
         return record
-    metadata.put_in_order(obj)
-    with store_failures():
-        return await call.core.store.update(call.stored.qualified, record.path, obj, record.revision)
+    return await store_change(call, record, obj)
 
 
 def _check_version(call: Call, obj: Object, old: Object) -> None:
@@ -229,7 +233,5 @@ async def _finish(call: Call, record: Record, obj: Object) -> Record:
     """Remove the object; the answer is what it would have become."""
     answer = unstored(call, dict(obj))
     if not call.dry_run:
-        with store_failures():
-            last = {**obj, "metadata": dict(obj["metadata"])}
-            await call.core.store.delete(call.stored.qualified, record.path, last, record.revision)
+        await store_removal(call, record, obj)
     return answer

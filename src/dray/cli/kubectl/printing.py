@@ -10,10 +10,9 @@ from dray.cli.kubectl import jsonpath
 from dray.cli.kubectl.session import Failure
 from dray.cli.kubectl.tables import layout
 from dray.cli.kubectl.yaml_text import dump_yaml
+from dray.kits import go_json
 
 FORMATS = ("custom-columns", "json", "jsonpath", "name", "wide", "yaml")
-_ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "&<>\u2028\u2029"}
-"""As Go writes JSON, lest it be taken for HTML."""
 
 
 def print_objects(
@@ -51,8 +50,7 @@ def print_objects(
 
 
 def _dump_json(obj: Object) -> str:
-    # Escapes stand in strings only: JSON itself has none of these characters.
-    return json.dumps(obj, indent=4, sort_keys=True, ensure_ascii=False).translate(_ESCAPED)
+    return go_json.escaped_text(json.dumps(obj, indent=4, sort_keys=True, ensure_ascii=False))
 
 
 def _render(template: str, whole: Object) -> str:

@@ -7,14 +7,13 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import orjson
-
 from dray.api import errors
 from dray.apiserver.admission.matching import BadCriteria
 from dray.apiserver.admission.policies.binding import BadBinding, BadPolicy, Binding, param_kind
 from dray.apiserver.admission.policies.patience import patiently
 from dray.apiserver.admission.policies.policy import Denial, Policy, Verdict
 from dray.apiserver.admission.view import View
+from dray.kits import go_json
 
 FAILURE_ANNOTATION: Final = "validation.policy.admission.k8s.io/validation_failure"
 _CODES: Final = {"Forbidden": 403, "Unauthorized": 401, "RequestEntityTooLarge": 413, "Invalid": 422}
@@ -100,7 +99,7 @@ def _failure(policy: Policy, binding: Binding, denial: Denial) -> str:
         "expressionIndex": denial.index,
         "validationActions": list(binding.actions),
     }
-    return orjson.dumps([failure]).decode()
+    return go_json.encode_text([failure])
 
 
 def _note(notes: dict[str, list[str]], verdict: Verdict) -> None:

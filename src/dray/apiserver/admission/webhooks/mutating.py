@@ -24,7 +24,7 @@ from dray.apiserver.admission.webhooks.failures import CallFailed, internal, unc
 from dray.apiserver.admission.webhooks.webhook import Webhook, webhooks_of
 from dray.apiserver.audit.policy import PATCH_NOTES
 from dray.apiserver.structure import Body, clone, strict_decode
-from dray.kits import klog
+from dray.kits import go_json, klog
 
 log = logging.getLogger("dray.apiserver.admission")
 
@@ -84,14 +84,14 @@ class MutatingWebhooks:
             call.annotations.setdefault(f"failed-open.{place}", webhook.name)
         finally:
             told = {"configuration": webhook.configuration, "webhook": webhook.name, "mutated": has_changed}
-            call.annotations.setdefault(place, orjson.dumps(told).decode())
+            call.annotations.setdefault(place, go_json.encode_text(told))
         return has_changed
 
 
 def _patch_note(webhook: Webhook, operations: Sequence[Object]) -> str:
     ordered = [dict(sorted(operation.items())) for operation in operations]
     told = {"configuration": webhook.configuration, "webhook": webhook.name}
-    return orjson.dumps({**told, "patch": ordered, "patchType": "JSONPatch"}).decode()
+    return go_json.encode_text({**told, "patch": ordered, "patchType": "JSONPatch"})
 
 
 def _apply(patch: bytes, webhook: Webhook, view: View, form: Form) -> bool:

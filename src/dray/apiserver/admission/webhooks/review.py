@@ -10,12 +10,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from dray.api.fields import quote
 from dray.api.meta import Object
 from dray.apiserver.admission.view import Form, View
 from dray.apiserver.admission.webhooks.failures import CallFailed
+from dray.kits import go_json
 
 GROUP: Final = "admission.k8s.io"
 KIND: Final = "AdmissionReview"
@@ -35,7 +34,7 @@ class Question:
         request = {"uid": uid, **fields, "object": view.object(form), "oldObject": view.old(form)}
         request["options"] = options
         review: Object = {"kind": KIND, "apiVersion": f"{GROUP}/{version}", "request": request}
-        return cls(uid, version, orjson.dumps(review))
+        return cls(uid, version, go_json.encode(review))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
