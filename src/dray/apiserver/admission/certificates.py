@@ -2,15 +2,13 @@
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
 
 from dray.api import errors
+from dray.api.certificates.request import CertificateRequest, RequestError, parse_request
 from dray.api.meta import Object
+from dray.api.validation.core.certificate_request import certificate_of, conditions_of
 from dray.apiserver.access import MASTERS, AdmissionRequest, Attributes
 from dray.apiserver.authorization.rbac import Rbac
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 GROUP = "certificates.k8s.io"
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
@@ -29,21 +27,20 @@ class CertificateRequests:
         if obj is None:
             return
         if request.operation == "CREATE":
-            _refuse_masters(obj)
+            _refuse_masters(request, obj)
         elif call.subresource == "approval":
             self._demand(request, obj, "approve")
-        elif call.subresource == "status" and _certificate(obj) != _certificate(request.old or {}):
+        elif call.subresource == "status" and _is_signed(obj, request.old or {}):
             self._demand(request, obj, "sign")
 
     def _demand(self, request: AdmissionRequest, obj: Object, verb: str) -> None:
-        signer = str(obj["spec"].get("signerName") or "")
+        signer = str(((request.old or obj).get("spec") or {}).get("signerName") or "")
         domain = signer.partition("/")[0]
         if MASTERS in request.call.user.groups or any(
             self._may(request, verb, name) for name in (signer, f"{domain}/*")
         ):
             return
-        why = f'user not permitted to {verb} requests with signerName "{signer}"'
-        raise errors.forbidden(GROUP, request.call.kind.resource.plural, request.call.name, why)
+        raise _forbidden(request, f'user not permitted to {verb} requests with signerName "{signer}"')
 
     def _may(self, request: AdmissionRequest, verb: str, signer: str) -> bool:
         attributes = Attributes(
@@ -52,42 +49,32 @@ class CertificateRequests:
         return self._rbac.authorize(attributes).allowed
 
 
-def _certificate(obj: Object) -> str:
-    return (obj.get("status") or {}).get("certificate") or ""
-
-
-def _refuse_masters(obj: Object) -> None:
-    """A certificate of the masters' group would pass every check, so none is asked for over the API."""
-    spec = obj.get("spec") or {}
-    if spec.get("signerName") == CLIENT_SIGNER and MASTERS in _organizations(spec.get("request") or ""):
-        why = f"use of {CLIENT_SIGNER} signer with {MASTERS} group is not allowed"
-        name = str(obj["metadata"].get("name") or "")
-        raise errors.forbidden(GROUP, "certificatesigningrequests", name, why)
-
-
-def _organizations(request: str) -> list[str]:
-    subject = _subject(request)
-    if subject is None:
-        return []
-    from cryptography.x509.oid import NameOID
-
-    return [str(entry.value) for entry in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
-
-
-def common_name(request: str) -> str:
-    """Of whom a request for a certificate, in base64, speaks; "" where it cannot be read."""
-    subject = _subject(request)
-    if subject is None:
-        return ""
-    from cryptography.x509.oid import NameOID
-
-    return "".join(str(entry.value) for entry in subject.get_attributes_for_oid(NameOID.COMMON_NAME))
-
-
-def _subject(request: str) -> "x509.Name | None":
-    from cryptography import x509  # here: few writes are certificate requests
-
+def read_request(obj: Object) -> CertificateRequest:
+    """What an object asks for. Raises RequestError."""
     try:
-        return x509.load_pem_x509_csr(base64.b64decode(request)).subject
-    except (ValueError, binascii.Error):
-        return None
+        data = base64.b64decode((obj.get("spec") or {}).get("request") or "")
+    except binascii.Error:
+        data = b""
+    return parse_request(data)
+
+
+def _is_signed(obj: Object, old: Object) -> bool:
+    """Whether this write is a signer's: of a certificate, or of conditions."""
+    return certificate_of(obj) != certificate_of(old) or conditions_of(obj) != conditions_of(old)
+
+
+def _refuse_masters(request: AdmissionRequest, obj: Object) -> None:
+    """A certificate of the masters' group would pass every check, so none is asked for over the API."""
+    if (obj.get("spec") or {}).get("signerName") != CLIENT_SIGNER:
+        return
+    try:
+        organizations = read_request(obj).subject.organizations
+    except RequestError as error:
+        raise _forbidden(request, f"failed to parse CSR: {error}") from None
+    if MASTERS in organizations:
+        raise _forbidden(request, f"use of {CLIENT_SIGNER} signer with {MASTERS} group is not allowed")
+
+
+def _forbidden(request: AdmissionRequest, why: str) -> errors.StatusError:
+    name = request.call.name or str((request.object or {"metadata": {}})["metadata"].get("name") or "")
+    return errors.forbidden(GROUP, request.call.kind.resource.plural, name, why)

@@ -4,10 +4,11 @@ Source: kubernetes plugin/pkg/admission/{nodetaint,noderestriction}, 1.36.
 """
 
 from dray.api import errors
+from dray.api.certificates.request import RequestError
 from dray.api.meta import Object, annotations_of, name_of
 from dray.api.resources import NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS
 from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.admission.certificates import common_name
+from dray.apiserver.admission.certificates import read_request
 from dray.apiserver.authorization.node import node_of
 from dray.apiserver.pod_references import MIRROR_ANNOTATION, first_reference
 from dray.apiserver.registry.csi import CSI_DRIVERS
@@ -249,10 +250,13 @@ class NodeRestriction:
     def _certificate(self, request: AdmissionRequest, node: str) -> None:
         if request.operation != "CREATE" or request.object is None:
             return
-        spec = _spec(request.object)
-        if spec.get("signerName") in CSR_SIGNERS and common_name(spec.get("request") or "") != (
-            own := f"system:node:{node}"
-        ):
+        if _spec(request.object).get("signerName") not in CSR_SIGNERS:
+            return
+        try:
+            common_name = read_request(request.object).subject.common_name
+        except RequestError as error:
+            raise _refused(request, f"unable to parse csr: {error}") from None
+        if common_name != (own := f"system:node:{node}"):
             raise _refused(request, f"can only create a node CSR with CN={own}")
 
 

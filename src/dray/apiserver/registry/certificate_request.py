@@ -1,36 +1,33 @@
 """CertificateSigningRequest: who asked for which certificate, whether that was approved, and the certificate itself.
 
-Nothing here signs: a controller of the cluster does, and writes the certificate to `status`.
+Nothing here signs: controllers do, and write the certificate to `status`.
 """
 
-import base64
-import binascii
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from typing import Final
 
+from dray.api import names
 from dray.api.duration import human_duration
-from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported, required
+from dray.api.fields import FieldError
 from dray.api.meta import Object, format_time
-from dray.api.resources import Resource
+from dray.api.resources import CERTIFICATE_SIGNING_REQUESTS
+from dray.api.validation.core.certificate_request import (
+    APPROVED,
+    DENIED,
+    FAILED,
+    Rights,
+    certificate_of,
+    condition_types,
+    conditions_of,
+    validate_create,
+    validate_update,
+)
 from dray.apiserver.registry.columns import AGE, NAME, NONE, Cell, at, find
-from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
+from dray.apiserver.registry.kind import Column, Kind, MetadataCheck, StatusStrategy, WriteContext
 from dray.apiserver.registry.writes import old_of, restore
 
-CERTIFICATE_SIGNING_REQUESTS = Resource(
-    "certificates.k8s.io", "v1", "certificatesigningrequests", "CertificateSigningRequest", False
-)
-
-_SPEC = Path("spec")
-_DECISIONS = ("Approved", "Denied")
-_MIN_SECONDS = 600
-_HEADER = b"-----BEGIN CERTIFICATE REQUEST-----"
-_USAGES = (
-    "any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment",
-    "decipher only", "digital signature", "email protection", "encipher only", "ipsec end system", "ipsec tunnel",
-    "ipsec user", "key agreement", "key encipherment", "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime",
-    "server auth", "signing", "timestamping",
-)  # fmt: skip
+_CHECKS: Final[tuple[MetadataCheck, ...]] = ("whole", "change")
 
 
 def _prepare_create(context: WriteContext, obj: Object) -> None:
@@ -55,102 +52,68 @@ def _prepare_update(context: WriteContext, obj: Object) -> None:
     restore(obj, old_of(context), "status")
 
 
-def _conditions(obj: Object) -> list[Object]:
-    return list(find(obj, "status", "conditions", default=()))
-
-
-def _decisions(obj: Object) -> list[Object]:
-    return [condition for condition in _conditions(obj) if condition.get("type") in _DECISIONS]
-
-
-def _stamped(conditions: Sequence[Object], old: Sequence[Object], now: dt.datetime) -> list[Object]:
-    """With the times that the writer left out: an unchanged condition keeps its own."""
-    before = {condition.get("type"): condition for condition in old}
-    return [_with_times(condition, before.get(condition.get("type")), now) for condition in conditions]
-
-
-def _with_times(condition: Object, old: Object | None, now: dt.datetime) -> Object:
-    changed = old is None or old.get("status") != condition.get("status")
-    transition: Any = format_time(now) if changed or old is None else old.get("lastTransitionTime")
-    return {
-        **condition,
-        "lastUpdateTime": condition.get("lastUpdateTime") or format_time(now),
-        "lastTransitionTime": condition.get("lastTransitionTime") or transition,
-    }
-
-
 def _prepare_approval(context: WriteContext, obj: Object) -> None:
+    """Who approves writes conditions, and nothing else."""
     old = old_of(context)
-    conditions = _stamped(_conditions(obj), _conditions(old), context.now)
+    conditions = _stamped(conditions_of(obj), old, context.now)
     restore(obj, old, "spec")
-    obj["status"] = {**(old.get("status") or {}), "conditions": conditions}
+    obj["status"] = _with_conditions(old.get("status") or {}, conditions)
 
 
 def _prepare_status(context: WriteContext, obj: Object) -> None:
-    """A signer writes the certificate, and its own conditions; the decision is not its to change."""
+    """A signer writes the certificate and its own conditions. Decisions stay as they were; one more is a finding."""
     old = old_of(context)
-    others = [condition for condition in _conditions(obj) if condition.get("type") not in _DECISIONS]
+    conditions = conditions_of(obj)
+    for kind in (APPROVED, DENIED):
+        conditions = _kept(conditions, conditions_of(old), kind)
     restore(obj, old, "spec")
-    conditions = _stamped([*_decisions(old), *others], _conditions(old), context.now)
-    status = {**(obj.get("status") or {}), "conditions": conditions}
-    if not conditions:
-        del status["conditions"]
-    obj["status"] = status
+    obj["status"] = _with_conditions(obj.get("status") or {}, _stamped(conditions, old, context.now))
 
 
-def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    spec = obj.get("spec") or {}
-    errors = _validate_request(spec.get("request"))
-    usages = spec.get("usages") or ()
-    if not usages:
-        errors.append(required(_SPEC.child("usages")))
-    for position, usage in enumerate(usages):
-        if usage not in _USAGES:
-            errors.append(not_supported(_SPEC.child("usages").index(position), usage, _USAGES))
-    errors += _validate_signer(spec.get("signerName") or "")
-    seconds = spec.get("expirationSeconds")
-    if seconds is not None and seconds < _MIN_SECONDS:
-        text = "may not specify a duration less than 600 seconds (10 minutes)"
-        errors.append(invalid(_SPEC.child("expirationSeconds"), seconds, text))
-    return errors
+def _kept(conditions: Sequence[Object], old: Sequence[Object], kind: str) -> list[Object]:
+    """With the old conditions of the kind in place of the new, where there are as many."""
+    before = [condition for condition in old if condition.get("type") == kind]
+    if len(before) != sum(condition.get("type") == kind for condition in conditions):
+        return list(conditions)
+    left = iter(before)
+    return [next(left) if condition.get("type") == kind else condition for condition in conditions]
 
 
-def _validate_request(request: str | None) -> list[FieldError]:
-    try:
-        data = base64.b64decode(request or "")
-    except binascii.Error:
-        data = b""
-    if _HEADER in data:
-        return []
-    text = "PEM block type must be CERTIFICATE REQUEST"
-    return [invalid(_SPEC.child("request"), request or "", text)]
+def _with_conditions(status: Object, conditions: list[Object]) -> Object:
+    rest = {key: value for key, value in status.items() if key != "conditions"}
+    return {**rest, "conditions": conditions} if conditions else rest
 
 
-def _validate_signer(name: str) -> list[FieldError]:
-    path = _SPEC.child("signerName")
-    if not name:
-        return [required(path)]
-    if name == "kubernetes.io/legacy-unknown":
-        return [invalid(path, name, "the legacy signerName is not allowed via this API version")]
-    if "." not in name.partition("/")[0] or not name.partition("/")[2]:
-        return [
-            invalid(
-                path, name, 'must be a fully qualified domain and path of the form "example.com/signer-name"'
-            )
-        ]
-    return []
+def _stamped(conditions: Sequence[Object], old: Object, now: dt.datetime) -> list[Object]:
+    """With the times that the writer left out: a condition that stands as it stood keeps when it came about."""
+    before = conditions_of(old)
+    return [_with_times(condition, before, now) for condition in conditions]
 
 
-def _validate_decision(context: WriteContext, obj: Object) -> list[FieldError]:
-    path = Path("status.conditions")
-    given = {condition["type"] for condition in _decisions(obj)}
-    missing = {condition["type"] for condition in _decisions(old_of(context))} - given
-    errors = [
-        forbidden(path, f'updates may not remove a condition of type "{kind}"') for kind in sorted(missing)
+def _with_times(condition: Object, before: Sequence[Object], now: dt.datetime) -> Object:
+    since = [
+        each["lastTransitionTime"]
+        for each in before
+        if all((each.get(field) or "") == (condition.get(field) or "") for field in ("type", "status"))
+        and each.get("lastTransitionTime")
     ]
-    if given == set(_DECISIONS):
-        errors.append(invalid(path, None, "Approved and Denied conditions are mutually exclusive"))
-    return errors
+    return {
+        **condition,
+        "lastUpdateTime": condition.get("lastUpdateTime") or format_time(now),
+        "lastTransitionTime": condition.get("lastTransitionTime") or (since or [format_time(now)])[0],
+    }
+
+
+def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_update(obj, old_of(context), Rights())
+
+
+def _validate_approval(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_update(obj, old_of(context), Rights(decision=True))
+
+
+def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
+    return validate_update(obj, old_of(context), Rights(certificate=True))
 
 
 def _requested_duration(obj: Object, now: dt.datetime) -> str:
@@ -159,11 +122,11 @@ def _requested_duration(obj: Object, now: dt.datetime) -> str:
 
 
 def _state(obj: Object, now: dt.datetime) -> str:
-    types = {condition.get("type") for condition in _conditions(obj)}
-    words = ["Denied" if "Denied" in types else "Approved" if "Approved" in types else "Pending"]
-    if "Failed" in types:
+    types = condition_types(obj)
+    words = ["Denied" if DENIED in types else "Approved" if APPROVED in types else "Pending"]
+    if FAILED in types:
         words.append("Failed")
-    if find(obj, "status", "certificate"):
+    if certificate_of(obj):
         words.append("Issued")
     return ",".join(words)
 
@@ -184,8 +147,12 @@ CERTIFICATE_SIGNING_REQUEST = Kind(
     ),
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
-    validate_create=_validate,
-    status=StatusStrategy(_prepare_status, _validate_decision),
-    updatable={"approval": StatusStrategy(_prepare_approval, _validate_decision)},
+    validate_create=lambda context, obj: validate_create(obj),
+    validate_update=_validate_update,
+    metadata_checks=_CHECKS,
+    status=StatusStrategy(_prepare_status, _validate_status, _CHECKS),
+    updatable={"approval": StatusStrategy(_prepare_approval, _validate_approval, _CHECKS)},
     field_labels={"spec.signerName": lambda obj: str(find(obj, "spec", "signerName", default=""))},
+    unknown_field_text="field label not supported: {field}",
+    name_rule=names.path_segment,
 )

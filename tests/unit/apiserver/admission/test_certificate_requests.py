@@ -3,10 +3,6 @@
 import base64
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from dray.api import errors
 from dray.api.meta import Object
@@ -15,20 +11,16 @@ from dray.apiserver.admission.certificates import GROUP
 from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.certificate_request import CERTIFICATE_SIGNING_REQUESTS as REQUESTS
 from tests.unit.apiserver.admission.cluster import JANE, Cluster
+from tests.unit.certificate_requests import own_certificate, request_pem, signing_request
 
 SIGNER = "kubernetes.io/kube-apiserver-client"
 
 
+CERTIFICATE = base64.b64encode(own_certificate()).decode()
+
+
 def request_of(organization: str = "devs", signer: str = SIGNER) -> Object:
-    names = [x509.NameAttribute(NameOID.COMMON_NAME, "jane")]
-    names.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
-    key = ec.generate_private_key(ec.SECP256R1())
-    request = (
-        x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names)).sign(key, hashes.SHA256())
-    )
-    pem = base64.b64encode(request.public_bytes(serialization.Encoding.PEM)).decode()
-    spec = {"request": pem, "signerName": signer, "usages": ["client auth"]}
-    return {"metadata": {"name": "jane"}, "spec": spec}
+    return signing_request("jane", request_pem("jane", organization), signer, ["client auth"])
 
 
 def approved(request: Object) -> Object:
@@ -74,11 +66,39 @@ async def test_a_signer_is_permitted_by_name_or_by_domain(cluster: Cluster, sign
 async def test_only_a_signer_writes_the_certificate(cluster: Cluster) -> None:
     jane = await let_jane(cluster)
     made = await jane.create(REQUESTS, request_of())
-    signed = {**made, "status": {"certificate": "Yw=="}}
+    signed = {**made, "status": {"certificate": CERTIFICATE}}
     with pytest.raises(errors.Forbidden, match="not permitted to sign requests"):
         await jane.update(REQUESTS, signed, subresource="status")
     seen = await cluster.client.update(REQUESTS, signed, subresource="status")
-    assert seen["status"]["certificate"] == "Yw=="
+    assert seen["status"]["certificate"] == CERTIFICATE
+
+
+async def test_only_a_signer_says_that_signing_failed(cluster: Cluster) -> None:
+    jane = await let_jane(cluster, approve=SIGNER)
+    made = await jane.create(REQUESTS, request_of())
+    failed = {**made, "status": {"conditions": [{"type": "Failed", "status": "True"}]}}
+    with pytest.raises(errors.Forbidden, match="not permitted to sign requests"):
+        await jane.update(REQUESTS, failed, subresource="status")
+
+
+async def test_a_certificate_is_written_once(cluster: Cluster) -> None:
+    made = await cluster.client.create(REQUESTS, request_of())
+    signed = await cluster.client.update(
+        REQUESTS, {**made, "status": {"certificate": CERTIFICATE}}, subresource="status"
+    )
+    for other in (base64.b64encode(base64.b64decode(CERTIFICATE) * 2).decode(), None):
+        with pytest.raises(errors.Invalid, match="may not modify existing certificate content"):
+            await cluster.client.update(
+                REQUESTS, {**signed, "status": {"certificate": other}}, subresource="status"
+            )
+
+
+async def test_what_is_no_certificate_is_not_written(cluster: Cluster) -> None:
+    made = await cluster.client.create(REQUESTS, request_of())
+    with pytest.raises(errors.Invalid, match="must contain at least one CERTIFICATE PEM block"):
+        await cluster.client.update(
+            REQUESTS, {**made, "status": {"certificate": "Yw=="}}, subresource="status"
+        )
 
 
 async def test_nobody_asks_for_the_masters_group(cluster: Cluster) -> None:

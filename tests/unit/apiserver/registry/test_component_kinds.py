@@ -16,6 +16,7 @@ from dray.apiserver.registry.runtime_class import RUNTIME_CLASS
 from dray.apiserver.registry.service_address import IP_ADDRESS, SERVICE_CIDR
 from dray.apiserver.registry.storage import VOLUME_ATTRIBUTES_CLASS
 from dray.apiserver.registry.volume_attachment import VOLUME_ATTACHMENT
+from tests.unit.certificate_requests import request_pem, wrongly_signed
 
 from .recorded import NOW, Context
 
@@ -164,12 +165,12 @@ def test_a_network_policy_with_rules_for_what_leaves_is_about_both_ways():
 
 # --- certificate requests
 
-PEM = "-----BEGIN CERTIFICATE REQUEST-----\nMA==\n-----END CERTIFICATE REQUEST-----\n"
+PEM = request_pem("system:node:n1", "system:nodes")
 
 
 def a_request(**spec):
     given = {
-        "request": base64.b64encode(PEM.encode()).decode(),
+        "request": base64.b64encode(PEM).decode(),
         "signerName": "kubernetes.io/kubelet-serving",
         "usages": ["digital signature", "server auth"],
     }
@@ -195,6 +196,10 @@ def test_the_server_says_who_asks_for_a_certificate():
         ({"signerName": ""}, "spec.signerName"),
         ({"signerName": "me"}, "spec.signerName"),
         ({"request": "bm8="}, "spec.request"),
+        ({"request": base64.b64encode(wrongly_signed(PEM)).decode()}, "spec.request"),
+        ({"usages": ["any", "any"]}, "spec.usages[1]"),
+        ({"signerName": "kubernetes.io/legacy-unknown"}, "spec.signerName"),
+        ({"signerName": "example.com/Me"}, "spec.signerName"),
         ({"expirationSeconds": 599}, "spec.expirationSeconds"),
     ],
 )
@@ -216,13 +221,22 @@ def test_approval_changes_conditions_alone_and_stamps_them():
     assert cells(CERTIFICATE_SIGNING_REQUEST, write)["Condition"] == "Approved,Issued"
 
 
+FAILED = {"type": "Failed", "status": "True", "reason": "Bad"}
+
+
 def test_a_signer_adds_the_certificate_but_decides_nothing():
     approved = {"type": "Approved", "status": "True"}
     old = a_request() | {"status": {"conditions": [approved]}}
-    write = a_request() | {"status": {"certificate": "Yw==", "conditions": [{"type": "Denied"}]}}
+    rewritten = {**approved, "reason": "Mine"}
+    write = a_request() | {"status": {"certificate": "Yw==", "conditions": [rewritten, FAILED]}}
     CERTIFICATE_SIGNING_REQUEST.status.prepare_update(Context(old=old), write)
-    assert [condition["type"] for condition in write["status"]["conditions"]] == ["Approved"]
+    decision, failure = write["status"]["conditions"]
+    assert (decision["type"], decision.get("reason")) == ("Approved", None)
+    assert (failure["type"], failure["reason"]) == ("Failed", "Bad")
     assert write["status"]["certificate"] == "Yw=="
+    denied = a_request() | {"status": {"conditions": [approved, {"type": "Denied", "status": "True"}]}}
+    found = CERTIFICATE_SIGNING_REQUEST.status.validate_update(Context(old=old), denied)
+    assert 'updates may not add a condition of type "Denied"' in str(found[-1])
 
 
 def test_a_decision_is_not_taken_back_nor_made_twice():
