@@ -6,6 +6,7 @@ client's object (structure, defaults, validation) and authorized as `user`.
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal
@@ -113,17 +114,15 @@ class LocalClient:
             yield self._event(call, item)
         watch.initial = []
         loop = asyncio.get_running_loop()
-        end = loop.time() + timeout_seconds if timeout_seconds else None
-        while True:
-            try:
-                async with asyncio.timeout_at(end):
-                    changes = await watch.next()
-            except TimeoutError:
-                return
-            if not changes:
-                return
-            for change in changes:
-                yield self._event(call, change)
+        end = loop.time() + timeout_seconds if timeout_seconds else math.inf
+        alarm = loop.call_at(end, watch.nudge) if timeout_seconds else None
+        try:
+            while (changes := await watch.next()) is not None and loop.time() < end:
+                for change in changes:
+                    yield self._event(call, change)
+        finally:
+            if alarm is not None:
+                alarm.cancel()
 
     def _event(self, call: Call, item: Change | Bookmark) -> WatchEvent:
         if isinstance(item, Change):

@@ -172,6 +172,7 @@ class Watch:
         self._cursor = cursor
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
+        self._nudged = False
         table.watches.add(self)
 
     @property
@@ -202,8 +203,11 @@ class Watch:
         return events
 
     async def next(self) -> list[Event]:
-        """Wait for changes; never empty. Raises Compacted when too many were missed, StoreClosed at the end."""
+        """Wait for changes; empty only when nudged. Raises Compacted when too many were missed, StoreClosed at the end."""
         while not (events := self.ready()):
+            if self._nudged:
+                self._nudged = False
+                break
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
@@ -214,6 +218,11 @@ class Watch:
     def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def nudge(self) -> None:
+        """Let the reader's `next` return, if there is nothing to tell even so: cheaper than a timeout for each wait."""
+        self._nudged = True
+        self.wake()
 
     def end(self) -> None:
         """Let the reader's `next` raise StoreClosed."""

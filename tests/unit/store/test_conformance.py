@@ -186,6 +186,23 @@ async def test_a_waiting_watch_is_woken_by_a_write(store: Store) -> None:
     watch.close()
 
 
+async def test_a_nudged_watch_returns_with_nothing_once_and_loses_no_change(store: Store) -> None:
+    watch = store.watch(CM, store.revision)
+    waiting = asyncio.create_task(watch.next())
+    await asyncio.sleep(0)
+    watch.nudge()
+    assert await waiting == []
+
+    watch.nudge()
+    await create(store, "a")
+    assert [event.record.path for event in await watch.next()] == ["ns/a"]
+    assert await watch.next() == []  # the nudge from before
+    waiting = asyncio.create_task(watch.next())
+    await create(store, "b")
+    assert [event.record.path for event in await waiting] == ["ns/b"]
+    watch.close()
+
+
 async def test_a_watch_that_falls_behind_the_window_is_told_so(open_store) -> None:  # type: ignore[no-untyped-def]
     store = open_store(history=8)
     watch = store.watch(CM, store.revision)

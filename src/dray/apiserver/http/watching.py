@@ -41,10 +41,15 @@ class WatchStream:
         self._bookmarks = options.allow_bookmarks
         self._response = web.StreamResponse()
         self._is_first = True
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        self._time = loop.time
         limit = options.timeout_seconds or SHORTEST_SECONDS * (1 + random.random())
         self._end = loop.time() + limit
-        self._time = loop.time
+        self._next_bookmark = loop.time() + BOOKMARK_SECONDS
+        self._alarm = loop.call_at(min(self._end, self._next_bookmark), self._ring)
+        self._has_rung = False
+        self._write_began: float | None = None
+        self._guard = loop.call_later(STALLED_SECONDS, self._look_at_client)
 
     async def serve(self, warnings: list[str]) -> web.StreamResponse:
         response = self._response
@@ -61,27 +66,37 @@ class WatchStream:
         except ConnectionError:
             pass  # the client has left: the usual end of a watch
         finally:
+            self._alarm.cancel()
+            self._guard.cancel()
             self._watch.close()
         return response
 
     async def _follow(self) -> None:
-        next_bookmark = self._time() + BOOKMARK_SECONDS
-        while (now := self._time()) < self._end:
-            wait = min(self._end, next_bookmark) - now
+        # One timer for a minute: a timeout for each wait would cost a tenth of a delivery.
+        while True:
             try:
-                async with asyncio.timeout(wait):
-                    changes = await self._watch.next()
-            except TimeoutError:
-                if self._time() >= next_bookmark:
-                    await self._send_progress()
-                    next_bookmark = self._time() + BOOKMARK_SECONDS
-                continue
+                changes = await self._watch.next()
             except errors.Expired as error:
                 await self._write(error_line(error.status))
                 return
-            if not changes:
+            if changes is None:
                 return
-            await self._send(changes)
+            if changes:
+                await self._send(changes)
+            if self._has_rung:
+                now = self._time()
+                if now >= self._end:
+                    return
+                if now >= self._next_bookmark:
+                    await self._send_progress()
+                    self._next_bookmark = self._time() + BOOKMARK_SECONDS
+                self._has_rung = False
+                self._alarm = self._loop.call_at(min(self._end, self._next_bookmark), self._ring)
+
+    def _ring(self) -> None:
+        """The time of a bookmark, or the end, has come."""
+        self._has_rung = True
+        self._watch.nudge()
 
     async def _send_progress(self) -> None:
         if self._bookmarks and (bookmark := self._watch.bookmark()) is not None:
@@ -111,14 +126,17 @@ class WatchStream:
 
     async def _write(self, data: bytes) -> None:
         """Raises ConnectionError when the client takes nothing any more."""
-        # A timer, since `asyncio.timeout` costs a tenth of a delivery and the client is hardly ever slow.
-        stalled = asyncio.get_running_loop().call_later(STALLED_SECONDS, self._abort)
+        self._write_began = self._time()
         try:
             await self._response.write(data)
         finally:
-            stalled.cancel()
+            self._write_began = None
 
-    def _abort(self) -> None:
-        """Let the write that waits fail."""
-        if (transport := self._request.transport) is not None:
+    def _look_at_client(self) -> None:
+        """Let a write that has waited for too long fail; else look again when the present one could have."""
+        now = self._time()
+        began = now if self._write_began is None else self._write_began
+        if now < began + STALLED_SECONDS:
+            self._guard = self._loop.call_at(began + STALLED_SECONDS, self._look_at_client)
+        elif (transport := self._request.transport) is not None:
             transport.abort()

@@ -61,8 +61,11 @@ class ResourceWatch:
         self._prefix = prefix_of(call.kind.resource, call.namespace)
         self._revision = revision
 
-    async def next(self) -> list[Change]:
-        """Wait for changes; empty when the server ends the watch. Raises Expired when too many were missed."""
+    async def next(self) -> list[Change] | None:
+        """Wait for changes; empty when nudged, None when the server ends the watch.
+
+        Raises Expired when too many were missed.
+        """
         self.initial = []  # told by now, and not to be held as long as the watch lasts
         while True:
             try:
@@ -70,6 +73,8 @@ class ResourceWatch:
             except Compacted:
                 raise too_old(self._revision, self.call.core.store.revision) from None
             except StoreClosed:
+                return None
+            if not events:
                 return []
             # Whoever watches from a revision that is to come is told nothing until then.
             if events[0].revision <= self._revision:
@@ -79,6 +84,10 @@ class ResourceWatch:
             self._revision = events[-1].revision
             if changes := self._selected(events):
                 return changes
+
+    def nudge(self) -> None:
+        """Let `next` return soon, with or without changes."""
+        self._watch.nudge()
 
     def bookmark(self) -> Bookmark | None:
         """How far the watcher has got; None when there is something left to tell."""

@@ -1,6 +1,7 @@
 """A client that opens a watch and never reads is cut off; it costs the server next to nothing, and others nothing."""
 
 import asyncio
+import itertools
 import socket
 
 import aiohttp
@@ -67,3 +68,34 @@ async def test_a_client_that_never_reads_is_cut_off_while_others_are_served(
             await session.post(url + PATH, json={"metadata": {"name": "after"}}, headers=headers)
             assert await next_names(reader, 1) == ["after"]
         silent.close()
+
+
+async def test_a_watch_that_always_has_something_to_tell_ends_in_time_all_the_same() -> None:
+    async with scenario_server() as (url, tokens), aiohttp.ClientSession() as session:
+        headers = {"Authorization": f"Bearer {tokens['admin']}"}
+
+        async def write_on() -> None:
+            for number in itertools.count():
+                await session.post(url + PATH, json={"metadata": {"name": f"c{number}"}}, headers=headers)
+
+        writing = asyncio.create_task(write_on())
+        async with asyncio.timeout(20):
+            async with session.get(f"{url}{PATH}?watch=1&timeoutSeconds=1", headers=headers) as reader:
+                lines = (await reader.read()).splitlines()
+        writing.cancel()
+        assert [orjson.loads(line)["type"] for line in lines] == ["ADDED"] * len(lines)
+        assert lines
+
+
+async def test_bookmarks_come_from_time_to_time_also_between_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "BOOKMARK_SECONDS", 0.05)
+    async with scenario_server() as (url, tokens), aiohttp.ClientSession() as session:
+        headers = {"Authorization": f"Bearer {tokens['admin']}"}
+        query = "?watch=1&allowWatchBookmarks=true"
+        async with asyncio.timeout(20), session.get(f"{url}{PATH}{query}", headers=headers) as reader:
+            types = []
+            for name in ("a", "b"):
+                await session.post(url + PATH, json={"metadata": {"name": name}}, headers=headers)
+                while types[-2:] != ["BOOKMARK", "BOOKMARK"] or types.count("ADDED") < (name == "b") + 1:
+                    types.append(orjson.loads(await reader.content.readline())["type"])
+        assert types.count("ADDED") == 2
