@@ -14,7 +14,7 @@ from dray.api.patch.refusals import (
     rendered_strategic,
     unprocessable,
 )
-from dray.api.patch.strategic import strategic_merge_patch
+from dray.api.patch.strategic import strategic_merge_patch, use_up
 
 __all__ = [
     "PatchError",
@@ -28,4 +28,5 @@ __all__ = [
     "strategic_merge_patch",
     "unknown_members",
     "unprocessable",
+    "use_up",
 ]

@@ -4,9 +4,12 @@ The rest is inserted before the first named element that follows it in the live 
 """
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
+
+_BLOCK: Final = 20
+"""How many elements Kubernetes' sort takes at a time; of more, the order of those without a place can be another."""
 
 
 def identity(value: Any) -> Hashable:
@@ -22,14 +25,32 @@ def in_order(merged: list[Any], *, order: list[Any], live: list[Any], key: str) 
     places = _positions(_value(item, key) for item in live)
     known = [(item, identity(_value(item, key))) for item in merged]
     named = sorted((pair for pair in known if pair[1] in ranks), key=lambda pair: ranks[pair[1]])
-    others = sorted(
-        (pair for pair in known if pair[1] not in ranks), key=lambda pair: places.get(pair[1], -1)
-    )
+    others = _sorted([pair for pair in known if pair[1] not in ranks], places)
     return _interleave(others, named, places)
 
 
 Known = tuple[Any, Hashable]
 """An element, and by what it is known."""
+
+
+def _sorted(elements: list[Known], places: Mapping[Hashable, int]) -> list[Known]:
+    """By their places. An element that has none goes before those that were put in order when its turn came."""
+    unknown = [pair for pair in elements if pair[1] not in places]
+    if not unknown or len(elements) > _BLOCK:
+        known = (pair for pair in elements if pair[1] in places)
+        return sorted(known, key=lambda pair: places[pair[1]]) + unknown[::-1]
+    out: list[Known] = []
+    for pair in elements:
+        at = len(out)
+        while at and _goes_before(pair, out[at - 1], places):
+            at -= 1
+        out.insert(at, pair)
+    return out
+
+
+def _goes_before(left: Known, right: Known, places: Mapping[Hashable, int]) -> bool:
+    ours, theirs = places.get(left[1]), places.get(right[1])
+    return ours is None or theirs is None or ours < theirs
 
 
 def _interleave(others: list[Known], named: list[Known], places: Mapping[Hashable, int]) -> list[Any]:

@@ -3,11 +3,11 @@
 Server-side apply and strategic merge patch go this way, so their type errors read differently from `decode`'s.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from dray.api.schema.decoding import Decoded, Surprise, reader
-from dray.api.schema.go_text import kind_name, type_name
+from dray.api.schema.go_text import kind_name
 from dray.api.schema.inspection import Walk, finished
 from dray.api.schema.model import Schema
 from dray.api.schema.scalars import BadScalar, WrongType
@@ -19,32 +19,63 @@ def restore(data: Mapping[str, Any], schema: Schema, *, gates: frozenset[str] = 
         return Decoded(reader(schema)(data))
     except (Surprise, WrongType, BadScalar):
         pass
-    found = finished(_ConverterWalk(gates), _with_whole_numbers(data), schema)
-    return Decoded(reader(schema, full=True)(found.clean), found.messages)
+    found = finished(_ConverterWalk(gates), data, schema)
+    return Decoded(reader(schema, full=True)(found.clean), tuple(sorted(found.messages)))
 
 
-def _with_whole_numbers(value: Any) -> Any:
-    """The converter takes a float for an integer where nothing is lost."""
-    if isinstance(value, Mapping):
-        return {key: _with_whole_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_whole_numbers(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+_BITS: Final = {"int32": 32, "int64": 64}
 
 
 class _ConverterWalk(Walk):
+    """Goes through the fields as they stand in the type, and ends at the first value that does not fit."""
+
+    most_messages = None
+
+    def struct_(self, pairs: Iterable[tuple[str, Any]], schema: Schema) -> dict[str, Any]:
+        given = dict(pairs)
+        known = [(name, given[name]) for name in schema.fields if name in given]
+        return super().struct_(
+            [*known, *(pair for pair in given.items() if pair[0] not in schema.fields)], schema
+        )
+
+    def scalar(self, tree: Any, schema: Schema) -> Any:
+        bits = _BITS.get(schema.scalar)
+        if bits and _is_whole(tree):
+            return _wrapped(tree, bits)
+        return super().scalar(tree, schema)
+
+    def wrong(
+        self, tree: Any, go_type: str, schema: Schema, *, numeric: bool = False, aborts: bool = False
+    ) -> None:
+        super().wrong(tree, go_type, schema, numeric=numeric, aborts=True)
+
     def wrong_text(self, tree: Any, go_type: str, shape: str, scalar: str, numeric: bool) -> str:
         kind = kind_name(tree)
         if shape == "struct":
             return f"cannot restore struct from: {kind}"
         if shape in ("map", "list"):
             return f"cannot restore {'slice' if shape == 'list' else 'map'} from {kind}"
-        if kind in ("map", "slice", "bool") or scalar == "bool" or (kind == "string" and scalar != "string"):
-            return f"unrecognized type: {_go_kind(scalar)}"
-        return f"cannot convert {type_name(tree)} to {go_type}"
+        is_number = kind in ("int64", "float64")
+        if is_number and (scalar in _BITS or (scalar == "string" and kind == "int64")):
+            return f"cannot convert {kind} to {go_type}"
+        if scalar == "bytes":
+            return f"cannot restore slice from {kind}"
+        return f"unrecognized type: {_GO_KINDS.get(scalar, scalar)}"
 
 
-def _go_kind(scalar: str) -> str:
-    return {"bytes": "slice", "quantity": "struct", "time": "struct", "intOrString": "struct"}.get(
-        scalar, scalar
-    )
+_GO_KINDS: Final = {"quantity": "struct", "time": "struct", "microTime": "struct", "intOrString": "struct"}
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _wrapped(value: int | float, bits: int) -> int:
+    """As Go's conversion leaves what does not fit: the lower bits of it, or of the least number if it is no int64."""
+    whole = int(value)
+    if not -(2**63) <= whole < 2**63:
+        whole = -(2**63)
+    half = 1 << (bits - 1)
+    return (whole + half) % (2 * half) - half

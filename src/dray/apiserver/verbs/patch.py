@@ -19,6 +19,7 @@ from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.structure import (
     Body,
     TypeName,
+    clone,
     from_hub,
     json_type,
     no_conversion,
@@ -248,14 +249,14 @@ class _StrategicPatch(_MergePatch):
         return _members(body, "") or {}
 
     def __call__(self, shown: Object) -> Object:
-        schema = self.type.schema
+        patch = clone(self.patch)
         try:
-            document = languages.strategic_merge_patch(shown, self.patch, schema)
+            document = languages.use_up(shown, patch, self.type.schema)
         except languages.PatchFormatError as error:
             raise errors.BadRequest(str(error)) from None
         except languages.PatchError as error:
             raise errors.StatusError(str(error)) from None
-        return self._decoded(document, lambda: languages.rendered_strategic(self.patch))
+        return self._decoded(document, lambda: languages.rendered_strategic(patch))
 
 
 def patcher(call: Call, patch_type: PatchType, body: Body, type: TypeName) -> _Applier:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dray.api.patch import PatchError, strategic_merge_patch
+from dray.api.patch import PatchError, strategic_merge_patch, use_up
 from dray.api.schema import Schema, schema_for
 
 CONTAINERS = [
@@ -130,7 +130,7 @@ def test_delete_from_primitive_list_removes_scalars(pod: Schema) -> None:
     assert strategic_merge_patch(POD, patch, pod)["metadata"]["finalizers"] == ["y"]
 
 
-def test_new_values_lose_their_directives_and_nulls(pod: Schema) -> None:
+def test_new_values_lose_what_says_to_delete_them_and_nulls(pod: Schema) -> None:
     patch = {
         "affinity": {
             "$retainKeys": ["nodeAffinity"],
@@ -139,7 +139,7 @@ def test_new_values_lose_their_directives_and_nulls(pod: Schema) -> None:
         }
     }
 
-    assert _spec(patch, pod)["affinity"] == {}
+    assert _spec(patch, pod)["affinity"] == {"$retainKeys": ["nodeAffinity"]}
 
 
 def test_an_element_without_its_merge_key_is_refused(pod: Schema) -> None:
@@ -175,3 +175,89 @@ def test_lists_of_dra_kinds_are_replaced_unless_they_have_a_merge_key() -> None:
 
     assert sorted(item["uid"] for item in status["reservedFor"]) == ["1", "2"]
     assert status["devices"] == [{"driver": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("patch", "text"),
+    [
+        ({"$setElementOrder/containers": "x"}, "expected a []interface {}, but received a string"),
+        ({"$setElementOrder/nodeName": ["x"]}, "expected slice or array type, but got: struct"),
+        ({"$setElementOrder/zork": ["x"]}, 'unable to find api field in struct PodSpec for the json field "zork"'),
+        ({"nodeSelector": {"$setElementOrder/n": ["x"]}}, "expected a []interface {}, but received a string"),
+        (
+            {"nodeSelector": {"$setElementOrder/x": ["x"]}},
+            "merging an object in json but data type is not struct, instead is: map",
+        ),
+        ({"$setElementOrder/containers": [], "containers": {}}, "expected a []interface {}, but received a map[string]interface {}"),
+        ({"$setElementOrder/containers": [], "containers": None}, "expected a []interface {}, but received a %!s(<nil>)"),
+        ({"$setElementOrder/containers": ["x"]}, "value for key 0 is not a map"),
+        ({"$setElementOrder/containers": [{"q": 1}]}, "map: map[q:1] does not contain declared merge key: name"),
+        (
+            {"$setElementOrder/containers": [{"name": "a"}], "containers": [{"name": "b"}]},
+            "The order in patch list:\n[map[name:b]]\n doesn't match $setElementOrder list:\n[map[name:a]]\n",
+        ),
+        ({"$setElementOrder": ["x"]}, "invalid patch format of setElementOrder list"),
+        ({"$deleteFromPrimitiveList": ["x"]}, "invalid patch format of primitive list"),
+        ({"$deleteFromPrimitiveList/containers": ["x"]}, "list element types are not identical: "),
+        ({"$deleteFromPrimitiveList/tolerations": [{"key": "t"}]}, "cannot merge lists without merge key for struct"),
+        ({"containers": [["a"]]}, "list element types are not identical: "),
+        ({"$patch": ["x", 5]}, "unknown patch type: [x %!s(int64=5)] in map: map[$patch:[x 5]]"),
+    ],
+)  # fmt: skip
+def test_directives_that_cannot_be_followed_are_refused_in_kubernetes_words(
+    patch: dict[str, Any], text: str, pod: Schema
+) -> None:
+    with pytest.raises(PatchError) as refused:
+        _spec(patch, pod)
+
+    assert str(refused.value).startswith(text)
+
+
+def test_a_deletion_of_values_that_is_no_list_is_taken_for_the_member_itself(pod: Schema) -> None:
+    live = {"metadata": {"finalizers": ["x"], "labels": {"a": "1"}, "name": "n"}}
+    patch = {
+        "$deleteFromPrimitiveList/finalizers": None,
+        "$deleteFromPrimitiveList/labels": {"b": "2"},
+        "$deleteFromPrimitiveList/name": "m",
+        "$deleteFromPrimitiveList/zork": "m",
+    }
+
+    assert strategic_merge_patch(live, {"metadata": patch}, pod)["metadata"] == {
+        "labels": {"a": "1", "b": "2"},
+        "name": "m",
+    }
+
+
+def test_retained_keys_need_not_name_what_the_patch_removes(pod: Schema) -> None:
+    patch = {"securityContext": {"$retainKeys": ["fsGroup"], "runAsUser": None, "zork": None}}
+    assert _spec(patch, pod)["securityContext"] == {"fsGroup": 2}
+
+
+def test_a_new_element_is_taken_as_it_is_with_its_nulls_and_directives(pod: Schema) -> None:
+    element = {"name": "c", "image": None, "resources": {"$patch": "delete"}}
+    assert element in _spec({"containers": [element]}, pod)["containers"]
+
+
+def test_in_a_list_that_is_new_what_says_to_delete_it_goes(pod: Schema) -> None:
+    patch = {
+        "initContainers": [{"name": "i", "$patch": "delete"}, {"name": "k", "$patch": None, "image": None}]
+    }
+    assert _spec(patch, pod)["initContainers"] == [{"name": "k"}]
+
+
+def test_new_elements_that_an_empty_order_does_not_name_come_last_and_backwards(pod: Schema) -> None:
+    patch = {"$setElementOrder/containers": [], "containers": [{"name": "c"}, {"name": "d"}]}
+    assert _names(_spec(patch, pod)["containers"]) == ["a", "b", "d", "c"]
+
+
+def test_a_patch_that_is_used_up_leaves_what_was_not_followed(pod: Schema) -> None:
+    patch: dict[str, Any] = {
+        "spec": {
+            "$setElementOrder/containers": [{"name": "a"}],
+            "containers": [{"name": "a"}],
+            "securityContext": {"$retainKeys": ["fsGroup"]},
+            "nodeSelector": {"$patch": "replace", "m": "2"},
+        }
+    }
+    use_up(POD, patch, pod)
+    assert patch == {"spec": {"securityContext": {}, "nodeSelector": {"m": "2"}}}

@@ -19,6 +19,14 @@ def spec(*containers: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"spec": {"containers": list(containers), **more}}
 
 
+def labels(**values: str | None) -> dict[str, Any]:
+    return {"metadata": {"labels": values}}
+
+
+def tolerations(*values: Any) -> dict[str, Any]:
+    return {"spec": {"tolerations": list(values)}}
+
+
 @pytest.mark.parametrize(
     ("before", "wanted", "live", "patch"),
     [
@@ -26,9 +34,11 @@ def spec(*containers: dict[str, Any], **more: Any) -> dict[str, Any]:
         pytest.param({}, {"a": 1}, {"a": 2}, {"a": 1}, id="changed by others"),
         pytest.param({"a": 1}, {}, {"a": 1, "b": 2}, {"a": None}, id="named no more"),
         pytest.param({"a": 1}, {}, {"b": 2}, {}, id="named no more and gone"),
-        pytest.param({"m": {"x": 1}}, {"m": {}}, {"m": {"x": 1, "y": 2}}, {"m": {"x": None}}, id="in depth"),
-        pytest.param({}, {"l": [1]}, {"l": [1, 2]}, {"l": [1]}, id="list as a whole"),
-        pytest.param({}, {"l": [{"a": 1}]}, {"l": [{"a": 1, "x": 2}]}, {"l": [{"a": 1}]}, id="of maps"),
+        pytest.param(labels(x="1"), labels(), labels(x="1", y="2"), labels(x=None), id="in depth"),
+        pytest.param({}, tolerations("a"), tolerations("a", "b"), tolerations("a"), id="list as a whole"),
+        pytest.param(
+            {}, tolerations({"a": 1}), tolerations({"a": 1, "x": 2}), tolerations({"a": 1}), id="of maps"
+        ),
         pytest.param(
             spec(container("a")),
             spec(container("a", image="new"), container("b")),

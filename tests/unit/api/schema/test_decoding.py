@@ -18,7 +18,7 @@ def _decode(data: Any, kind: str = "Pod", api_version: str = CORE, **options: An
 
 
 def _pod(spec: dict[str, Any]) -> dict[str, Any]:
-    spec_out = _decode({"spec": {"containers": [], **spec}}).object["spec"]
+    spec_out = _decode({"spec": spec}).object["spec"]
     assert isinstance(spec_out, dict)
     return spec_out
 
@@ -28,13 +28,13 @@ def test_empty_optional_values_vanish() -> None:
         {"hostNetwork": False, "nodeName": "", "tolerations": [], "nodeSelector": {}, "volumes": None}
     )
 
-    assert spec == {"containers": []}
+    assert spec == {"containers": None}
 
 
 def test_zero_survives_where_go_has_a_pointer() -> None:
     given = {"activeDeadlineSeconds": 0, "hostUsers": False, "securityContext": {}, "preemptionPolicy": ""}
 
-    assert _pod(given) == {"containers": [], **given}
+    assert _pod(given) == {"containers": None, **given}
 
 
 def test_fields_without_omitempty_are_always_written() -> None:
@@ -48,12 +48,21 @@ def test_fields_without_omitempty_are_always_written() -> None:
     assert with_status["devices"][0]["conditions"] is None
 
 
-def test_required_empty_lists_stay_what_they_are() -> None:
+def test_required_empty_lists_are_as_none() -> None:
     rule = {"verbs": [], "resources": []}
 
     role = _decode({"rules": [rule]}, "ClusterRole", "rbac.authorization.k8s.io/v1").object
 
-    assert role["rules"] == [{"verbs": []}]
+    assert role["rules"] == [{"verbs": None}]
+
+
+def test_a_zero_time_of_creation_is_left_out() -> None:
+    for time in (None, "0001-01-01T00:00:00Z", "0001-01-01T01:00:00+01:00"):
+        meta = _decode({"metadata": {"creationTimestamp": time, "deletionTimestamp": time}}).object[
+            "metadata"
+        ]
+
+        assert meta == ({} if time is None else {"deletionTimestamp": None})
 
 
 def test_unset_plain_timestamps_are_null() -> None:
@@ -76,12 +85,12 @@ def test_quantities_are_canonical() -> None:
 
 
 def test_keys_of_maps_are_sorted_and_fields_are_in_struct_order() -> None:
-    pod = _decode('{"spec":{"containers":[]},"metadata":{"uid":"u","labels":{"b":"1","a":"2"},"name":"n"}}')
+    pod = _decode('{"spec":{},"metadata":{"uid":"u","labels":{"b":"1","a":"2"},"name":"n"}}')
 
     assert json.dumps(pod.object) == json.dumps(
         {
             "metadata": {"name": "n", "uid": "u", "labels": {"a": "2", "b": "1"}},
-            "spec": {"containers": []},
+            "spec": {"containers": None},
             "status": {},
         }
     )
@@ -234,6 +243,10 @@ CONVERTER_ERRORS = {
     '{"metadata":{"generation":"x"}}': "unrecognized type: int64",
     '{"metadata":{"name":1}}': "cannot convert int64 to string",
     '{"immutable":"x"}': "unrecognized type: bool",
+    '{"metadata":{"name":1.0}}': "unrecognized type: string",
+    '{"metadata":{"generation":1.5}}': "cannot convert float64 to int64",
+    '{"metadata":{"finalizers":1.0}}': "cannot restore slice from float64",
+    '{"immutable":1,"data":"x","metadata":5}': "cannot restore struct from: int64",
 }
 
 
@@ -246,6 +259,24 @@ def test_restoring_parsed_values_speaks_the_converters_words(text: str) -> None:
         restore(json.loads(text), schema)
 
     assert str(refused.value) == CONVERTER_ERRORS[text]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [(3.0, 3), (2**32 + 1, 1), (2**31, -(2**31)), (-(2**31) - 1, 2**31 - 1), (1e30, 0), (2.0**40, 0)],
+)
+def test_restoring_keeps_the_lower_bits_of_a_number_that_is_too_large(sent: float, kept: int) -> None:
+    schema = schema_for("apps/v1", "Deployment")
+    assert schema is not None
+    spec = restore({"spec": {"replicas": sent}}, schema).object["spec"]
+    assert spec["replicas"] == kept
+
+
+def test_restoring_reports_unknown_fields_sorted() -> None:
+    schema = schema_for("v1", "ConfigMap")
+    assert schema is not None
+    found = restore({"zork": 1, "metadata": {"q": 1}, "foo": 1}, schema).strict_errors
+    assert found == ('unknown field "foo"', 'unknown field "metadata.q"', 'unknown field "zork"')
 
 
 def test_restoring_gives_what_decoding_gives() -> None:
