@@ -12,7 +12,7 @@ Three sources are joined, field by field:
 - `schema_facts.json` beside this script: what JSON schema cannot say. Per type, where it differs from the rule:
   `order` of fields, `pointers` (a zero value survives decoding), `values` (it does not), `always` (written even
   when empty), `omitted` (required, yet left out when empty), `types` (the type name that error texts show), `distinct`
-  (an empty list is told from an absent one until the object is stored).
+  (an empty list is told from an absent one until the object is stored), `zeroless` (a zero value is left out).
 
 Packages that came after the release stand in `schema_later.json` as they are written out; one that has the types of
 another names that.
@@ -146,9 +146,9 @@ def field_row(
     always = (required and name not in fact.get("omitted", "").split()) or name in fact.get(
         "always", ""
     ).split()
-    distinct = name in fact.get("distinct", "").split()
+    distinct, zeroless = (name in fact.get(part, "").split() for part in ("distinct", "zeroless"))
     flags = "".join(
-        flag for flag, on in zip("rpke", (required, pointer, always, distinct), strict=True) if on
+        flag for flag, on in zip("rpkez", (required, pointer, always, distinct, zeroless), strict=True) if on
     )
     extras = {
         "lt": schema.get("x-kubernetes-list-type"),

@@ -15,6 +15,7 @@ from dray.api.fields import quote
 from dray.api.meta import Object
 from dray.api.schema import Schema, decode, schema_for
 from dray.api.schema.conversion import restore
+from dray.api.schema.emptiness import may_be_empty
 from dray.api.schema.inspection import DecodeError, syntax_error
 from dray.api.schema.later import kind_brought_by
 from dray.api.schema.raw_values import with_sent_sizes
@@ -61,6 +62,11 @@ class Body:
     """What a strict reader of the text found already."""
     skips_unknown: bool = False
     """Of a form whose readers skip what they do not know, however strict: protobuf."""
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether there may be empty lists and maps in it; protobuf has none."""
+        return not self.skips_unknown if self.text is None else may_be_empty(self.text)
 
 
 DELETE_OPTIONS: Final = TypeName("v1", "DeleteOptions")

@@ -166,10 +166,13 @@ _Rule = tuple[Reader, bool, int]
 
 
 def _drops_empty(field: Any) -> bool:
-    if field.pointer or field.always or field.distinct:
+    """One that is always written is written as if nothing had been said; see `emptiness`."""
+    if field.pointer or field.distinct:
         return False
     shape, scalar = field.schema.shape, field.schema.scalar
-    return shape in ("list", "map") or scalar in ("string", "int32", "int64", "bool", "float64", "bytes")
+    if shape in ("list", "map") or field.zeroless:
+        return True
+    return not field.always and scalar in ("string", "int32", "int64", "bool", "float64", "bytes")
 
 
 def _compile_list(schema: Schema, full: bool) -> Reader:

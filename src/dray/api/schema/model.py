@@ -130,6 +130,7 @@ class Field:
         "schema",
         "strategies",
         "until",
+        "zeroless",
     )
 
     def __init__(
@@ -141,6 +142,7 @@ class Field:
         pointer: bool = False,
         always: bool = False,
         distinct: bool = False,
+        zeroless: bool = False,
         merge_key: str = "",
         strategies: frozenset[str] = frozenset(),
         default: Any = ABSENT,
@@ -156,6 +158,8 @@ class Field:
         """Written even when empty."""
         self.distinct = distinct
         """An empty list survives decoding, because validation tells it from an absent one. Not to be stored."""
+        self.zeroless = zeroless
+        """A value that is left out when it is zero, where Go would write one (`omitzero`)."""
         self.merge_key = merge_key
         self.strategies = strategies
         """Strategic merge patch: any of merge, retainKeys, replace."""
@@ -175,6 +179,8 @@ class Field:
         shape = self.schema.shape
         if self.pointer:
             return None if self.always else ABSENT
+        if self.zeroless:
+            return ABSENT
         if shape == "struct":
             return zero_struct(self.schema)
         if self.always:

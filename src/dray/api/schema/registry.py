@@ -4,7 +4,8 @@ The data (`data/*.json.gz`, written by scripts/extract_schema.py) holds `{type: 
 `[name, type code, flags, extras?]`:
 - type codes: s string, i int32, l int64, b bool, n float64, B bytes, q quantity, t time, u micro time, x int-or-string,
   a any JSON, F fieldsV1; `.Type` in the same package, `core/v1.Type` in another; `[]code` lists, `{}code` maps;
-- flags: r required, p pointer, k kept (written even when empty), e empty told from absent;
+- flags: r required, p pointer, k kept (written even when empty), e empty told from absent,
+  z left out when zero;
 - extras: lt/lk list type and keys, mt map type, mk/ms merge key and strategy, go type name, d default.
 """
 
@@ -141,6 +142,7 @@ def _field(
         pointer="p" in flags,
         always="k" in flags,
         distinct="e" in flags,
+        zeroless="z" in flags,
         merge_key=extras.get("mk", ""),
         strategies=frozenset(extras.get("ms", "").split(",")) - {""},
         default=extras.get("d", ABSENT),

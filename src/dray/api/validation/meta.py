@@ -23,12 +23,14 @@ _SET_BY_OTHERS = (
 # Kubernetes derives the shown name from Go's.
 _SHOWN_FIELDS = {"uid": "uID"}
 _OWNER_FIELDS = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
+_ABSENT: Any = object()
+"""What is not even the zero time, which is written as null."""
 _FIXED_FIELDS = (
     ("name", ""),
     ("namespace", ""),
     ("uid", ""),
     ("creationTimestamp", None),
-    ("deletionTimestamp", None),
+    ("deletionTimestamp", _ABSENT),
     ("deletionGracePeriodSeconds", None),
 )
 
@@ -94,7 +96,9 @@ def validate_change(new: Object, old: Object, path: Path = METADATA) -> list[Fie
         at = path.child("generation")
         errors.append(invalid(at, new.get("generation") or 0, "must not be decremented"))
     for field, zero in _FIXED_FIELDS:
-        errors += immutable(new.get(field, zero), old.get(field, zero), path.child(field))
+        value = new.get(field, zero)
+        if value != old.get(field, zero):
+            errors.append(invalid(path.child(field), None if value is _ABSENT else value, IMMUTABLE))
     return errors
 
 

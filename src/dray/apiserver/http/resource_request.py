@@ -59,7 +59,7 @@ class ResourceRequest:
         self.info = info
         self.query = query
         self.sent: Any = None
-        """The body's document, once it was read."""
+        """The body's document, once it was read; None where nothing in it is empty."""
         self.call = Call(
             core,
             user,
@@ -113,7 +113,8 @@ class ResourceRequest:
         body = await bodies.read_object(self.request, wanted.kind)
         if isinstance(body.tree, dict) and body.tree.get("apiVersion") in also:
             body = dataclasses.replace(body, tree={**body.tree, "apiVersion": wanted.api_version})
-        self.sent, self.call.size = body.tree, self.request.content.total_bytes
+        self.sent = body.tree if body.may_be_empty else None
+        self.call.size = self.request.content.total_bytes
         validation, warnings = self.call.options.field_validation, self.call.warnings
         return await worked_out(self.call.size, lambda: structured(body, wanted, validation, warnings))
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dray.api.features import FeatureGates
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
-from dray.apiserver.registry.writes import forget_empty
 
 Uses = Callable[[Object], bool]
 Drop = Callable[[Object], None]
@@ -17,7 +16,6 @@ Drop = Callable[[Object], None]
 
 def drop_disabled_claim_fields(features: FeatureGates, spec: Object, old: Object | None) -> None:
     """`spec` and `old` are claim specs of the hub version."""
-    forget_empty(spec.get("devices"), "requests")
     for gate, uses, drop in _SPEC_RULES:
         _apply(features, gate, uses, drop, spec, old)
 
@@ -25,8 +23,6 @@ def drop_disabled_claim_fields(features: FeatureGates, spec: Object, old: Object
 def drop_disabled_status_fields(features: FeatureGates, status: Object, old_claim: Object) -> None:
     """`status` is of the hub version; a feature that the claim asks for is in use in its status too."""
     old = old_claim.get("status") or {}
-    for device in items_of(status.get("devices")):
-        forget_empty(device, "conditions")
     for gate, uses, drop in _STATUS_RULES:
         if gate != "DRAConsumableCapacity" or not _uses_capacity(old_claim.get("spec") or {}):
             _apply(features, gate, uses, drop, status, old)

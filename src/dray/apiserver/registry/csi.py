@@ -13,12 +13,11 @@ from dray.api.validation.core.storage_drivers import (
     validate_storage_capacity,
     validate_storage_capacity_update,
 )
-from dray.api.validation.lists import items_of
 from dray.api.validation.sameness import same
 from dray.apiserver.registry.columns import AGE, NAME, at, find, joined
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
 from dray.apiserver.registry.storage import UNSET
-from dray.apiserver.registry.writes import forget_empty, old_of
+from dray.apiserver.registry.writes import old_of
 
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", False)
 
@@ -103,12 +102,6 @@ CSI_DRIVER = Kind(
 )
 
 
-def _prepare_node(context: WriteContext, obj: Object) -> None:
-    forget_empty(obj.get("spec"), "drivers")
-    for driver in items_of(find(obj, "spec", "drivers")):
-        forget_empty(driver, "topologyKeys")
-
-
 def _validate_node(context: WriteContext, obj: Object) -> list[FieldError]:
     return validate_node_drivers(obj)
 
@@ -120,8 +113,6 @@ def _validate_node_update(context: WriteContext, obj: Object) -> list[FieldError
 CSI_NODE = Kind(
     CSI_NODES,
     singular="csinode",
-    prepare_create=_prepare_node,
-    prepare_update=_prepare_node,
     validate_create=_validate_node,
     validate_update=_validate_node_update,
     metadata_checks=("whole",),

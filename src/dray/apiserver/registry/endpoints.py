@@ -12,7 +12,7 @@ from dray.api.validation.meta import immutable
 from dray.api.validation.sameness import same
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at
 from dray.apiserver.registry.kind import Column, Deprecation, Kind, WriteContext
-from dray.apiserver.registry.writes import forget_empty, old_of
+from dray.apiserver.registry.writes import old_of
 
 SHOWN_MAX = 3
 """A table shows so many addresses and counts the rest."""
@@ -74,8 +74,6 @@ def _default_ports(holder: Object) -> None:
 
 def _prepare_slice(context: WriteContext, obj: Object) -> None:
     """The topology of older versions is not taken any more, but what is stored of it stays with the endpoints."""
-    forget_empty(obj, "endpoints")
-    forget_empty(obj, "ports")
     if context.old is not None and same(obj.get("endpoints"), context.old.get("endpoints")):
         return
     for endpoint in obj.get("endpoints") or ():

@@ -34,7 +34,7 @@ from dray.apiserver.registry.templates import (
     checks_update,
     template_warnings,
 )
-from dray.apiserver.registry.writes import clear_status, forget_empty, keep_spec, keep_status
+from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
 
 _MAX_INT32 = 2**31 - 1
 _KEPT = (
@@ -70,7 +70,6 @@ def _default(obj: Object, version: str) -> None:
 
 def _default_policy(spec: Object) -> None:
     """A condition of a pod that is named in a failure policy is one that holds."""
-    forget_empty(spec.get("podFailurePolicy"), "rules")
     for rule in items_of((spec.get("podFailurePolicy") or {}).get("rules")):
         if rule.get("onPodConditions"):
             rule["onPodConditions"] = items_of(rule["onPodConditions"])

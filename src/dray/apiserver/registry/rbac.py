@@ -15,7 +15,7 @@ from dray.api.validation.core.rbac import (
 )
 from dray.apiserver.registry.columns import AGE, CREATED_AT, NAME, Cell, find, wide
 from dray.apiserver.registry.kind import Column, Kind, MetadataCheck, WriteContext
-from dray.apiserver.registry.writes import forget_empty, old_of
+from dray.apiserver.registry.writes import old_of
 
 
 def _default_binding(obj: Object, version: str) -> None:
@@ -28,10 +28,6 @@ def _default_binding(obj: Object, version: str) -> None:
 
 
 _CHECKS: tuple[MetadataCheck, ...] = ("whole", "change")
-
-
-def _prepare_role(context: WriteContext, obj: Object) -> None:
-    forget_empty(obj, "rules")
 
 
 def _validate_role(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -88,8 +84,6 @@ ROLE = Kind(
     ROLES,
     singular="role",
     columns=(NAME, CREATED_AT),
-    prepare_create=_prepare_role,
-    prepare_update=_prepare_role,
     validate_create=_validate_role,
     validate_update=_validate_role,
     metadata_checks=_CHECKS,
@@ -100,8 +94,6 @@ CLUSTER_ROLE = Kind(
     CLUSTER_ROLES,
     singular="clusterrole",
     columns=(NAME, CREATED_AT),
-    prepare_create=_prepare_role,
-    prepare_update=_prepare_role,
     validate_create=_validate_cluster_role,
     validate_update=_validate_cluster_role,
     metadata_checks=_CHECKS,

@@ -70,12 +70,6 @@ def restore(part: Object, old: Object, key: str) -> None:
         part.pop(key, None)
 
 
-def forget_empty(part: Object | None, key: str) -> None:
-    """Storage does not tell an empty list from none: a list that is always written comes back as null."""
-    if part and part.get(key) == []:
-        part[key] = None
-
-
 def in_turn(*steps: Prepare) -> Prepare:
     def prepare(context: WriteContext, obj: Object) -> None:
         for step in steps:

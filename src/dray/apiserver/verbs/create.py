@@ -9,9 +9,8 @@ from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.call import Call
 from dray.apiserver.core import path_of
 from dray.apiserver.large_bodies import worked_out
-from dray.apiserver.structure import type_name
 from dray.apiserver.verbs import lifecycle, managed, metadata
-from dray.apiserver.verbs.emptied import with_empties
+from dray.apiserver.verbs.emptied import as_sent, as_told
 from dray.apiserver.verbs.writing import raise_invalid, store_new, unstored
 from dray.store.errors import KeyExists
 from dray.store.record import Record
@@ -45,28 +44,24 @@ async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Reco
     metadata.merge_owners(call, obj["metadata"], after_admission=True)
     metadata.begin(call, obj, is_applied=is_owned)
     is_made_up = _settle_name(obj)
-    call.kind.prepare_create(call, obj)
-    new = obj
+    read = obj
+    new = await worked_out(call.size, lambda: as_sent(call, read, sent))
+    call.kind.prepare_create(call, new)
     unauthorized = call.kind.authorize_create(call, new)
-    await worked_out(call.size, lambda: _judge(call, new, unauthorized, sent))
-    request.object = obj
+    await worked_out(call.size, lambda: _judge(call, new, unauthorized))
+    request.object = obj = new if new is read else as_told(call, new)
     await call.core.admission.validate(request)
     if not call.dry_run:
         _refuse_version(obj)
     return await _store(call, obj, is_made_up)
 
 
-def _judge(call: Call, obj: Object, unauthorized: list[FieldError], sent: Any) -> None:
+def _judge(call: Call, obj: Object, unauthorized: list[FieldError]) -> None:
     """Adds the warnings of an object that is in order. Raises Invalid."""
     found = unauthorized + _findings(call, obj)
-    if not found:
-        call.warnings += call.kind.warnings(call, obj)
-        return
-    shown = with_empties(obj, sent, type_name(call.kind, call.version).schema)
-    if shown is not None:
-        call.kind.prepare_create(call, shown)
-        found = unauthorized + _findings(call, shown) or found
-    raise_invalid(call, obj, found)
+    if found:
+        raise_invalid(call, obj, found)
+    call.warnings += call.kind.warnings(call, obj)
 
 
 def _findings(call: Call, obj: Object) -> list[FieldError]:

@@ -91,9 +91,11 @@ def begin(call: Call, obj: Object, *, is_applied: bool) -> None:
 def carry_over(call: Call, new: Object, old: Object) -> None:
     """Metadata that no update changes is taken from the stored object: some always, some where the client left it out."""
     meta, before = new["metadata"], old["metadata"]
-    for field in ("uid", "resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"):
+    for field in ("uid", "resourceVersion", "deletionGracePeriodSeconds"):
         if meta.get(field) in (None, "") and field in before:
             meta[field] = before[field]
+    if "deletionTimestamp" in before:
+        meta.setdefault("deletionTimestamp", before["deletionTimestamp"])
     for field in ("creationTimestamp", "generation"):
         if field in before:
             meta[field] = before[field]

@@ -14,10 +14,10 @@ from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.call import Call
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.registry.kind import StatusStrategy
-from dray.apiserver.structure import clone, type_name
+from dray.apiserver.structure import clone
 from dray.apiserver.verbs import managed, metadata
 from dray.apiserver.verbs.create import create
-from dray.apiserver.verbs.emptied import with_empties
+from dray.apiserver.verbs.emptied import as_sent, as_stored, as_told
 from dray.apiserver.verbs.writing import (
     conflict,
     not_found,
@@ -138,7 +138,7 @@ async def _replace_once(
     metadata.carry_over(call, obj, old)
     # Rules of subresources may ask for permissions, which is no work for a thread.
     new, size = obj, call.size if strategy is None else 0
-    await worked_out(size, lambda: _apply_strategy(call, strategy, new, old, sent))
+    obj = await worked_out(size, lambda: _apply_strategy(call, strategy, new, old, sent))
     request.object = obj
     await call.core.admission.validate(request)
     obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
@@ -194,20 +194,22 @@ def _strategy(call: Call) -> StatusStrategy | None:
 
 
 def _apply_strategy(
-    call: Call, strategy: StatusStrategy | None, obj: Object, old: Object, sent: Callable[[], Any]
-) -> None:
+    call: Call, strategy: StatusStrategy | None, read: Object, old: Object, sent: Callable[[], Any]
+) -> Object:
+    """What is to be stored; `read` is taken over. Raises Invalid."""
     prepare = call.kind.prepare_update if strategy is None else strategy.prepare_update
-    counted = strategy is None and metadata.counts_already(call.kind, obj, old)
+    counted = strategy is None and metadata.counts_already(call.kind, read, old)
+    obj = as_sent(call, read, sent())
     prepare(call, obj)
-    metadata.count_generation(call, obj, old, counted=counted)
+    new = obj if obj is read else as_stored(call, obj)
+    metadata.count_generation(call, new, old, counted=counted)
+    if "generation" in new["metadata"]:
+        obj["metadata"]["generation"] = new["metadata"]["generation"]
     if found := _findings(call, strategy, obj, old):
-        shown = with_empties(obj, sent(), type_name(call.kind, call.version).schema)
-        if shown is not None:
-            prepare(call, shown)
-            found = _findings(call, strategy, shown, old) or found
         raise_invalid(call, obj, found)
     if strategy is None:
         call.warnings += call.kind.warnings(call, obj)
+    return as_told(call, obj) if call.dry_run and obj is not read else new
 
 
 def _findings(

@@ -13,6 +13,7 @@ from dray.api import errors
 from dray.api.features import FeatureGates
 from dray.api.names import dns_subdomain
 from dray.api.resources import NAMESPACES, Resource
+from dray.api.schema.emptiness import with_empties, without_empties
 from dray.api.validation.meta import validate_meta_create
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import Kind, User
@@ -88,14 +89,18 @@ def create(case: dict[str, Any]) -> dict[str, Any]:
     wanted = TypeName(kind.resource.at(version).api_version, kind.resource.kind)
     try:
         obj = structured(Body(case["body"]), wanted)
-        return _create(kind, version, context, obj)
+        return _create(kind, version, context, obj, case["body"])
     except errors.StatusError as error:
         return error.status
 
 
-def _create(kind: Kind, version: str, context: Context, obj: dict[str, Any]) -> dict[str, Any]:
+def _create(
+    kind: Kind, version: str, context: Context, obj: dict[str, Any], sent: dict[str, Any]
+) -> dict[str, Any]:
     kind.default(obj, version)
-    obj = kind.to_hub(obj, version)
+    schema = TypeName(kind.resource.api_version, kind.resource.kind).schema
+    assert schema is not None
+    obj = with_empties(kind.to_hub(obj, version), sent, schema)
     meta = obj["metadata"]
     _begin(kind, meta)
     if not meta.get("name") and meta.get("generateName"):
@@ -106,7 +111,7 @@ def _create(kind: Kind, version: str, context: Context, obj: dict[str, Any]) -> 
     found += [*kind.authorize_create(context, obj), *kind.validate_create(context, obj)]
     if found:
         raise errors.invalid(kind.resource.group, kind.resource.kind, meta.get("name") or "", found)
-    return from_hub(kind, obj, version)
+    return from_hub(kind, without_empties(obj, schema), version)
 
 
 def _begin(kind: Kind, meta: dict[str, Any]) -> None:

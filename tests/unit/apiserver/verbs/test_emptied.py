@@ -4,38 +4,12 @@ import pytest
 
 from dray.api import errors
 from dray.api.meta import replace_at
-from dray.api.schema import schema_for
 from dray.apiserver.registry.resource_claim import RESOURCE_CLAIM
 from dray.apiserver.structure import Body
-from dray.apiserver.verbs.emptied import with_empties
 from dray.apiserver.verbs.patch import patch
 from dray.client.protocol import PatchType
 
 from ..serving import add, call, new_core
-
-POD = schema_for("v1", "Pod")
-
-
-@pytest.mark.parametrize(
-    ("obj", "sent", "shown"),
-    [
-        ({"spec": {}}, {"spec": {"volumes": []}}, {"spec": {"volumes": []}}),
-        ({"spec": {}}, {"spec": {"nodeSelector": {}}}, {"spec": {"nodeSelector": {}}}),
-        (
-            {"spec": {"containers": [{"name": "c"}]}},
-            {"spec": {"containers": [{"args": []}]}},
-            {"spec": {"containers": [{"name": "c", "args": []}]}},
-        ),
-        # Not what the object has, what is no list or map, what the kind does not know, nor in lists that changed.
-        ({"spec": {"volumes": [{}]}}, {"spec": {"volumes": []}}, None),
-        ({"spec": {}}, {"spec": {"hostname": "", "affinity": {}}}, None),
-        ({"spec": {}}, {"spec": {"unknown": []}}, None),
-        ({"spec": {"containers": [{}, {}]}}, {"spec": {"containers": [{"args": []}]}}, None),
-        ({"spec": {}}, None, None),
-    ],
-)
-def test_empty_lists_and_maps_that_were_left_out_come_back(obj, sent, shown) -> None:
-    assert with_empties(obj, sent, POD) == shown
 
 
 async def test_a_refusal_shows_the_empty_list_that_the_patch_made() -> None:
