@@ -70,6 +70,13 @@ _HEEDED: Final[Mapping[str, Gate]] = {
     "TopologyAwareWorkloadScheduling": _alpha("GenericWorkload"),
     "KubeletPodResourcesDynamicResources": _LOCKED,
     "KubeletPodResourcesGet": _LOCKED,
+    "MatchLabelKeysInPodAffinity": _LOCKED,
+    "MatchLabelKeysInPodTopologySpread": _beta(),
+    "MatchLabelKeysInPodTopologySpreadSelectorMerge": _beta("MatchLabelKeysInPodTopologySpread"),
+    "MaxUnavailableStatefulSet": _beta(default=False),
+    "MutablePodResourcesForSuspendedJobs": _beta(),
+    "MutableSchedulingDirectivesForSuspendedJobs": _beta(),
+    "DeploymentReplicaSetTerminatingReplicas": _beta(),
     "DeclarativeValidation": _LOCKED,
     "DeclarativeValidationBeta": _beta(),
     "DeclarativeValidationTakeover": Gate(Stage.BETA, default=False),
@@ -97,7 +104,10 @@ _IN_137: Final[Mapping[str, Gate]] = {
     "GenericWorkload": _beta(default=False),
 }
 """What 1.37 says otherwise of gates that 1.36 has."""
-_LOCKED_BEFORE: Final[Mapping[str, frozenset[str]]] = {"1.34": frozenset(), "1.35": frozenset({_DRA})}
+_LOCKED_BEFORE: Final[Mapping[str, frozenset[str]]] = {
+    "1.34": frozenset({"MatchLabelKeysInPodAffinity"}),
+    "1.35": frozenset({_DRA, "MatchLabelKeysInPodAffinity"}),
+}
 
 
 @functools.cache

@@ -1,11 +1,11 @@
 """Affinity terms between pods, parsed once per pod: which other pods are meant, and over which topology."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dray.api.meta import Object, labels_of, namespace_of
-from dray.api.selectors import LabelSelector, Operator, Requirement, label_selector_of
+from dray.api.selectors import LabelSelector, label_selector_of
 
 NamespaceLabels = Callable[[str], Mapping[str, str]]
 
@@ -50,25 +50,10 @@ def _rules(pod: Object, kind: str) -> Mapping[str, Any]:
 
 
 def _parse(owner: Object, term: Mapping[str, Any], weight: int) -> Term:
+    # The API server wrote what matchLabelKeys and mismatchLabelKeys say into the selector when the pod was new.
     selector = label_selector_of(term.get("labelSelector"))
-    if selector is not None:
-        selector = LabelSelector(selector.requirements + _label_keys(owner, term))
     namespaces = frozenset(term.get("namespaces") or ())
     if not namespaces and term.get("namespaceSelector") is None:
         namespaces = frozenset({namespace_of(owner)})
     others = label_selector_of(term.get("namespaceSelector"))
     return Term(term["topologyKey"], selector, namespaces, others, weight)
-
-
-def _label_keys(owner: Object, term: Mapping[str, Any]) -> tuple[Requirement, ...]:
-    labels = labels_of(owner)
-    fields: Sequence[tuple[str, Operator]] = (
-        ("matchLabelKeys", Operator.IN),
-        ("mismatchLabelKeys", Operator.NOT_IN),
-    )
-    return tuple(
-        Requirement(key, operator, frozenset({labels[key]}))
-        for field, operator in fields
-        for key in term.get(field) or ()
-        if key in labels
-    )

@@ -82,6 +82,25 @@ def test_pod_that_seeks_company_is_woken_when_the_scheduler_places_its_companion
     tell(story, node("n1"), pod("p", affinity=affinity))
 
 
+def test_what_a_pod_seeks_is_what_its_selector_says_whatever_labels_it_has_by_now() -> None:
+    async def story(cluster: Story) -> None:
+        assert cluster.node_of("p") == "n1"
+
+    # The API server wrote `version in (one)` when the pod was new; the label was changed while it waited.
+    selector = {"matchExpressions": [{"key": "version", "operator": "In", "values": ["one"]}]}
+    term = {"topologyKey": "zone", "labelSelector": selector, "matchLabelKeys": ["version"]}
+    affinity = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    companion = {
+        **pod("a", nodeName="n1"),
+        "metadata": {"name": "a", "namespace": "default", "labels": {"version": "one"}},
+    }
+    seeking = pod("p", affinity=affinity)
+    seeking["metadata"]["labels"] = {"version": "two"}
+    n1 = node("n1")
+    n1["metadata"]["labels"] = {**n1["metadata"].get("labels", {}), "zone": "z"}
+    tell(story, n1, node("n2"), companion, seeking)
+
+
 def test_pod_is_bound_only_when_its_device_is_attached() -> None:
     async def story(cluster: Story) -> None:
         assert cluster.devices_of("c") == ["n1/gpu-0"]

@@ -4,6 +4,7 @@ from dray.api.fields import FieldError
 from dray.api.meta import Object, format_time
 from dray.api.qos import qos_class
 from dray.api.resources import PODS
+from dray.api.validation.pod.rules import pod_rules
 from dray.api.validation.pod.spec import validate_pod_create
 from dray.api.validation.pod.status import validate_pod_status
 from dray.api.validation.pod.update import validate_ephemeral_update, validate_pod_update
@@ -14,6 +15,7 @@ from dray.apiserver.registry.pod_app_armor import read_annotations
 from dray.apiserver.registry.pod_columns import COLUMNS
 from dray.apiserver.registry.pod_defaults import default_pod, mirror_service_account
 from dray.apiserver.registry.pod_gates import drop_disabled_pod_fields, drop_disabled_pod_status
+from dray.apiserver.registry.pod_label_keys import merge_label_keys
 from dray.apiserver.registry.pod_resize import RESIZE
 from dray.apiserver.registry.selection import FIELD_LABEL_TEXT
 from dray.apiserver.registry.writes import META_RESET_BY_STATUS, keep_status, old_of, restore
@@ -44,6 +46,7 @@ def _prepare_create(context: WriteContext, obj: Object) -> None:
     spec = obj["spec"]
     drop_disabled_pod_fields(context.features, spec, None)
     mirror_service_account(spec)
+    merge_label_keys(context.features, obj)
     context.warnings.extend(read_annotations(obj))
     if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
         spec["terminationGracePeriodSeconds"] = 1
@@ -99,7 +102,7 @@ def _prepare_ephemeral(context: WriteContext, obj: Object) -> None:
 
 
 def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_pod_create(obj)
+    return validate_pod_create(obj, pod_rules(context.features, None))
 
 
 def _warnings(context: WriteContext, obj: Object) -> list[str]:
@@ -108,7 +111,8 @@ def _warnings(context: WriteContext, obj: Object) -> list[str]:
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_pod_update(obj, old_of(context))
+    old = old_of(context)
+    return validate_pod_update(obj, old, pod_rules(context.features, old.get("spec")))
 
 
 def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -117,7 +121,8 @@ def _validate_status(context: WriteContext, obj: Object) -> list[FieldError]:
 
 
 def _validate_ephemeral(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_ephemeral_update(obj, old_of(context))
+    old = old_of(context)
+    return validate_ephemeral_update(obj, old, pod_rules(context.features, old.get("spec")))
 
 
 def grace_seconds(pod: Object, asked: int | None) -> int:

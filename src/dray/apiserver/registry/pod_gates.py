@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dray.api.features import FeatureGates
 from dray.api.meta import Object
 from dray.api.validation.lists import items_of
+from dray.api.validation.pod.rules import SPREAD_KEYS
 
 _STATUSES = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 _STATUS_FIELDS = (
@@ -21,12 +22,20 @@ def drop_disabled_pod_fields(features: FeatureGates, spec: Object, old: Object |
     """Changes `spec`; `old` is the stored one on update."""
     if not features.enabled("GenericWorkload") and not (old or {}).get("schedulingGroup"):
         spec.pop("schedulingGroup", None)
+    if not features.enabled(SPREAD_KEYS) and not any(_spread_keys(old or {})):
+        for constraint in items_of(spec.get("topologySpreadConstraints")):
+            constraint.pop("matchLabelKeys", None)
     if not features.enabled("ContainerStopSignals") and not any(_stop_signals(old or {})):
         _drop_stop_signals(spec)
     for gate, source in _PROJECTIONS:
         if not features.enabled(gate) and not any(source in each for each in _projections(old or {})):
             for projection in _projections(spec):
                 projection.pop(source, None)
+
+
+def _spread_keys(spec: Object) -> Iterator[str]:
+    for constraint in items_of(spec.get("topologySpreadConstraints")):
+        yield from constraint.get("matchLabelKeys") or ()
 
 
 def _containers(spec: Object) -> Iterator[Object]:

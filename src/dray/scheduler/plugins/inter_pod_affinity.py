@@ -1,8 +1,8 @@
 """InterPodAffinity: required affinity and anti-affinity to the pods that already run.
 
 Supported: required terms in both directions (the pod's own, and the anti-affinity of running pods towards it), with
-label selectors, matchLabelKeys, mismatchLabelKeys, namespaces and namespace selectors. Preferred terms are scored in
-`preferences`.
+label selectors, namespaces and namespace selectors. Of matchLabelKeys and mismatchLabelKeys counts what the API server
+wrote into the selectors. Preferred terms are scored in `preferences`.
 """
 
 import dataclasses

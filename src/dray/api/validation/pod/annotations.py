@@ -13,11 +13,11 @@ from dray.api.validation.pod.placement import validate_tolerations
 
 MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
 APP_ARMOR_PREFIX: Final = "container.apparmor.security.beta.kubernetes.io/"
+SECCOMP: Final = "seccomp.security.alpha.kubernetes.io/pod"
+SECCOMP_PREFIX: Final = "container.seccomp.security.alpha.kubernetes.io/"
 
 _TOLERATIONS: Final = "scheduler.alpha.kubernetes.io/tolerations"
 _DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
-_SECCOMP: Final = "seccomp.security.alpha.kubernetes.io/pod"
-_SECCOMP_PREFIX: Final = "container.seccomp.security.alpha.kubernetes.io/"
 _SECCOMP_PROFILES: Final = ("runtime/default", "docker/default", "unconfined")
 _APP_ARMOR_PROFILES: Final = ("", "runtime/default", "unconfined")
 _COST: Final = re.compile(r"0|-?[1-9][0-9]*")
@@ -25,22 +25,27 @@ _INT32: Final = 2**31
 _AT: Final = Path("metadata").child("annotations")
 
 
-def validate_pod_annotations(pod: Object, *, may_cost_anything: bool = False) -> list[FieldError]:
-    """`may_cost_anything`: the stored pod has a cost that is no number, which then may stay."""
+def validate_pod_annotations(
+    pod: Object, path: Path = _AT, *, may_cost_anything: bool = False
+) -> list[FieldError]:
+    """Of a pod, or of a template of one, whose annotations stand at `path`.
+
+    `may_cost_anything`: the stored pod has a cost that is no number, which then may stay.
+    """
     annotations, spec = annotations_of(pod), pod.get("spec") or {}
     errors: list[FieldError] = []
     if MIRROR_ANNOTATION in annotations and not spec.get("nodeName"):
         text = "must set spec.nodeName if mirror pod annotation is set"
-        errors.append(invalid(_AT.key(MIRROR_ANNOTATION), annotations[MIRROR_ANNOTATION], text))
+        errors.append(invalid(path.key(MIRROR_ANNOTATION), annotations[MIRROR_ANNOTATION], text))
     if annotations.get(_TOLERATIONS):
-        errors += _validate_tolerations(annotations[_TOLERATIONS])
+        errors += _validate_tolerations(annotations[_TOLERATIONS], path)
     if not may_cost_anything and not has_valid_cost(pod):
-        at = _AT.key(_DELETION_COST)
+        at = path.key(_DELETION_COST)
         errors.append(invalid(at, annotations[_DELETION_COST], "must be a 32bit integer"))
     for key, profile in annotations.items():
-        if key == _SECCOMP or key.startswith(_SECCOMP_PREFIX):
-            errors += _validate_seccomp(profile, _AT.child(key))
-    return errors + _validate_app_armor(annotations, spec)
+        if key == SECCOMP or key.startswith(SECCOMP_PREFIX):
+            errors += _validate_seccomp(profile, path.child(key))
+    return errors + _validate_app_armor(annotations, spec, path)
 
 
 def has_valid_cost(pod: Object) -> bool:
@@ -67,14 +72,14 @@ def _fixed(key: str) -> str:
     return "mirror pod annotation" if key == MIRROR_ANNOTATION else ""
 
 
-def _validate_tolerations(text: str) -> list[FieldError]:
+def _validate_tolerations(text: str, path: Path) -> list[FieldError]:
     try:
         found = json.loads(text)
     except ValueError:
-        return [invalid(_AT, _TOLERATIONS, syntax_error(text.encode()))]
+        return [invalid(path, _TOLERATIONS, syntax_error(text.encode()))]
     tolerations = found if isinstance(found, list) else []
     return validate_tolerations(
-        [one for one in tolerations if isinstance(one, dict)], _AT.child(_TOLERATIONS)
+        [one for one in tolerations if isinstance(one, dict)], path.child(_TOLERATIONS)
     )
 
 
@@ -86,7 +91,7 @@ def _validate_seccomp(profile: str, path: Path) -> list[FieldError]:
     return [invalid(path, profile, "must be a valid seccomp profile")]
 
 
-def _validate_app_armor(annotations: dict[str, str], spec: Object) -> list[FieldError]:
+def _validate_app_armor(annotations: dict[str, str], spec: Object, path: Path) -> list[FieldError]:
     fields = ("initContainers", "containers", "ephemeralContainers")
     known = {one.get("name") for field in fields for one in items_of(spec.get(field))}
     errors: list[FieldError] = []
@@ -95,7 +100,7 @@ def _validate_app_armor(annotations: dict[str, str], spec: Object) -> list[Field
             continue
         name = key.removeprefix(APP_ARMOR_PREFIX)
         if name not in known:
-            errors.append(invalid(_AT.key(key), name, "container not found"))
+            errors.append(invalid(path.key(key), name, "container not found"))
         if profile not in _APP_ARMOR_PROFILES and not profile.startswith("localhost/"):
-            errors.append(invalid(_AT.key(key), profile, f'invalid AppArmor profile name: "{profile}"'))
+            errors.append(invalid(path.key(key), profile, f'invalid AppArmor profile name: "{profile}"'))
     return errors

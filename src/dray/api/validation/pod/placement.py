@@ -1,12 +1,14 @@
 """Where a pod may run: affinity, tolerations, spreading, gates."""
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
+from dray.api.fields import FieldError, Path, duplicate, invalid, not_supported, required
 from dray.api.meta import Object
 from dray.api.validation.core.node import TAINT_EFFECTS
 from dray.api.validation.label_selector import validate_label_selector
 from dray.api.validation.lists import items_of
 from dray.api.validation.node_selector import validate_node_selector, validate_node_selector_term
+from dray.api.validation.pod.label_keys import validate_term_keys, validate_unmerged_keys
+from dray.api.validation.pod.rules import NEW_POD, PodRules
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -47,36 +49,11 @@ def _validate_pod_term(term: Object, path: Path) -> list[FieldError]:
     errors += validate_label_selector(term.get("namespaceSelector"), path.child("namespaceSelector"))
     for name in term.get("namespaces") or ():
         errors += [invalid(path.child("namespace"), name, text) for text in names.dns_label(name)]
-    errors += _validate_label_keys(term, path)
+    errors += validate_term_keys(term, path)
     key, at = term.get("topologyKey") or "", path.child("topologyKey")
     if not key:
         errors.append(required(at, "can not be empty"))
     return errors + [invalid(at, key, text) for text in names.qualified_name(key)]
-
-
-def _validate_label_keys(term: Object, path: Path) -> list[FieldError]:
-    """Labels whose values the term takes from the pod itself."""
-    matched, mismatched = (term.get(field) or [] for field in ("matchLabelKeys", "mismatchLabelKeys"))
-    errors: list[FieldError] = []
-    for field, keys in (("matchLabelKeys", matched), ("mismatchLabelKeys", mismatched)):
-        errors += _validate_taken_keys(keys, term.get("labelSelector"), path.child(field))
-    for key in mismatched:
-        if key in matched:
-            at = path.child("matchLabelKeys").index(matched.index(key))
-            errors.append(invalid(at, key, "exists in both matchLabelKeys and mismatchLabelKeys"))
-    return errors
-
-
-def _validate_taken_keys(keys: list[str], selector: Object | None, path: Path) -> list[FieldError]:
-    if not keys:
-        return []
-    if selector is None:
-        return [forbidden(path, "must not be specified when labelSelector is not set")]
-    return [
-        invalid(path.index(index), key, text)
-        for index, key in enumerate(keys)
-        for text in names.qualified_name(key)
-    ]
 
 
 def _validate_weight(term: Object, path: Path) -> list[FieldError]:
@@ -118,7 +95,7 @@ def _validate_toleration(toleration: Object, path: Path) -> list[FieldError]:
     return errors
 
 
-def validate_spread(constraints: list[Object], path: Path) -> list[FieldError]:
+def validate_spread(constraints: list[Object], path: Path, rules: PodRules = NEW_POD) -> list[FieldError]:
     errors: list[FieldError] = []
     pairs = [(one.get("topologyKey") or "", one.get("whenUnsatisfiable") or "") for one in constraints]
     last = {pair: index for index, pair in enumerate(pairs)}
@@ -141,22 +118,12 @@ def validate_spread(constraints: list[Object], path: Path) -> list[FieldError]:
             policy = constraint.get(field)
             if policy is not None and policy not in _INCLUSION:
                 errors.append(not_supported(at.child(field), policy, _INCLUSION))
-        errors += _validate_spread_keys(constraint, at.child("matchLabelKeys"))
+        if rules.merges_spread_keys:
+            errors += validate_term_keys(constraint, at)
+        else:
+            errors += validate_unmerged_keys(constraint, at.child("matchLabelKeys"))
         errors += validate_label_selector(constraint.get("labelSelector"), at.child("labelSelector"))
     return errors
-
-
-def _validate_spread_keys(constraint: Object, path: Path) -> list[FieldError]:
-    keys, selector = constraint.get("matchLabelKeys") or [], constraint.get("labelSelector")
-    errors = _validate_taken_keys(keys, selector, path)
-    selected = {
-        *((selector or {}).get("matchLabels") or {}),
-        *(each.get("key") for each in items_of((selector or {}).get("matchExpressions"))),
-    }
-    text = "exists in both matchLabelKeys and labelSelector"
-    return errors + [
-        invalid(path.index(index), key, text) for index, key in enumerate(keys) if key in selected
-    ]
 
 
 def _validate_domains(domains: int | None, choice: str, path: Path) -> list[FieldError]:

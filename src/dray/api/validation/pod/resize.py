@@ -8,6 +8,7 @@ from dray.api.fields import FieldError, Path, forbidden, invalid
 from dray.api.meta import Object, annotations_of
 from dray.api.qos import qos_class
 from dray.api.validation.lists import items_of
+from dray.api.validation.pod.rules import pod_rules
 from dray.api.validation.pod.spec import SPEC, validate_pod
 from dray.api.validation.sameness import same
 
@@ -26,7 +27,7 @@ def validate_resize(new: Object, old: Object, features: FeatureGates) -> list[Fi
         return [forbidden(_WHOLE, "static pods cannot be resized")]
     if (before.get("os") or {}).get("name") == "windows":
         return [forbidden(_WHOLE, "windows pods cannot be resized")]
-    errors = validate_pod(new)
+    errors = validate_pod(new, pod_rules(features, before))
     if (old.get("status") or {}).get("qosClass", qos_class(before)) != qos_class(spec):
         shown = (new.get("status") or {}).get("qosClass") or ""
         errors.append(invalid(SPEC, shown, "Pod QOS Class may not change as a result of resizing"))

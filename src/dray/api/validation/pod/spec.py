@@ -10,6 +10,7 @@ from dray.api.validation.lists import items_of
 from dray.api.validation.meta import validate_annotations, validate_labels
 from dray.api.validation.pod.annotations import MIRROR_ANNOTATION, validate_pod_annotations
 from dray.api.validation.pod.claims import validate_resource_claims
+from dray.api.validation.pod.confinement import validate_agreement
 from dray.api.validation.pod.container_security import validate_pod_security
 from dray.api.validation.pod.containers import (
     Surroundings,
@@ -33,6 +34,7 @@ from dray.api.validation.pod.placement import (
 )
 from dray.api.validation.pod.pod_level import validate_pod_level
 from dray.api.validation.pod.resources import validate_amounts, validate_pod_resources
+from dray.api.validation.pod.rules import NEW_POD, PodRules
 from dray.api.validation.pod.systems import validate_for_system
 from dray.api.validation.pod.volumes import validate_volumes
 from dray.api.validation.pod.windows import validate_host_processes
@@ -53,24 +55,26 @@ _NAMES: Mapping[str, NameRule] = {
 }
 
 
-def validate_pod_create(pod: Object) -> list[FieldError]:
+def validate_pod_create(pod: Object, rules: PodRules = NEW_POD) -> list[FieldError]:
     """All but the ObjectMeta that every kind has."""
-    errors = validate_pod(pod)
+    errors = validate_pod(pod, rules)
     spec = pod.get("spec") or {}
     if spec.get("ephemeralContainers"):
         errors.append(forbidden(SPEC.child("ephemeralContainers"), "cannot be set on create"))
     if spec.get("nodeName") and spec.get("schedulingGates"):
         text = "cannot be set until all schedulingGates have been cleared"
         errors.append(forbidden(SPEC.child("nodeName"), text))
-    return errors
+    return errors + validate_agreement(pod, SPEC)
 
 
-def validate_pod(pod: Object, *, may_cost_anything: bool = False) -> list[FieldError]:
+def validate_pod(
+    pod: Object, rules: PodRules = NEW_POD, *, may_cost_anything: bool = False
+) -> list[FieldError]:
     """What holds for a pod at creation and after. `may_cost_anything`: see `validate_pod_annotations`."""
     spec = pod.get("spec") or {}
     errors = validate_pod_annotations(pod, may_cost_anything=may_cost_anything)
     is_mirror = MIRROR_ANNOTATION in (pod["metadata"].get("annotations") or {})
-    errors += validate_pod_spec(spec, SPEC, is_pod=True, is_mirror=is_mirror)
+    errors += validate_pod_spec(spec, SPEC, rules, is_pod=True, is_mirror=is_mirror)
     if not spec.get("serviceAccountName"):
         errors += _forbid_tokens(items_of(spec.get("volumes")), SPEC.child("volumes"))
     for field in ("containers", "initContainers", "ephemeralContainers"):
@@ -92,7 +96,7 @@ def _forbid_tokens(volumes: list[Object], path: Path) -> list[FieldError]:
 
 
 def validate_pod_spec(
-    spec: Object, path: Path, *, is_pod: bool = False, is_mirror: bool = False
+    spec: Object, path: Path, rules: PodRules = NEW_POD, *, is_pod: bool = False, is_mirror: bool = False
 ) -> list[FieldError]:
     """`is_mirror`: it stands for a pod that a kubelet has from a file, which cannot have claims."""
     volumes, errors = validate_volumes(items_of(spec.get("volumes")), path.child("volumes"))
@@ -117,7 +121,7 @@ def validate_pod_spec(
     errors += validate_pod_security(spec, path.child("securityContext"))
     errors += validate_affinity(spec.get("affinity"), path.child("affinity"))
     errors += validate_dns(spec.get("dnsConfig"), spec.get("dnsPolicy") or "", path.child("dnsConfig"))
-    errors += _validate_gates(spec, path)
+    errors += _validate_gates(spec, path, rules)
     errors += validate_user_namespace(spec, path)
     errors += _validate_names(spec, path, "serviceAccountName", "nodeName")
     errors += _validate_deadline(spec, path.child("activeDeadlineSeconds"))
@@ -155,13 +159,13 @@ def _validate_policies(spec: Object, path: Path) -> list[FieldError]:
     return errors
 
 
-def _validate_gates(spec: Object, path: Path) -> list[FieldError]:
+def _validate_gates(spec: Object, path: Path, rules: PodRules) -> list[FieldError]:
     gates = items_of(spec.get("readinessGates"))
     errors = validate_readiness_gates(gates, path.child("readinessGates"))
     gates = items_of(spec.get("schedulingGates"))
     errors += validate_scheduling_gates(gates, path.child("schedulingGates"))
     constraints = items_of(spec.get("topologySpreadConstraints"))
-    return errors + validate_spread(constraints, path.child("topologySpreadConstraints"))
+    return errors + validate_spread(constraints, path.child("topologySpreadConstraints"), rules)
 
 
 def _validate_names(spec: Object, path: Path, *fields: str) -> list[FieldError]:
@@ -226,13 +230,21 @@ def validate_preemption_policy(policy: str | None, path: Path) -> list[FieldErro
     return [not_supported(path, policy, choices, in_order=True)] if policy else [required(path)]
 
 
-def validate_template(template: Object, path: Path) -> list[FieldError]:
+def validate_template(template: Object, path: Path, rules: PodRules = NEW_POD) -> list[FieldError]:
     """Metadata and spec of a pod template; selectors and restart policies are the workload's matter."""
-    meta = template.get("metadata") or {}
-    errors = validate_labels(meta.get("labels") or {}, path.child("labels"))
-    errors += validate_annotations(meta.get("annotations") or {}, path.child("annotations"))
-    errors += validate_pod_spec(template.get("spec") or {}, path.child("spec"))
-    if (template.get("spec") or {}).get("ephemeralContainers"):
+    meta, spec = template.get("metadata") or {}, template.get("spec") or {}
+    errors = validate_template_labels(meta, path)
+    whole = {"metadata": meta, "spec": spec}
+    errors += validate_pod_annotations(whole, path.child("annotations"))
+    errors += validate_pod_spec(spec, path.child("spec"), rules)
+    errors += validate_agreement(whole, path.child("spec"))
+    if spec.get("ephemeralContainers"):
         at = path.child("spec", "ephemeralContainers")
         errors.append(forbidden(at, "ephemeral containers not allowed in pod template"))
     return errors
+
+
+def validate_template_labels(meta: Object, path: Path) -> list[FieldError]:
+    """Labels and annotations of a template, as of anything else."""
+    errors = validate_labels(meta.get("labels") or {}, path.child("labels"))
+    return errors + validate_annotations(meta.get("annotations") or {}, path.child("annotations"))

@@ -8,6 +8,7 @@ from dray.api.validation.pod.annotations import has_valid_cost, validate_annotat
 from dray.api.validation.pod.gated import validate_narrowing, with_node_affinity_of
 from dray.api.validation.pod.internal import FORMS, internal_pod_spec
 from dray.api.validation.pod.placement import validate_tolerations
+from dray.api.validation.pod.rules import NEW_POD, PodRules
 from dray.api.validation.pod.spec import SPEC, validate_pod
 from dray.api.validation.sameness import same_forms
 
@@ -20,10 +21,10 @@ _EPHEMERAL = "EphemeralContainer"
 _MAX_INT32 = 2**31 - 1
 
 
-def validate_pod_update(new: Object, old: Object) -> list[FieldError]:
+def validate_pod_update(new: Object, old: Object, rules: PodRules = NEW_POD) -> list[FieldError]:
     """All but the ObjectMeta that every kind has."""
     spec, before = new.get("spec") or {}, old.get("spec") or {}
-    errors = validate_pod(new, may_cost_anything=not has_valid_cost(old))
+    errors = validate_pod(new, rules, may_cost_anything=not has_valid_cost(old))
     errors += validate_annotation_changes(new, old)
     for field in ("containers", "initContainers"):
         at = SPEC.child(field)
@@ -135,12 +136,12 @@ def spec_difference(old: Object, new: Object) -> str:
     return difference(internal_pod_spec(old), internal_pod_spec(new))
 
 
-def validate_ephemeral_update(new: Object, old: Object) -> list[FieldError]:
+def validate_ephemeral_update(new: Object, old: Object, rules: PodRules = NEW_POD) -> list[FieldError]:
     """A write to `ephemeralcontainers`: containers may be added, and none changed or taken away."""
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     at = SPEC.child("ephemeralContainers")
     containers = items_of(spec.get("ephemeralContainers"))
-    errors = validate_pod(new, may_cost_anything=not has_valid_cost(old))
+    errors = validate_pod(new, rules, may_cost_anything=not has_valid_cost(old))
     errors += validate_annotation_changes(new, old)
     by_name = {container.get("name"): container for container in containers}
     for container in items_of(before.get("ephemeralContainers")):
