@@ -1,13 +1,12 @@
 """Device allocation: which devices could serve a claim, which do, and why none."""
 
+from dray.allocation.identities import DeviceID, PoolKey
 from dray.allocation.index import DeviceIndex
 from dray.allocation.model import (
     AbortReason,
     Allocated,
-    DeviceID,
     Features,
     InvalidInput,
-    PoolKey,
     SearchAborted,
     Unsatisfiable,
     Variant,

@@ -10,7 +10,6 @@ Refuses to know: which claims constrain what. Source: KEP-4381, KEP-5491.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from dray.allocation.slices import Slice
 from dray.api.meta import Object
 
 Element: TypeAlias = tuple[str, object]
@@ -74,19 +73,6 @@ def variety_of(parts: Iterable[tuple[AttributeIndex, int]]) -> int:
     return len(found) + empty
 
 
-def index_of_slice(entry: Slice, attribute: str, *, lists: bool) -> AttributeIndex:
-    """Built on first use and kept on the slice."""
-    index = entry.attributes.get(attribute)
-    if index is None:
-        index = entry.attributes[attribute] = AttributeIndex()
-        names = lookup_names(attribute, entry.driver)
-        for device in entry.devices:
-            value = _lookup(device.raw.get("attributes"), names)
-            if value is not None:
-                index.add(device.bit, read_elements(value, lists=lists))
-    return index
-
-
 def joined(parts: Sequence[tuple[AttributeIndex, int]]) -> AttributeIndex:
     """One index over several slices, each shifted to its offset."""
     whole = AttributeIndex()
@@ -104,7 +90,8 @@ def lookup_names(attribute: str, driver: str) -> tuple[str, ...]:
     return (attribute, bare) if bare and domain == driver else (attribute,)
 
 
-def _lookup(attributes: Object | None, names: Sequence[str]) -> Object | None:
+def value_under(names: Sequence[str], attributes: Object | None) -> Object | None:
+    """What a device says under the first of the names that it has."""
     if not attributes:
         return None
     for name in names:

@@ -20,18 +20,16 @@ Refuses to know: the order of choice.
 """
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
 
 from dray.allocation.attributes import variety_of
+from dray.allocation.choices import Choice, Question
 from dray.allocation.crowding import Demand, is_crowded
 from dray.allocation.packing import Packing
-from dray.allocation.problem import Choice, Problem, Question, positions
+from dray.allocation.problem import Problem, positions
+from dray.allocation.state import State
 from dray.allocation.symmetry import Symmetry
 from dray.allocation.tally import Tally
 from dray.allocation.values import ALL, feasible_values
-
-if TYPE_CHECKING:
-    from dray.allocation.search import State
 
 _REMEMBERED_MAX = 200_000
 
@@ -158,7 +156,7 @@ class Bounds:
                     kept &= values[lane]
         return kept | (devices & choice.risky)
 
-    def may_live(self, number: int, choice: Choice, need: int, devices: int, state: "State") -> bool:
+    def may_live(self, number: int, choice: Choice, need: int, devices: int, state: State) -> bool:
         """Whether `need` of `devices` may be taken for an option and everything after it may still be satisfied."""
         if devices & choice.risky:
             return True
@@ -176,7 +174,7 @@ class Bounds:
                 firm.append((question.choices[0], question.choices[0].count, alive[0]))
         return self._fit_together(firm if number < self._safe else firm[:1], choice.claim, state)
 
-    def _room(self, choice: Choice, claim: int, state: "State") -> int | None:
+    def _room(self, choice: Choice, claim: int, state: State) -> int | None:
         """The devices that are left for a later option, or None where they are too few."""
         taken = state.mine if choice.option.admin else state.picked
         if choice.option.admin and choice.claim != claim:
@@ -191,7 +189,7 @@ class Bounds:
             devices &= self._values[choice.claim].get(lane, ALL)
         return devices if devices.bit_count() >= choice.count else None
 
-    def _fit_together(self, firm: Sequence[tuple[Choice, int, int]], claim: int, state: "State") -> bool:
+    def _fit_together(self, firm: Sequence[tuple[Choice, int, int]], claim: int, state: State) -> bool:
         demands = [self.demand(choice, devices, need) for choice, need, devices in firm]
         if is_crowded(demands):
             return False
@@ -220,14 +218,14 @@ class Bounds:
                 return False
         return True
 
-    def twins(self, number: int, choice: Choice, device: int, state: "State") -> int:
+    def twins(self, number: int, choice: Choice, device: int, state: State) -> int:
         """The devices that need not be tried for an option in `state` because `device` has failed."""
         # What an administrator's request sees as free may differ for twins: others of the attempt have them or not.
         if choice.option.admin or number < self._ordered:
             return device
         return self._symmetry.twins(device.bit_length() - 1, state.shared)
 
-    def key(self, number: int, choice: Choice, taken: int, devices: int, state: "State") -> Hashable:
+    def key(self, number: int, choice: Choice, taken: int, devices: int, state: State) -> Hashable:
         """A name for the state of the search, equal where what follows must be the same; None where nothing is like it."""
         if number < self._ordered:
             return None

@@ -11,14 +11,17 @@ from typing import NamedTuple
 from dray.allocation.attributes import elements_among
 from dray.allocation.bounds import Bounds
 from dray.allocation.capacity import NotOffered, short_of
+from dray.allocation.choices import Choice
 from dray.allocation.crowding import is_crowded
+from dray.allocation.expressions import Expression, Failure
+from dray.allocation.identities import PoolKey
 from dray.allocation.lanes import ClaimOnNode
-from dray.allocation.matching import Expression, Failure
-from dray.allocation.model import RESULTS_MAX, PoolKey, SearchAborted
-from dray.allocation.problem import Choice, Problem, positions
+from dray.allocation.model import RESULTS_MAX, SearchAborted
+from dray.allocation.problem import Problem, positions
 from dray.allocation.rejections import Rejection, Report, Rule, Shortage
-from dray.allocation.search import Search, State
+from dray.allocation.search import Search
 from dray.allocation.slices import Device
+from dray.allocation.state import State
 from dray.allocation.taints import blocking_taint
 from dray.api.meta import ObjectKey, key_of, name_of
 from dray.api.quantity import Quantity

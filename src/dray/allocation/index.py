@@ -14,9 +14,10 @@ import orjson
 from dray.allocation.attempt import Attempt, Cluster
 from dray.allocation.counters import charge
 from dray.allocation.deriving import Deriver
+from dray.allocation.identities import DeviceID, PoolKey
 from dray.allocation.inventory import Inventory
 from dray.allocation.matching import Matcher
-from dray.allocation.model import DeviceID, Features, InvalidInput, PoolKey
+from dray.allocation.model import Features, InvalidInput
 from dray.allocation.nodes import NodeOrder
 from dray.allocation.problem import Setting
 from dray.allocation.requests import ClaimPlan, Planner, claim_text

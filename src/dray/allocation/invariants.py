@@ -13,7 +13,7 @@ import dataclasses
 import enum
 from collections.abc import Iterable, Iterator, Mapping
 
-from dray.allocation.model import DeviceID
+from dray.allocation.identities import DeviceID
 from dray.api.meta import Object, key_of
 from dray.api.quantity import Quantity, parse_quantity
 

@@ -14,10 +14,12 @@ Source: `GatherPools` of Kubernetes 1.36.2.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from dray.allocation.attributes import AttributeIndex, index_of_slice, joined
-from dray.allocation.deriving import Derivation, DerivedIndex
+from dray.allocation.attributes import AttributeIndex, joined
+from dray.allocation.derivations import Derivation
+from dray.allocation.deriving import DerivedIndex
+from dray.allocation.identities import PoolKey
 from dray.allocation.matching import carry_over
-from dray.allocation.model import Features, InvalidInput, PoolKey, Variant
+from dray.allocation.model import Features, InvalidInput, Variant
 from dray.allocation.node_selector import InvalidNodeSelector
 from dray.allocation.slices import Device, Reach, Slice, device_is_at
 from dray.api.meta import Object, labels_of, name_of
@@ -106,10 +108,10 @@ class NodeView:
     def attribute(self, name: str, *, lists: bool) -> AttributeIndex:
         """The values of all visible devices in one attribute."""
         if len(self.parts) == 1:
-            return index_of_slice(self.parts[0].slice, name, lists=lists)
+            return self.parts[0].slice.attribute(name, lists=lists)
         found = self._attributes.get(name)
         if found is None:
-            parts = [(index_of_slice(part.slice, name, lists=lists), part.offset) for part in self.parts]
+            parts = [(part.slice.attribute(name, lists=lists), part.offset) for part in self.parts]
             found = self._attributes[name] = joined(parts)
         return found
 

@@ -8,16 +8,15 @@ Refuses to know: how to choose.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from dray.allocation.attributes import AttributeIndex
-from dray.allocation.deriving import Derivation, Deriver
+from dray.allocation.choices import Choice
+from dray.allocation.derivations import Derivation
+from dray.allocation.deriving import Deriver
 from dray.allocation.inventory import NodeView
 from dray.allocation.requests import ClaimPlan
 from dray.allocation.values import ALL, Matching
-
-if TYPE_CHECKING:
-    from dray.allocation.problem import Choice
 
 
 class ClaimOnNode(NamedTuple):
@@ -31,11 +30,11 @@ class ClaimOnNode(NamedTuple):
     lanes: Sequence[Sequence[int]]
     """Per constraint, its lanes."""
 
-    def index_for(self, choice: "Choice", constraint: int) -> AttributeIndex:
+    def index_for(self, choice: Choice, constraint: int) -> AttributeIndex:
         """Where a constraint finds what a device is worth to a choice that it covers."""
         return self.indexes[choice.lane_of(constraint)]
 
-    def matching(self, constraint: int, choices: Sequence["Choice"]) -> Matching:
+    def matching(self, constraint: int, choices: Sequence[Choice]) -> Matching:
         """A matchAttribute as it concerns some of the claim's choices."""
         covered = tuple(constraint in choice.option.constraints for choice in choices)
         if len(self.lanes[constraint]) == 1 and all(covered):
@@ -54,7 +53,7 @@ class ClaimOnNode(NamedTuple):
 
 
 def lay_out(
-    view: NodeView, deriver: Deriver, plan: ClaimPlan, choices: Sequence["Choice"], *, lists: bool
+    view: NodeView, deriver: Deriver, plan: ClaimPlan, choices: Sequence[Choice], *, lists: bool
 ) -> ClaimOnNode:
     """Find the values that the constraints of a claim look at, and tell its choices where they are.
 
@@ -77,7 +76,7 @@ def lay_out(
 
 
 def _derive(
-    choice: "Choice",
+    choice: Choice,
     view: NodeView,
     deriver: Deriver,
     indexes: list[AttributeIndex],

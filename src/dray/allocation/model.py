@@ -1,4 +1,4 @@
-"""The vocabulary of device allocation: identities, features, and the four ways an attempt can end.
+"""The vocabulary of device allocation: features, and the four ways an attempt can end.
 
     Allocated       devices were found; one AllocationResult per claim
     Unsatisfiable   an answer, not an error: nothing fits, and `rejections` says why
@@ -11,37 +11,13 @@ Refuses to know: how any of these is found. Source: KEP-4381 and its extensions,
 import dataclasses
 import enum
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
 
+from dray.allocation.rejections import Rejection, Report
 from dray.api.features import FeatureGates
 from dray.api.meta import Object
 
-if TYPE_CHECKING:
-    from dray.allocation.rejections import Rejection, Report
-
 RESULTS_MAX = 32
 """How many devices one claim may hold (`AllocationResultsMaxSize`)."""
-
-
-class PoolKey(NamedTuple):
-    """A pool; its name alone is not unique, since drivers choose names without asking each other."""
-
-    driver: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.driver}/{self.name}"
-
-
-class DeviceID(NamedTuple):
-    """The identity of a device, stable across slices and generations."""
-
-    driver: str
-    pool: str
-    device: str
-
-    def __str__(self) -> str:
-        return f"{self.driver}/{self.pool}/{self.device}"
 
 
 class Variant(enum.Enum):
@@ -162,21 +138,21 @@ class Unsatisfiable:
 
     __slots__ = ("_explain", "_report", "node", "steps")
 
-    def __init__(self, node: str, steps: int, explain: "Callable[[], Report]") -> None:
+    def __init__(self, node: str, steps: int, explain: Callable[[], Report]) -> None:
         self.node = node
         self.steps = steps
         self._explain = explain
         self._report: Report | None = None
 
     @property
-    def report(self) -> "Report":
+    def report(self) -> Report:
         """Everything that is known about why, from the state in which the attempt was made."""
         if self._report is None:
             self._report = self._explain()
         return self._report
 
     @property
-    def rejections(self) -> "Sequence[Rejection]":
+    def rejections(self) -> Sequence[Rejection]:
         """Typed reasons: which rule took how many devices from which request, in which pool."""
         return self.report.rejections
 

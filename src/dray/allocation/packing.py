@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dray.allocation.capacity import NotOffered
-from dray.allocation.problem import Choice, Problem, positions
+from dray.allocation.choices import Choice
+from dray.allocation.problem import Problem, positions
 
 
 class _Use(NamedTuple):

@@ -12,7 +12,7 @@ import dataclasses
 import enum
 from collections.abc import Iterable, Sequence
 
-from dray.allocation.model import DeviceID, PoolKey
+from dray.allocation.identities import DeviceID, PoolKey
 from dray.api.meta import ObjectKey
 
 

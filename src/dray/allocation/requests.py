@@ -10,8 +10,10 @@ Refuses to know: devices, nodes. Source: the validation phase of `Allocate`, Kub
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dray.allocation.deriving import Derivation, Deriver
-from dray.allocation.matching import Filter, Matcher
+from dray.allocation.derivations import Derivation
+from dray.allocation.deriving import Deriver
+from dray.allocation.expressions import Filter
+from dray.allocation.matching import Matcher
 from dray.allocation.model import RESULTS_MAX, Features, Variant
 from dray.allocation.taints import NO_TOLERATIONS, Tolerations, read_tolerations
 from dray.api.meta import JSON, Object, key_of

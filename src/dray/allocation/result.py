@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from dray.allocation.capacity import NotOffered
+from dray.allocation.choices import Choice
 from dray.allocation.model import InvalidInput
-from dray.allocation.problem import Choice, Problem
+from dray.allocation.problem import Problem
 from dray.allocation.requests import ClaimPlan, claim_text
 from dray.api.meta import JSON, Object, name_of
 

@@ -2,26 +2,23 @@
 
 A device is a bit in its slice, so that sets of devices are integers and the questions of the search (which devices
 match, are free, share a value?) are single operations. What is expensive and asked again is kept on the slice: answers
-of selectors (`matching`), values of attributes (`attributes`, `deriving`), taints (`taints`).
+of selectors (`expressions`), values of attributes (`attributes`, `derivations`), taints (`taints`).
 
 Refuses to know: pools, nodes other than by its own reach, claims.
 """
 
 import enum
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from dray.allocation.capacity import Capacity, read_capacities
-from dray.allocation.model import DeviceID, Features, PoolKey, Variant
+from dray.allocation.attributes import AttributeIndex, lookup_names, read_elements, value_under
+from dray.allocation.capacity import Capacity, Portion, read_capacities
+from dray.allocation.derivations import Derivation, Derived
+from dray.allocation.expressions import Answers, Expression, Filter, Match
+from dray.allocation.identities import DeviceID, PoolKey
+from dray.allocation.model import Features, Variant
 from dray.allocation.node_selector import InvalidNodeSelector, NodeSelector, parse_node_selector
 from dray.api.meta import Object, name_of
 from dray.api.quantity import parse_quantity
-
-if TYPE_CHECKING:
-    from dray.allocation.attributes import AttributeIndex
-    from dray.allocation.capacity import Portion
-    from dray.allocation.deriving import Derivation, Derived
-    from dray.allocation.matching import Answers, Filter, Match
 
 Amounts = tuple[tuple[str, int], ...]
 """Counter or capacity names with amounts in billionths."""
@@ -149,7 +146,7 @@ class Slice:
         """Devices held in any way; their counters are in `spent`."""
         self.spent: dict[tuple[str, str], int] = {}
         """Counters that held devices of this slice consume, by (counter set, counter), in billionths."""
-        self.answers: dict[object, Answers] = {}
+        self.answers: dict[Expression, Answers] = {}
         self.matches: dict[Filter, Match] = {}
         self.attributes: dict[str, AttributeIndex] = {}
         self.derived: dict[Derivation, Derived] = {}
@@ -199,6 +196,18 @@ class Slice:
     @property
     def per_device(self) -> bool:
         return bool(self.raw["spec"].get("perDeviceNodeSelection"))
+
+    def attribute(self, name: str, *, lists: bool) -> AttributeIndex:
+        """What the devices say in an attribute; made when it is first asked for. `lists`: a list is a set of values."""
+        index = self.attributes.get(name)
+        if index is None:
+            index = self.attributes[name] = AttributeIndex()
+            names = lookup_names(name, self.driver)
+            for device in self.devices:
+                value = value_under(names, device.raw.get("attributes"))
+                if value is not None:
+                    index.add(device.bit, read_elements(value, lists=lists))
+        return index
 
     def named(self, name: str) -> Iterator[Device]:
         """The devices of that name; a slice that passed validation has at most one."""

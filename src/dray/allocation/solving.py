@@ -17,9 +17,11 @@ from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
 from dray.allocation.bounds import Bounds, first_hazard
+from dray.allocation.choices import Choice, Question
 from dray.allocation.model import RESULTS_MAX, AbortReason, SearchAborted
-from dray.allocation.problem import Choice, Problem, Question
-from dray.allocation.search import LEARNED, RESTART, Search, State
+from dray.allocation.problem import Problem
+from dray.allocation.search import LEARNED, RESTART, Search
+from dray.allocation.state import State
 
 _LONG = 1000
 """Steps after which smaller questions are asked."""

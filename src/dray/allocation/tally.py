@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from dray.allocation.problem import Choice, Problem, positions
+from dray.allocation.choices import Choice
+from dray.allocation.problem import Problem, positions
 
 
 class _Share(NamedTuple):

@@ -10,7 +10,8 @@ Refuses to know: slices; a device may be held that nobody publishes any more. So
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from dray.allocation.model import DeviceID, Features, PoolKey
+from dray.allocation.identities import DeviceID, PoolKey
+from dray.allocation.model import Features
 from dray.api.meta import Object
 from dray.api.quantity import parse_quantity
 

@@ -87,6 +87,10 @@ class Call:
     def stored_objects(self, resource: Resource) -> Iterable[Object]:
         return (record.obj for record in self.core.store.page(resource.qualified, "").records)
 
+    def plural_of(self, group: str, version: str, kind: str) -> str:
+        served = self.core.kinds.find_kind(group, version, kind)
+        return served.resource.plural if served is not None else ""
+
     def hold(self, key: Hashable) -> bool:
         if key in self.held:
             return True

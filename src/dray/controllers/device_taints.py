@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from dray.allocation.model import DeviceID
+from dray.allocation.identities import DeviceID
 from dray.allocation.taints import selects, tolerates
 from dray.api.meta import Object, name_of, parse_time, replace_at
 from dray.client.informer import Informer

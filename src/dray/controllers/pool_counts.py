@@ -8,7 +8,7 @@ Source: KEP-5677, Kubernetes 1.36.2 and 1.37.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from dray.allocation.model import DeviceID
+from dray.allocation.identities import DeviceID
 from dray.allocation.taints import blocking_taint
 from dray.api.meta import Object
 from dray.controllers.device_taints import is_selected

@@ -6,7 +6,7 @@ from unittest import mock
 import pytest
 
 from dray.allocation import Allocated, DeviceIndex, Features, InvalidInput, Unsatisfiable
-from dray.allocation.deriving import Derivation
+from dray.allocation.derivations import Derivation
 from dray.api.features import parse_feature_gates
 
 GPU, NIC = "gpu.example.com", "nic.example.com"

@@ -14,17 +14,9 @@ def may_read_params(context: WriteContext, kind: Object | None, name: str, names
     group, resource = "*", "*"
     if kind is not None:
         group, _, version = (kind.get("apiVersion") or "").rpartition("/")
-        resource = _plural(group, version, kind.get("kind") or "") or "*"
+        resource = context.plural_of(group, version, kind.get("kind") or "") or "*"
     allowed, _ = context.authorize(verb="get", group=group, resource=resource, namespace=namespace, name=name)
     return allowed
-
-
-def _plural(group: str, version: str, name: str) -> str:
-    # Here: the catalog imports the kinds whose rule this is.
-    from dray.apiserver.registry.catalog import catalog
-
-    served = (kind for kind in catalog() if kind.resource.group == group and version in kind.versions)
-    return next((kind.resource.plural for kind in served if kind.resource.kind == name), "")
 
 
 def show_user(user: User) -> str:

@@ -61,6 +61,10 @@ class WriteContext(Protocol):
         """All objects of a resource."""
         ...
 
+    def plural_of(self, group: str, version: str, kind: str) -> str:
+        """What a kind is called in URLs; "" where it is not served."""
+        ...
+
     def hold(self, key: Hashable) -> bool:
         """Take something for as long as this write lasts; False where another write under way has it."""
         ...

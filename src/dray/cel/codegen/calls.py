@@ -1,19 +1,17 @@
 """Calls as source, by function: each gives the Python that does the same, or None where it has nothing better than a call."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from dray.cel.ast import Call, Expr, Literal
 from dray.cel.codegen import runtime
 from dray.cel.codegen.code import Code, NotGenerated, is_domain_map
 from dray.cel.codegen.comparisons import KEYS, ORDERINGS, comparison, equality, ordering
+from dray.cel.codegen.emitter import Emitter
 from dray.cel.codegen.texts import formatted, pattern_test, text_test
 from dray.cel.library import operators
 from dray.cel.types import Kind
 from dray.cel.values.number import MAX_INT, MIN_INT
-
-if TYPE_CHECKING:
-    from dray.cel.codegen.emitter import Emitter
 
 EmitCall: TypeAlias = "Callable[[Emitter, Call], Code | None]"
 
@@ -24,24 +22,24 @@ _ARITHMETIC: Final[dict[str, tuple[str, Callable[..., Any]]]] = {
 }
 
 
-def logic(emitter: "Emitter", expr: Call) -> Code:
+def logic(emitter: Emitter, expr: Call) -> Code:
     word = "and" if expr.function == "_&&_" else "or"
     left, right = (emitter.condition(arg) for arg in expr.args)
     return Code(f"({left} {word} {right})", bool)
 
 
-def negation(emitter: "Emitter", expr: Call) -> Code:
+def negation(emitter: Emitter, expr: Call) -> Code:
     return Code(f"(not {emitter.condition(expr.args[0])})", bool)
 
 
-def conditional(emitter: "Emitter", expr: Call) -> Code:
+def conditional(emitter: Emitter, expr: Call) -> Code:
     condition = emitter.condition(expr.args[0])
     if_true, if_false = emitter.emit(expr.args[1]), emitter.emit(expr.args[2])
     known = if_true.known if if_true.known is if_false.known else None
     return Code(f"({if_true.source} if {condition} else {if_false.source})", known)
 
 
-def arithmetic(emitter: "Emitter", expr: Call) -> Code:
+def arithmetic(emitter: Emitter, expr: Call) -> Code:
     sign, exact = _ARITHMETIC[expr.function]
     left, right = (emitter.emit(arg) for arg in expr.args)
     if left.known is int and right.known is int:
@@ -52,7 +50,7 @@ def arithmetic(emitter: "Emitter", expr: Call) -> Code:
     return emitter.typed(f"{emitter.name(exact)}({left.source}, {right.source})", expr.type)
 
 
-def membership(emitter: "Emitter", expr: Call) -> Code:
+def membership(emitter: Emitter, expr: Call) -> Code:
     value, container = (emitter.emit(arg) for arg in expr.args)
     exact = emitter.name(operators.is_in)
     kind = expr.args[1].type.kind
@@ -63,7 +61,7 @@ def membership(emitter: "Emitter", expr: Call) -> Code:
     return Code(f"{exact}({value.source}, {container.source})", bool)
 
 
-def _constant_membership(emitter: "Emitter", value: Code, items: list[Any]) -> Code:
+def _constant_membership(emitter: Emitter, value: Code, items: list[Any]) -> Code:
     exact = f"{emitter.name(operators.is_in)}({{}}, {emitter.name(items)})"
     kinds = {type(item) for item in items}
     if len(kinds) != 1 or not kinds <= {str, int} or value.known not in (None, *kinds):
@@ -77,7 +75,7 @@ def _constant_membership(emitter: "Emitter", value: Code, items: list[Any]) -> C
     return Code(f"({found} in {members} if {test} else {exact.format(found)})", bool)
 
 
-def size(emitter: "Emitter", expr: Call) -> Code:
+def size(emitter: Emitter, expr: Call) -> Code:
     operand = emitter.emit(expr.args[0] if expr.target is None else expr.target)
     declared = (expr.args[0] if expr.target is None else expr.target).type.kind
     if declared in (Kind.STRING, Kind.LIST, Kind.MAP, Kind.BYTES):
@@ -85,11 +83,11 @@ def size(emitter: "Emitter", expr: Call) -> Code:
     return Code(f"{emitter.name(operators.size)}({operand.source})", int)
 
 
-def dyn(emitter: "Emitter", expr: Call) -> Code:
+def dyn(emitter: Emitter, expr: Call) -> Code:
     return Code(emitter.emit(expr.args[0]).source)
 
 
-def index(emitter: "Emitter", expr: Call) -> Code:
+def index(emitter: Emitter, expr: Call) -> Code:
     container, key = (emitter.emit(arg) for arg in expr.args)
     if expr.args[0].type.is_optional:
         raise NotGenerated
@@ -98,19 +96,19 @@ def index(emitter: "Emitter", expr: Call) -> Code:
     return emitter.typed(f"{emitter.name(runtime.item)}({container.source}, {key.source})", expr.type)
 
 
-def or_value(emitter: "Emitter", expr: Call) -> Code:
+def or_value(emitter: Emitter, expr: Call) -> Code:
     assert expr.target is not None
     present, value = _optional(emitter, expr.target)
     other = emitter.emit(expr.args[0])
     return Code(f"({value.source} if {present} else {other.source})")
 
 
-def has_value(emitter: "Emitter", expr: Call) -> Code:
+def has_value(emitter: Emitter, expr: Call) -> Code:
     assert expr.target is not None
     return Code(f"({_optional(emitter, expr.target)[0]})", bool)
 
 
-def _optional(emitter: "Emitter", expr: Expr) -> tuple[str, Code]:
+def _optional(emitter: Emitter, expr: Expr) -> tuple[str, Code]:
     """Whether `m.?k` or `m[?k]` is present, and its value if it is."""
     if not isinstance(expr, Call) or expr.function not in ("_?._", "_[?_]"):
         raise NotGenerated

@@ -1,18 +1,16 @@
 """Equality and order as source: Python's operators where classes are known, exact functions where they are not."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from dray.api.quantity import Quantity
 from dray.api.semver import Semver
 from dray.cel.ast import Call, Literal
 from dray.cel.codegen import runtime
 from dray.cel.codegen.code import Code
+from dray.cel.codegen.emitter import Emitter
 from dray.cel.library import operators
 from dray.cel.values.comparison import equal
-
-if TYPE_CHECKING:
-    from dray.cel.codegen.emitter import Emitter
 
 ORDERINGS: Final[dict[str, tuple[str, Callable[..., Any]]]] = {
     "_<_": ("<", operators.less),
@@ -30,13 +28,13 @@ _ATTRIBUTE: Final = {Quantity: "nanos", Semver: "precedence"}
 """Where a value keeps what decides its order."""
 
 
-def equality(emitter: "Emitter", expr: Call) -> Code:
+def equality(emitter: Emitter, expr: Call) -> Code:
     left, right = (emitter.emit(arg) for arg in expr.args)
     source = _equality(emitter, left, right)
     return Code(f"(not {source})" if expr.function == "_!=_" else source, bool)
 
 
-def _equality(emitter: "Emitter", left: Code, right: Code) -> str:
+def _equality(emitter: Emitter, left: Code, right: Code) -> str:
     exact = emitter.name(equal)
     if left.known is right.known and left.known in _SIMPLE:
         return _simple_equality(emitter, left, right)
@@ -47,21 +45,21 @@ def _equality(emitter: "Emitter", left: Code, right: Code) -> str:
     return f"{exact}({left.source}, {right.source})"
 
 
-def _simple_equality(emitter: "Emitter", left: Code, right: Code) -> str:
+def _simple_equality(emitter: Emitter, left: Code, right: Code) -> str:
     key = _ATTRIBUTE.get(left.known) if left.known is not None else None
     if key is None:
         return f"({left.source} == {right.source})"
     return f"({_order_key(emitter, left, key)} == {_order_key(emitter, right, key)})"
 
 
-def _order_key(emitter: "Emitter", code: Code, key: str) -> str:
+def _order_key(emitter: Emitter, code: Code, key: str) -> str:
     if code.is_constant:
         return emitter.name(getattr(code.constant, key))
     return f"{code.source}.{key}"
 
 
 def _tested(
-    emitter: "Emitter",
+    emitter: Emitter,
     unknown: Code,
     other: Code,
     plain: Callable[[str], str],
@@ -77,7 +75,7 @@ def _tested(
     return f"({plain(value)} if ({value} := {unknown.source}).__class__ is {expected} else {exact}({args}))"
 
 
-def ordering(emitter: "Emitter", expr: Call) -> Code:
+def ordering(emitter: Emitter, expr: Call) -> Code:
     sign, exact = ORDERINGS[expr.function]
     compared = _compare_to(emitter, expr, sign)
     if compared is not None:
@@ -96,7 +94,7 @@ def ordering(emitter: "Emitter", expr: Call) -> Code:
     return Code(f"{name}({left.source}, {right.source})", bool)
 
 
-def _compare_to(emitter: "Emitter", expr: Call, sign: str) -> Code | None:
+def _compare_to(emitter: Emitter, expr: Call, sign: str) -> Code | None:
     """`a.compareTo(b) >= 0` and its like, without the detour over a number."""
     left, right = expr.args
     if isinstance(left, Literal):
@@ -108,12 +106,12 @@ def _compare_to(emitter: "Emitter", expr: Call, sign: str) -> Code | None:
     return _ordered_values(emitter, left, sign)
 
 
-def comparison(emitter: "Emitter", expr: Call) -> Code | None:
+def comparison(emitter: Emitter, expr: Call) -> Code | None:
     """`a.isGreaterThan(b)` of quantities and versions."""
     return _ordered_values(emitter, expr, KEYS[expr.function])
 
 
-def _ordered_values(emitter: "Emitter", expr: Call, sign: str) -> Code | None:
+def _ordered_values(emitter: Emitter, expr: Call, sign: str) -> Code | None:
     assert expr.target is not None
     left, right = emitter.emit(expr.target), emitter.emit(expr.args[0])
     if right.known not in _ATTRIBUTE or left.known not in (None, right.known):

@@ -1,18 +1,16 @@
 """The loops of the usual macros, recognized by the shape they expand to."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from dray.cel.ast import Call, Comprehension, CreateList, Expr, Ident, Literal
-
-if TYPE_CHECKING:
-    from dray.cel.codegen.emitter import Emitter
+from dray.cel.codegen.emitter import Emitter
 
 
 class Fold(NamedTuple):
     """How a comprehension is written as a loop over `r`; `{target}` stands for its variables."""
 
-    write: "Callable[[Emitter], str]"
+    write: Callable[[Emitter], str]
     result: type
 
 
@@ -35,7 +33,7 @@ def recognize(expr: Comprehension) -> Fold | None:
 def _deciding(predicate: Expr, *, stop_at: bool) -> Fold:
     """all and exists."""
 
-    def write(emitter: "Emitter") -> str:
+    def write(emitter: Emitter) -> str:
         test = _braced(emitter.condition(predicate))
         test = test if stop_at else f"not {test}"
         return f"    for {{target}} in r:\n        if {test}:\n            return {stop_at}\n    return {not stop_at}\n"
@@ -46,7 +44,7 @@ def _deciding(predicate: Expr, *, stop_at: bool) -> Fold:
 def _counting(predicate: Expr) -> Fold:
     """exists_one."""
 
-    def write(emitter: "Emitter") -> str:
+    def write(emitter: Emitter) -> str:
         test = _braced(emitter.condition(predicate))
         return f"    n = 0\n    for {{target}} in r:\n        if {test}:\n            n += 1\n    return n == 1\n"
 
@@ -65,7 +63,7 @@ def _collecting(expr: Comprehension) -> Fold | None:
         return None
     (element,) = added.elements
 
-    def write(emitter: "Emitter") -> str:
+    def write(emitter: Emitter) -> str:
         lines = ["    found = []", "    for {target} in r:"]
         indent = "        "
         if predicate is not None:

@@ -1,18 +1,14 @@
 """Comprehensions as source: a loop is a statement, and so becomes a function of its own."""
 
-from typing import TYPE_CHECKING
-
 from dray.cel.ast import Comprehension
 from dray.cel.codegen import runtime
 from dray.cel.codegen.code import Body, Code, NotGenerated, known_class
+from dray.cel.codegen.emitter import Emitter
 from dray.cel.codegen.fold import Fold, recognize
 from dray.cel.types import DYN, INT, CelType, Kind
 
-if TYPE_CHECKING:
-    from dray.cel.codegen.emitter import Emitter
 
-
-def comprehension(emitter: "Emitter", expr: Comprehension) -> Code:
+def comprehension(emitter: Emitter, expr: Comprehension) -> Code:
     if expr.is_bind:
         return _bind(emitter, expr)
     fold = recognize(expr)
@@ -28,11 +24,11 @@ def comprehension(emitter: "Emitter", expr: Comprehension) -> Code:
     return Code(f"{function}({arguments})", fold.result)
 
 
-def _outer_names(emitter: "Emitter") -> list[str]:
+def _outer_names(emitter: Emitter) -> list[str]:
     return [code.source for code in emitter.body.variables.values() if not code.is_constant]
 
 
-def _iterated(emitter: "Emitter", expr: Comprehension) -> str:
+def _iterated(emitter: Emitter, expr: Comprehension) -> str:
     iterated = emitter.emit(expr.iter_range)
     declared = expr.iter_range.type
     if declared.kind is Kind.LIST:
@@ -43,7 +39,7 @@ def _iterated(emitter: "Emitter", expr: Comprehension) -> str:
     return f"{emitter.name(helper)}({iterated.source})"
 
 
-def _loop(emitter: "Emitter", expr: Comprehension, fold: Fold, function: str) -> str:
+def _loop(emitter: Emitter, expr: Comprehension, fold: Fold, function: str) -> str:
     """A function of its own: loops are statements."""
     outer = emitter.body
     inherited = _outer_names(emitter)
@@ -62,7 +58,7 @@ def _loop(emitter: "Emitter", expr: Comprehension, fold: Fold, function: str) ->
     return f"def {function}({parameters}, CONSTANTS):\n{body.format(target=', '.join(loop_names))}"
 
 
-def _bind(emitter: "Emitter", expr: Comprehension) -> Code:
+def _bind(emitter: Emitter, expr: Comprehension) -> Code:
     value = emitter.emit(expr.accu_init)
     outer = emitter.body.variables
     name = f"v{len(outer)}"

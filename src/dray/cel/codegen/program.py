@@ -10,6 +10,7 @@ from typing import Any
 from dray.cel.codegen import runtime
 from dray.cel.codegen.code import Body, Constants, NotGenerated
 from dray.cel.codegen.emitter import Emitter
+from dray.cel.codegen.nodes import NODES
 from dray.cel.compilation import Compilation
 
 _FIELDS = {
@@ -40,7 +41,8 @@ def generate(compilation: Compilation, slot: str, *, condition: bool) -> Callabl
 
 def _write(compilation: Compilation, slot: str, *, condition: bool) -> tuple[str, Constants]:
     constants = Constants()
-    emitter = Emitter(Body("selected", constants, {}), compilation.language.declarations, _FIELDS)
+    body, declarations = Body("selected", constants, {}), compilation.language.declarations
+    emitter = Emitter(body, declarations, _FIELDS, NODES)
     code = emitter.emit(compilation.root)
     result = code.source
     if condition and code.known is not bool:

@@ -1,19 +1,15 @@
 """Functions of texts as source: parts, patterns and formats that are constant are read once, now."""
 
-from typing import TYPE_CHECKING
-
 from dray.cel.ast import Call, CreateList
 from dray.cel.codegen import runtime
 from dray.cel.codegen.code import Code, NotGenerated
+from dray.cel.codegen.emitter import Emitter
 from dray.cel.errors import EvalFailure
 from dray.cel.library.formatting import read_clauses
 from dray.cel.library.regex import InvalidPattern, text_test_of
 
-if TYPE_CHECKING:
-    from dray.cel.codegen.emitter import Emitter
 
-
-def text_test(emitter: "Emitter", expr: Call) -> Code | None:
+def text_test(emitter: Emitter, expr: Call) -> Code | None:
     """startsWith, endsWith, contains."""
     assert expr.target is not None
     text, part = emitter.emit(expr.target), emitter.emit(expr.args[0])
@@ -28,14 +24,14 @@ def text_test(emitter: "Emitter", expr: Call) -> Code | None:
     return Code(_if_text(emitter, text, value, test), bool)
 
 
-def _if_text(emitter: "Emitter", text: Code, value: str, test: str) -> str:
+def _if_text(emitter: Emitter, text: Code, value: str, test: str) -> str:
     if text.known is str:
         return f"({test})"
     is_text = f"({value} := {text.source}).__class__ is {emitter.name(str)}"
     return f"({test} if {is_text} else {emitter.name(runtime.undecided)}())"
 
 
-def pattern_test(emitter: "Emitter", expr: Call) -> Code | None:
+def pattern_test(emitter: Emitter, expr: Call) -> Code | None:
     """matches, with a constant pattern."""
     operands = expr.args if expr.target is None else [expr.target, *expr.args]
     text, pattern = (emitter.emit(operand) for operand in operands)
@@ -49,7 +45,7 @@ def pattern_test(emitter: "Emitter", expr: Call) -> Code | None:
     return Code(_if_text(emitter, text, value, f"{emitter.name(test)}({value})"), bool)
 
 
-def formatted(emitter: "Emitter", expr: Call) -> Code | None:
+def formatted(emitter: Emitter, expr: Call) -> Code | None:
     """format, with a constant text of plain `%s` and `%d` for strings and integers."""
     assert expr.target is not None
     text, arguments = emitter.emit(expr.target), expr.args[0]

@@ -46,6 +46,9 @@ class _Write:
     def stored_objects(self, resource: Resource) -> Sequence[Object]:
         return ()
 
+    def plural_of(self, group: str, version: str, kind: str) -> str:
+        return ""
+
     def hold(self, key: Hashable) -> bool:
         return True
 

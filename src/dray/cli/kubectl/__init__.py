@@ -71,8 +71,9 @@ def command() -> None:
 @global_flags
 def get(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], raw: str, **options: Any) -> None:
     """Show objects: `get pods`, `get pod/x svc/y`, `get resourceclaims.v1beta1.resource.k8s.io x -o yaml`."""
-    from dray.cli.kubectl.get import Options, get_raw
     from dray.cli.kubectl.get import get as show
+    from dray.cli.kubectl.get import get_raw
+    from dray.cli.kubectl.reading import Options
 
     if raw:
         _finish(flags, lambda session: get_raw(session, raw))

@@ -12,11 +12,11 @@ from dray.api.meta import Object
 from dray.api.patch.three_way import three_way_patch
 from dray.api.schema.registry import schema_for
 from dray.cli.kubectl.describe import LAST_APPLIED
+from dray.cli.kubectl.dry_run import dry_query, dry_words
 from dray.cli.kubectl.manifests import Manifest
 from dray.cli.kubectl.naming import Served
 from dray.cli.kubectl.session import Failure, Session, server_error
 from dray.cli.kubectl.targets import namespace_of_manifest, served_manifest
-from dray.cli.kubectl.write import dry_query, dry_words
 
 MANAGER = "kubectl-client-side-apply"
 STRATEGIC = "application/strategic-merge-patch+json"

@@ -8,9 +8,9 @@ import click
 
 from dray.api import errors
 from dray.api.meta import Object
+from dray.cli.kubectl.dry_run import dry_words
 from dray.cli.kubectl.session import NOTHING_NAMED, Failure, Session, server_error
 from dray.cli.kubectl.targets import Target, named_in_files, named_or_selected
-from dray.cli.kubectl.write import dry_words
 
 POLL_SECONDS = 0.05
 _AT_ONCE = (

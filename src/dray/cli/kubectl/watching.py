@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from dray.cli.kubectl.get import Options, table_blocks, table_of
+from dray.cli.kubectl.reading import Options, table_blocks, table_of
 from dray.cli.kubectl.session import Failure, Session
 from dray.cli.kubectl.tables import TABLE_ACCEPT, Layout
 from dray.cli.kubectl.targets import Target

@@ -7,6 +7,8 @@ import click
 
 from dray.api import errors
 from dray.api.resources import NAMESPACES
+from dray.cli.kubectl.client_apply import apply_here
+from dray.cli.kubectl.dry_run import dry_query, dry_words
 from dray.cli.kubectl.manifests import Manifest, read_sources
 from dray.cli.kubectl.session import Failure, Session, server_error
 from dray.cli.kubectl.targets import namespace_of_manifest, served_manifest
@@ -23,8 +25,6 @@ class Applying:
 
 async def apply(session: Session, files: Sequence[str], options: Applying) -> None:
     """Everything in `files`; what fails is told at the end. Raises Failure then."""
-    from dray.cli.kubectl.client_apply import apply_here
-
     if options.server_side and options.dry_run == "client":
         raise Failure(
             "error: --dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"
@@ -67,14 +67,6 @@ async def _apply_one(session: Session, manifest: Manifest, options: Applying) ->
         "PATCH", path, body=obj, query=query, content_type="application/apply-patch+yaml"
     )
     click.echo(f"{served.display}/{name} serverside-applied{dry_words(options.dry_run)}")
-
-
-def dry_query(dry_run: str) -> dict[str, str]:
-    return {"dryRun": "All"} if dry_run == "server" else {}
-
-
-def dry_words(dry_run: str) -> str:
-    return {"client": " (dry run)", "server": " (server dry run)"}.get(dry_run, "")
 
 
 def _conflict_text(error: errors.StatusError) -> str:

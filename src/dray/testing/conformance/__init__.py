@@ -11,8 +11,9 @@ the driver answers, publishes and leaves behind. What it does not know: hardware
 """
 
 from dray.testing.conformance.report import Outcome, Report, Verdict
-from dray.testing.conformance.rules import Rule, Violation, all_rules
+from dray.testing.conformance.rules import Rule, all_rules
 from dray.testing.conformance.subject import Subject
 from dray.testing.conformance.suite import run_suite
+from dray.testing.conformance.verdicts import Violation
 
 __all__ = ["Outcome", "Report", "Rule", "Subject", "Verdict", "Violation", "all_rules", "run_suite"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from dray.api.meta import Object
 from dray.cdi.cache import CdiCache
-from dray.testing.conformance.rules import Violation
+from dray.testing.conformance.verdicts import Violation
 
 
 def check_reply(claim: Object, devices: Sequence[Any], driver: str, version: str, cdi: Path) -> None:

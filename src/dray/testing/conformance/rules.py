@@ -3,23 +3,14 @@
 import dataclasses
 import importlib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from dray.testing.conformance.stage import Stage
+from dray.testing.conformance.stage import Setting, Stage
 
 AREAS = ("registration", "calls", "claims", "lifecycle", "slices", "health")
 
 Level = Literal["must", "should"]
-Check = Callable[["Stage"], Awaitable[None]]
-
-
-class Violation(AssertionError):
-    """The driver broke the rule; the text says what was expected and what happened."""
-
-
-class NotApplicable(Exception):
-    """The rule is about something that this driver, or this machine, does not offer; the text says what."""
+Check = Callable[[Stage], Awaitable[None]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,10 +21,7 @@ class Rule:
     """The rule in one sentence."""
     level: Level
     check: Check
-    kubelet_versions: tuple[str, ...] = ("v1", "v1beta1")
-    api_versions: tuple[str, ...] = ()
-    """Of resource.k8s.io; empty means all that a new server serves."""
-    features: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    setting: Setting
     waits: bool = False
     """Whether it mostly waits, for tens of seconds."""
 
@@ -59,9 +47,8 @@ def rule(
         area = check.__module__.rpartition(".")[2]
         title = " ".join((check.__doc__ or "").split()).rstrip(".")
         name = check.__name__.replace("_", "-")
-        _RULES.append(
-            Rule(area, name, title, level, check, kubelet_versions, api_versions, features or {}, waits)
-        )
+        setting = Setting(kubelet_versions, api_versions, features or {})
+        _RULES.append(Rule(area, name, title, level, check, setting, waits))
         return check
 
     return enter

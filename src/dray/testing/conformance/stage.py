@@ -7,7 +7,7 @@ these raises Violation with what was expected when the driver does not do its pa
 import asyncio
 import dataclasses
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,8 +18,8 @@ from dray.api.quantity import parse_quantity
 from dray.api.resources import NAMESPACES, NODES, RESOURCE_CLAIMS, RESOURCE_SLICES
 from dray.client.protocol import Selection
 from dray.testing.conformance.reply import check_reply
-from dray.testing.conformance.rules import NotApplicable, Rule, Violation
 from dray.testing.conformance.subject import Instance, Subject
+from dray.testing.conformance.verdicts import NotApplicable, Violation
 from dray.testing.fake_api import FakeApi
 from dray.testing.fake_kubelet import FakeKubelet, Plugin, PrepareError
 
@@ -45,12 +45,22 @@ class Published:
         return bool(self.raw.get("allowMultipleAllocations"))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Setting:
+    """What kind of node a rule is tried on."""
+
+    kubelet_versions: tuple[str, ...]
+    api_versions: tuple[str, ...]
+    """Of resource.k8s.io; empty means all that a new server serves."""
+    features: Mapping[str, bool]
+
+
 class Stage:
-    def __init__(self, subject: Subject, rule: Rule, root: Path) -> None:
+    def __init__(self, subject: Subject, setting: Setting, root: Path) -> None:
         self.subject = subject
         self.root = root
-        self.kubelet = FakeKubelet(root, versions=rule.kubelet_versions)
-        self.api = FakeApi(versions=rule.api_versions, features=rule.features)
+        self.kubelet = FakeKubelet(root, versions=setting.kubelet_versions)
+        self.api = FakeApi(versions=setting.api_versions, features=setting.features)
         self.faults = self.api.faults
         self.instances: list[Instance] = []
         self._driver = ""

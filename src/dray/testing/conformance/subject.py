@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from dray.testing.conformance.rules import Violation
+from dray.testing.conformance.verdicts import Violation
 
 PLACEHOLDERS: Final = ("node", "kubeconfig", "registry", "plugins", "cdi", "pod_uid", "root")
 _PLACEHOLDER: Final = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")

@@ -7,9 +7,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from dray.testing.conformance.report import Outcome, Report, Verdict, ordered
-from dray.testing.conformance.rules import NotApplicable, Rule, Violation, all_rules
+from dray.testing.conformance.rules import Rule, all_rules
 from dray.testing.conformance.stage import Stage
 from dray.testing.conformance.subject import Subject
+from dray.testing.conformance.verdicts import NotApplicable, Violation
 
 AT_ONCE = 6
 CASE_TIMEOUT_SECONDS = 180.0
@@ -62,7 +63,7 @@ async def run_suite(
 async def run_rule(rule: Rule, subject: Subject, root: Path) -> Outcome:
     """Never raises for what a driver does."""
     started = time.monotonic()
-    stage = Stage(subject, rule, root)
+    stage = Stage(subject, rule.setting, root)
     verdict, why = Verdict.PASSED, ""
     try:
         async with asyncio.timeout(CASE_TIMEOUT_SECONDS), stage:

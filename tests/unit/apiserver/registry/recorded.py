@@ -45,6 +45,10 @@ class Context:
     def stored_objects(self, resource: Resource) -> Iterable[dict[str, Any]]:
         return [obj for (plural, _, _), obj in self.others.items() if plural == resource.plural]
 
+    def plural_of(self, group: str, version: str, kind: str) -> str:
+        served = (known for known in catalog() if known.resource.group == group and version in known.versions)
+        return next((known.resource.plural for known in served if known.resource.kind == kind), "")
+
     def hold(self, key: Hashable) -> bool:
         return True
 

@@ -7,8 +7,9 @@ import grpc.aio
 
 from dray.api.meta import uid_of
 from dray.sdk.claims import ClaimRef
-from dray.testing.conformance.rules import Violation, rule
+from dray.testing.conformance.rules import rule
 from dray.testing.conformance.stage import NAMESPACE, Stage
+from dray.testing.conformance.verdicts import Violation
 
 _UNKNOWN = ClaimRef("3f0c1b52-0000-4000-8000-000000000000", NAMESPACE, "never-heard-of")
 

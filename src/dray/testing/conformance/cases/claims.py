@@ -1,8 +1,9 @@
 """What claims can look like: several requests, alternatives, shares, administrators, other drivers beside."""
 
 from dray.api.meta import uid_of
-from dray.testing.conformance.rules import NotApplicable, Violation, rule
+from dray.testing.conformance.rules import rule
 from dray.testing.conformance.stage import Stage
+from dray.testing.conformance.verdicts import NotApplicable, Violation
 
 
 @rule()

@@ -6,8 +6,9 @@ from typing import Any
 
 import grpc.aio
 
-from dray.testing.conformance.rules import NotApplicable, Violation, rule
+from dray.testing.conformance.rules import rule
 from dray.testing.conformance.stage import Stage
+from dray.testing.conformance.verdicts import NotApplicable, Violation
 from dray.testing.fake_kubelet import Plugin
 from dray.wire.kubelet import SERVICE_HEALTH
 

@@ -7,8 +7,9 @@ import grpc.aio
 
 from dray.api.meta import Object, name_of, uid_of
 from dray.testing.conformance.reply import unresolvable
-from dray.testing.conformance.rules import NotApplicable, Violation, rule
+from dray.testing.conformance.rules import rule
 from dray.testing.conformance.stage import Stage
+from dray.testing.conformance.verdicts import NotApplicable, Violation
 from dray.testing.fake_kubelet import Plugin
 
 _OLD, _NEW = "0b7e1c5e-1111-4111-8111-111111111111", "0b7e1c5e-2222-4222-8222-222222222222"

@@ -4,8 +4,9 @@ import asyncio
 import re
 from pathlib import Path
 
-from dray.testing.conformance.rules import NotApplicable, Violation, rule
+from dray.testing.conformance.rules import rule
 from dray.testing.conformance.stage import Stage
+from dray.testing.conformance.verdicts import NotApplicable, Violation
 from dray.wire.kubelet import DRA, SERVICE_DRA
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

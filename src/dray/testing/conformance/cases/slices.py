@@ -4,8 +4,9 @@ import asyncio
 
 from dray.api.meta import Object, name_of
 from dray.api.resources import NODES, RESOURCE_SLICES
-from dray.testing.conformance.rules import NotApplicable, Violation, rule
+from dray.testing.conformance.rules import rule
 from dray.testing.conformance.stage import NODE, REPAIR_SECONDS, Stage
+from dray.testing.conformance.verdicts import NotApplicable, Violation
 
 _QUIET_SECONDS = 3.0
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
