@@ -20,10 +20,13 @@ class Count:
     """Of an Indexed job: those that are done."""
     uncounted: list[Object]
     """Pods that came to an end and still carry the finalizer."""
+    noted: frozenset[str]
+    """The uids of pods that the job's status has counted already."""
 
     def with_failed(self, pods: Sequence[Object]) -> "Count":
         """The same, where these pods will not succeed any more."""
-        return dataclasses.replace(self, failed=self.failed + len(pods), uncounted=[*self.uncounted, *pods])
+        fresh = sum(uid_of(pod) not in self.noted for pod in pods)
+        return dataclasses.replace(self, failed=self.failed + fresh, uncounted=[*self.uncounted, *pods])
 
 
 def is_indexed(job: Object) -> bool:
@@ -33,7 +36,7 @@ def is_indexed(job: Object) -> bool:
 def count(job: Object, pods: Sequence[Object]) -> Count:
     status = job.get("status") or {}
     noted = status.get("uncountedTerminatedPods") or {}
-    already = set(noted.get("succeeded") or ()) | set(noted.get("failed") or ())
+    already = frozenset(noted.get("succeeded") or ()) | frozenset(noted.get("failed") or ())
     ended = [pod for pod in pods if TRACKING_FINALIZER in finalizers_of(pod) and _has_ended(job, pod)]
     fresh = [pod for pod in ended if uid_of(pod) not in already]
     successes = sum(_succeeded(pod) for pod in fresh)
@@ -44,7 +47,7 @@ def count(job: Object, pods: Sequence[Object]) -> Count:
         done = frozenset(index for index in done if index < limit)
     succeeded = len(done) if is_indexed(job) else int(status.get("succeeded") or 0) + successes
     failed = int(status.get("failed") or 0) + len(fresh) - successes
-    return Count(succeeded, failed, done, ended)
+    return Count(succeeded, failed, done, ended, already)
 
 
 def uncounted(pods: Sequence[Object]) -> Object:

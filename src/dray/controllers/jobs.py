@@ -2,7 +2,8 @@
 
 A pod of a Job carries a finalizer until its end is counted, so that deleting finished pods loses no count: the uid is
 first noted in status.uncountedTerminatedPods, then the finalizer goes, then the number moves into the counters. A pod that
-somebody deletes counts as failed; one that the Job itself takes away, to shrink or to pause, does not count at all.
+somebody deletes counts as failed; one that the Job itself takes away, to shrink or to pause, does not count at all. That a
+Job has come to its end is told at once, that it is over once all its pods are counted and gone: Kubernetes takes no other.
 podFailurePolicy, successPolicy and backoffLimitPerIndex are not supported.
 Source: kubernetes pkg/controller/job, 1.36.
 """
@@ -13,12 +14,14 @@ from typing import ClassVar
 from dray.api.meta import (
     Object,
     ObjectKey,
+    controller_of,
     finalizers_of,
     format_time,
     is_deleting,
     name_of,
     namespace_of,
     parse_time,
+    uid_of,
 )
 from dray.api.pods import find_condition, is_ready, is_terminal
 from dray.api.resources import JOBS, PODS
@@ -37,6 +40,11 @@ from dray.kits.backoff import Backoff
 
 POD_BACKOFF = Backoff(10.0, 600.0)
 
+TRACKED_INDEX = "tracked-by-job"
+
+_ENDS = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}
+"""The conditions of a job that is over, each with the one that announces it."""
+
 
 class Jobs(Controller):
     name: ClassVar[str] = "job-controller"
@@ -46,12 +54,14 @@ class Jobs(Controller):
         super().__init__(context)
         self.jobs = self.watch(JOBS)
         self.pods = index_by_owner(self.watch_owned(PODS, "Job"))
+        self.pods.add_index(TRACKED_INDEX, _job_that_tracks)
         self.control = PodControl(self.client, self.pods, self.recorder)
         self._last_failure: dict[ObjectKey, str] = {}
         """By job, the time of its latest failure: the pod may be gone before its successor is due."""
 
     async def sync(self, key: ObjectKey) -> None:
         job = self.jobs.cache.get(key)
+        await self._release(self._left_behind(key, job))
         if job is None:
             self._last_failure.pop(key, None)
             return
@@ -72,10 +82,17 @@ class Jobs(Controller):
         await self._report(job, active, counted, finish)
         await self._release(counted.uncounted)
 
+    def _left_behind(self, key: ObjectKey, job: Object | None) -> list[Object]:
+        """Pods that nobody counts any more: their job is gone, and another may have its name."""
+        uid = uid_of(job) if job is not None else ""
+        tracked = self.pods.cache.by_index(TRACKED_INDEX, str(key))
+        return [pod for pod in tracked if (controller_of(pod) or {}).get("uid") != uid]
+
     def _verdict(self, job: Object, count: Count) -> tuple[str, str, str] | None:
-        """(condition type, reason, message) once the job is over."""
-        if condition := find_condition(job, "Complete") or find_condition(job, "Failed"):
-            return condition["type"], condition.get("reason", ""), condition.get("message", "")
+        """(condition type, reason, message) once it is known how the job ends."""
+        for kind, first in _ENDS.items():
+            if condition := find_condition(job, kind) or find_condition(job, first):
+                return kind, condition.get("reason", ""), condition.get("message", "")
         spec = job["spec"]
         if count.failed > int(spec.get("backoffLimit", 6)):
             return "Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"
@@ -154,7 +171,8 @@ class Jobs(Controller):
         if is_indexed(job) and count.indexes:
             status["completedIndexes"] = indexes_text(count.indexes)
         if finish is not None and not _is_finished(job):
-            self._finish(job, status, finish, now)
+            is_over = not (active or count.uncounted or status["terminating"])
+            self._finish(job, status, finish, now, is_over=is_over)
         if status != old:
             await self.client.update(JOBS, {**job, "status": status}, subresource="status")
 
@@ -179,21 +197,25 @@ class Jobs(Controller):
         else:
             status.setdefault("startTime", now)
 
-    def _finish(self, job: Object, status: Object, finish: tuple[str, str, str], now: str) -> None:
+    def _finish(
+        self, job: Object, status: Object, finish: tuple[str, str, str], now: str, *, is_over: bool
+    ) -> None:
         kind, reason, message = finish
-        first = "SuccessCriteriaMet" if kind == "Complete" else "FailureTarget"
+        told = status.get("conditions") or []
+        known = {each["type"] for each in told}
+        due = [each for each in (_ENDS[kind], *([kind] if is_over else ())) if each not in known]
         times = {"lastProbeTime": now, "lastTransitionTime": now}
         status["conditions"] = [
-            *(status.get("conditions") or ()),
+            *told,
             *(
                 {"type": each, "status": "True", **times, "reason": reason, "message": message}
-                for each in (first, kind)
+                for each in due
             ),
         ]
-        if kind == "Complete":
+        if is_over and kind == "Complete":
             status["completionTime"] = now
             self.recorder.event(job, "Normal", "Completed", "Job completed")
-        else:
+        elif is_over:
             self.recorder.event(job, "Warning", reason, message)
 
     async def _release(self, pods: Sequence[Object]) -> None:
@@ -203,6 +225,13 @@ class Jobs(Controller):
             meta = {"resourceVersion": pod["metadata"]["resourceVersion"], "finalizers": kept}
             patch = {"metadata": meta}
             await ignore_missing(self.client.patch(PODS, name_of(pod), patch, namespace_of(pod)))
+
+
+def _job_that_tracks(pod: Object) -> tuple[str, ...]:
+    owner = controller_of(pod)
+    if owner is None or owner["kind"] != "Job" or TRACKING_FINALIZER not in finalizers_of(pod):
+        return ()
+    return (str(ObjectKey(namespace_of(pod), owner["name"])),)
 
 
 def _is_finished(job: Object) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from dray.api import errors
 from dray.api.meta import Object, replace_at
 from dray.api.resources import DEPLOYMENTS, JOBS, PODS, REPLICA_SETS
@@ -417,6 +419,82 @@ def test_pods_that_still_run_when_a_job_fails_count_as_failed_and_do_not_stay() 
     play(client, [Jobs], *[nothing] * 3)
     assert stored_job(client)["status"]["failed"] == 1
     assert client.all(PODS) == []
+
+
+def told_statuses(client: MemoryClient) -> list[Object]:
+    """What the controller says of the job from now on."""
+    told: list[Object] = []
+
+    def note(verb: str, resource: object, subresource: str, changed: Object) -> None:
+        if resource is JOBS and subresource == "status":
+            told.append(changed["status"])
+
+    client.reactions.append(note)
+    return told
+
+
+def kinds_of(status: Object) -> list[str]:
+    return [condition["type"] for condition in status.get("conditions") or ()]
+
+
+@pytest.mark.parametrize(
+    ("phase", "ends"),
+    [("Succeeded", ["SuccessCriteriaMet", "Complete"]), ("Failed", ["FailureTarget", "Failed"])],
+)
+def test_a_job_announces_its_end_and_is_over_once_all_its_pods_are_counted(
+    phase: str, ends: list[str]
+) -> None:
+    client = MemoryClient(job(completions=2, parallelism=2, backoffLimit=0))
+    told = told_statuses(client)
+    play(client, [Jobs], set_phase(client, phase))
+    announced = next(status for status in told if kinds_of(status))
+    assert kinds_of(announced) == ends[:1]
+    assert announced["uncountedTerminatedPods"] != {}
+    assert kinds_of(told[-1]) == ends
+    assert all(
+        status["uncountedTerminatedPods"] == {} and not status["terminating"]
+        for status in told
+        if ends[1] in kinds_of(status)
+    )
+    assert not any(pod["metadata"]["finalizers"] for pod in client.all(PODS))
+
+
+def test_a_failing_job_is_over_once_the_pods_that_still_ran_are_gone_and_counts_each_once() -> None:
+    client = MemoryClient(job(parallelism=2, completions=2, backoffLimit=0))
+    told = told_statuses(client)
+    stays = ["example.com/stays"]
+
+    async def hold() -> None:
+        for pod in client.all(PODS):
+            meta = {"finalizers": [*pod["metadata"]["finalizers"], *stays]}
+            await client.patch(PODS, pod["metadata"]["name"], {"metadata": meta}, "ns")
+
+    async def let_go() -> None:
+        assert kinds_of(stored_job(client)["status"]) == ["FailureTarget"]
+        assert stored_job(client)["status"]["terminating"] == 1
+        for pod in client.all(PODS):
+            await client.patch(PODS, pod["metadata"]["name"], {"metadata": {"finalizers": []}}, "ns")
+
+    play(client, [Jobs], hold, set_phase(client, "Failed", 1), let_go)
+    assert kinds_of(stored_job(client)["status"]) == ["FailureTarget", "Failed"]
+    assert [status.get("failed") for status in told][-1] == 2
+    assert max(status.get("failed") or 0 for status in told) == 2
+
+
+def test_the_pods_of_a_job_that_is_gone_are_let_go_even_where_another_has_its_name() -> None:
+    client = MemoryClient(job())
+
+    async def replace() -> None:
+        assert [pod["metadata"]["finalizers"] for pod in client.all(PODS)] == [[TRACKING_FINALIZER]]
+        await client.delete(JOBS, "w", "ns")
+        if is_named_again:
+            await client.create(JOBS, {**job(), "metadata": {"name": "w", "namespace": "ns", "uid": "j2"}})
+
+    for is_named_again in (False, True):
+        client = MemoryClient(job())
+        play(client, [Jobs], replace)
+        tracked = [pod for pod in client.all(PODS) if pod["metadata"]["finalizers"]]
+        assert [pod["metadata"]["ownerReferences"][0]["uid"] for pod in tracked] == ["j2"] * is_named_again
 
 
 def test_a_finished_job_is_removed_after_its_time_to_live() -> None:
