@@ -2,10 +2,11 @@
 
 from dray.api.errors import StatusError
 from dray.client.config import ConfigError
+from dray.client.leader import LeadershipLost
 from dray.client.protocol import Unreachable
 from dray.cluster.layout import ClusterError
 
-EXPECTED = (ClusterError, ConfigError, StatusError, Unreachable)
+EXPECTED = (ClusterError, ConfigError, LeadershipLost, StatusError, Unreachable)
 
 
 def explain(error: BaseException) -> str:
