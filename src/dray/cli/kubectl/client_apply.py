@@ -17,6 +17,7 @@ from dray.cli.kubectl.manifests import Manifest
 from dray.cli.kubectl.naming import Served
 from dray.cli.kubectl.session import Failure, Session, server_error
 from dray.cli.kubectl.targets import namespace_of_manifest, served_manifest
+from dray.kits import go_json
 
 MANAGER = "kubectl-client-side-apply"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -47,7 +48,7 @@ def _with_annotation(obj: Object, namespace: str) -> Object:
         key: value for key, value in (meta.get("annotations") or {}).items() if key != LAST_APPLIED
     }
     bare = {**obj, "metadata": {**meta, "annotations": annotations}}
-    text = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
+    text = go_json.encode_text(bare, is_sorted=True) + "\n"
     return {**bare, "metadata": {**bare["metadata"], "annotations": {**annotations, LAST_APPLIED: text}}}
 
 
@@ -92,7 +93,7 @@ async def _patch(
     except errors.StatusError as error:
         version = resource.api_version if resource.group else f"/{resource.version}"
         doing = (
-            f"error when applying patch:\n{json.dumps(patch, sort_keys=True, separators=(',', ':'))}\nto:\n"
+            f"error when applying patch:\n{go_json.encode_text(patch, is_sorted=True)}\nto:\n"
             f'Resource: "{version}, Resource={resource.plural}", GroupVersionKind: "{version}, Kind={resource.kind}"\n'
             f'Name: "{name}", Namespace: "{namespace}"\nfor: "{source}": error when patching "{source}": '
         )

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from dray.kits import go_json
+
 _STEP = re.compile(
-    r"""\.\.(?P<deep>[\w-]+) | \.(?P<field>[\w\\./-]+|\*) | \[(?P<bracket>(?:'[^']*'|"[^"]*"|\?\([^)]*\)|[^\]])*)\]""",
+    r"""\.\.(?P<deep>[\w-]+|\*) | \.(?P<field>(?:\\.|[\w/-])+|\*) | \[(?P<bracket>(?:'[^']*'|"[^"]*"|\?\([^)]*\)|[^\]])*)\]""",
     re.VERBOSE,
 )
 _FILTER = re.compile(r"""\?\(\s*@(?P<path>[^\s=!<>]*)\s*(?:(?P<op>==|!=|<=|>=|<|>)\s*(?P<value>.+?))?\s*\)""")
@@ -127,7 +129,7 @@ def _show(value: Any) -> str:
         return "true" if value else "false"
     if value is None:
         return ""
-    return json.dumps(value, separators=(",", ":"))
+    return go_json.encode_text(value, is_sorted=True)
 
 
 def _steps(path: str) -> list[re.Match[str]]:
@@ -141,25 +143,16 @@ def _steps(path: str) -> list[re.Match[str]]:
         match = _STEP.match(path, position)
         if match is None:
             raise JsonPathError(f"cannot understand {path[position:]!r}")
-        steps.extend(_split_field(match))
+        steps.append(match)
         position = match.end()
     return steps
-
-
-def _split_field(match: re.Match[str]) -> list[re.Match[str]]:
-    """A dotted run is one match; an escaped dot belongs to a name, a bare one separates names."""
-    field = match.group("field")
-    if field is None or "." not in field.replace("\\.", ""):
-        return [match]
-    names = re.split(r"(?<!\\)\.", field)
-    return [found for name in names if (found := _STEP.match(f".{name}")) is not None]
 
 
 def _follow(step: re.Match[str], value: Any) -> Iterator[Any]:
     if step.group("deep") is not None:
         yield from _search(step.group("deep"), value)
     elif step.group("field") is not None:
-        yield from _fields(step.group("field").replace("\\.", "."), value)
+        yield from _fields(step.group("field").replace("\\", ""), value)
     else:
         yield from _bracket(step.group("bracket").strip(), value)
 
