@@ -29,13 +29,13 @@ def signed_request(
     return request.public_bytes(serialization.Encoding.PEM)
 
 
-def own_certificate() -> bytes:
-    """PEM of some certificate."""
+def own_certificate(end: dt.datetime = dt.datetime(2027, 1, 1)) -> bytes:
+    """PEM of some certificate, valid until then."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
-    builder = builder.public_key(key.public_key()).not_valid_before(dt.datetime(2026, 1, 1))
-    signed = builder.not_valid_after(dt.datetime(2027, 1, 1)).sign(key, hashes.SHA256())
+    builder = builder.public_key(key.public_key()).not_valid_before(dt.datetime(2025, 1, 1))
+    signed = builder.not_valid_after(end).sign(key, hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM)
 
 

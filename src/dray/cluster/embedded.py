@@ -27,6 +27,7 @@ from dray.client.protocol import Client
 from dray.cluster.api_server import ApiServerRole, ApiServerSettings
 from dray.cluster.flags import feature_gates
 from dray.cluster.layout import ClusterError, ClusterSpec, Layout, cannot_write
+from dray.cluster.signing import own_signing
 from dray.controllers.manager import ControllerManager
 from dray.kits.clock import SystemClock
 from dray.kits.tasks import TaskSet
@@ -153,6 +154,7 @@ class EmbeddedCluster:
             clock=self._clock,
             features=self.features,
             root_ca_pem=self._api.authority.pem.decode(),
+            signing=own_signing(self.layout.pki),
             client_for=client_for,
         )
 

@@ -8,6 +8,9 @@ from dray.api.features import FeatureGates
 from dray.client.informer import SharedInformers
 from dray.client.protocol import Client
 from dray.controllers.base import Context, Controller
+from dray.controllers.certificate_approval import CertificateApproval
+from dray.controllers.certificate_cleaning import CertificateCleaning
+from dray.controllers.certificate_signing import CertificateSigning, Signing
 from dray.controllers.claim_reservations import ClaimReservations
 from dray.controllers.claim_templates import ClaimTemplates
 from dray.controllers.cluster_roles import ClusterRoleAggregation
@@ -72,6 +75,8 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     VolumeProtection,
     AttributesClassProtection,
     ClusterRoleAggregation,
+    CertificateApproval,
+    CertificateCleaning,
 )
 
 
@@ -79,7 +84,8 @@ class ControllerManager:
     """Runs all controllers whose features are on against one API server.
 
     `client_for(name)` gives the API as a controller of that name sees it; by default all share `client`.
-    `root_ca_pem` is published to every namespace; without it that one controller does not run.
+    `root_ca_pem` is published to every namespace, and `signing` says how approved certificate requests are signed; without
+    either that one controller does not run.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class ControllerManager:
         clock: Clock,
         features: FeatureGates,
         root_ca_pem: str = "",
+        signing: Signing | None = None,
         client_for: Callable[[str], Client] | None = None,
         registry: Registry | None = None,
     ) -> None:
@@ -102,6 +109,8 @@ class ControllerManager:
         ]
         if root_ca_pem:
             self.controllers.append(RootCertificates(context, root_ca_pem))
+        if signing is not None:
+            self.controllers.append(CertificateSigning(context, signing))
         if registry is not None:
             registry.gauge(
                 "workqueue_depth",

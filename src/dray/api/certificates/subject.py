@@ -11,12 +11,12 @@ _COMMON_NAME: Final = "2.5.4.3"
 _SERIAL_NUMBER: Final = "2.5.4.5"
 _LISTS: Final = {
     "2.5.4.6": "countries",
-    "2.5.4.10": "organizations",
-    "2.5.4.11": "units",
-    "2.5.4.7": "localities",
     "2.5.4.8": "provinces",
+    "2.5.4.7": "localities",
     "2.5.4.9": "streets",
     "2.5.4.17": "postal_codes",
+    "2.5.4.10": "organizations",
+    "2.5.4.11": "units",
 }
 """In the order in which they are written; the common name and the serial number follow."""
 _PRINTABLE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
