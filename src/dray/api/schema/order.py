@@ -4,6 +4,7 @@ Fields of structs stand as in their schema, keys of maps are sorted, opaque JSON
 """
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,8 +12,11 @@ from dray.api.schema.model import Schema
 
 Sorter = Callable[[Any], Any]
 
-_UNKNOWN: Final = (1 << 30, None)
-"""Rank and sorter of what the schema does not have: last."""
+_LAST: Final = 1 << 30
+"""Rank of what the schema does not have."""
+
+_SHAPES_MAX: Final = 1000
+"""Sets of fields that are remembered for each struct: as many as are met, but for those who try all."""
 
 
 def in_order(value: Any, schema: Schema) -> Any:
@@ -33,35 +37,45 @@ def _sorter(schema: Schema) -> Sorter | None:
     return None
 
 
-def _struct_sorter(schema: Schema) -> Sorter:
-    ranked: dict[str, tuple[int, Sorter | None]] = {}
+Shape = tuple[tuple[str, ...] | None, tuple[tuple[str, Sorter], ...]]
+"""What is to be done with a struct that has certain fields: their order where it is another one, what is sorted inside."""
 
-    def rank(name: str) -> int:
-        return ranked.get(name, _UNKNOWN)[0]
+
+def _struct_sorter(schema: Schema) -> Sorter:
+    shapes: dict[tuple[str, ...], Shape] = {}
 
     def sort(value: Any) -> Any:
         if value.__class__ is not dict:
             return value
-        if not ranked:
-            # Only at the first value: types may contain themselves.
-            fields = enumerate(schema.fields.items())
-            ranked.update({name: (position, _sorter(field.schema)) for position, (name, field) in fields})
-        changed: dict[str, Any] = {}
-        last, is_sorted = -1, True
-        for name, item in value.items():
-            position, sort_item = ranked.get(name, _UNKNOWN)
-            if position < last:
-                is_sorted = False
-            last = position
-            if sort_item is not None and item:
+        names = tuple(value)
+        shape = shapes.get(names)
+        if shape is None:
+            shape = _shape(schema, names)
+            if len(shapes) < _SHAPES_MAX:
+                shapes[names] = shape
+        order, inner = shape
+        changed: dict[str, Any] | None = None
+        for name, sort_item in inner:
+            item = value[name]
+            if item:
                 sorted_item = sort_item(item)
                 if sorted_item is not item:
+                    if changed is None:
+                        changed = {}
                     changed[name] = sorted_item
-        if changed:
+        if changed is not None:
             value = {**value, **changed}
-        return value if is_sorted else {name: value[name] for name in sorted(value, key=rank)}
+        return value if order is None else {name: value[name] for name in order}
 
     return sort
+
+
+def _shape(schema: Schema, names: tuple[str, ...]) -> Shape:
+    ranks = {name: rank for rank, name in enumerate(schema.fields)}
+    order = tuple(sorted(names, key=lambda name: ranks.get(name, _LAST)))
+    sorters = ((name, _sorter(schema.fields[name].schema)) for name in names if name in ranks)
+    inner = tuple((name, sort) for name, sort in sorters if sort is not None)
+    return (None if order == names else order), inner
 
 
 def _map_sorter(sort_value: Sorter | None) -> Sorter:
@@ -72,6 +86,8 @@ def _map_sorter(sort_value: Sorter | None) -> Sorter:
             changed = {key: found for key, item in value.items() if (found := sort_value(item)) is not item}
             if changed:
                 value = {**value, **changed}
+        if len(value) < 2:
+            return value
         keys = list(value)
         in_turn = sorted(keys)
         return value if in_turn == keys else {key: value[key] for key in in_turn}
@@ -83,9 +99,7 @@ def _list_sorter(sort_item: Sorter) -> Sorter:
     def sort(value: Any) -> Any:
         if value.__class__ is not list:
             return value
-        items = [sort_item(item) for item in value]
-        if all(new is old for new, old in zip(items, value, strict=True)):
-            return value
-        return items
+        items = list(map(sort_item, value))
+        return value if all(map(operator.is_, items, value)) else items
 
     return sort
