@@ -15,6 +15,7 @@ from dray.api.resources import LEASES, Resource
 from dray.apiserver.access import AUTHENTICATED, MASTERS
 from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.admission.metrics import AdmissionMetrics
+from dray.apiserver.aging import let_history_age
 from dray.apiserver.audit.events import Auditor
 from dray.apiserver.audit.log import KUBERNETES_ROTATION, AuditLog, Rotation
 from dray.apiserver.audit.policy import OWN
@@ -152,6 +153,7 @@ class ApiServerRole:
         )
         tasks = TaskSet("apiserver")
         self._exit.push_async_callback(tasks.stop)
+        tasks.start(let_history_age(store), "history")
         tasks.start(EventExpiry(store, self._clock, self.settings.event_ttl).run(), "event expiry")
         if self._serves(LEASES):
             tasks.start(IdentityLease(admin, self._clock, socket.gethostname()).run(), "identity lease")

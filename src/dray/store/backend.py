@@ -11,6 +11,9 @@ FIRST_REVISION = 100
 HISTORY_WINDOW = 2000
 """Changes held for each resource: what a slow watch or a paged list may lag behind."""
 
+HISTORY_MINUTES = 10
+"""How long they are held. etcd, as kube-apiserver has it, forgets what is five to ten minutes old."""
+
 
 class Store(Protocol):
     """Reads are immediate and see acknowledged writes only. Objects given to a write are taken over and mutated."""
@@ -52,6 +55,10 @@ class Store(Protocol):
 
     async def compact(self) -> None:
         """Forget all history up to now."""
+        ...
+
+    async def minute_passed(self) -> None:
+        """To be called each minute: history holds less for what is a minute old, and forgets what is `HISTORY_MINUTES` old."""
         ...
 
     def check(self) -> None:

@@ -1,8 +1,9 @@
 """The store that lives and dies with the process: the state both stores share, with nothing behind it."""
 
 import asyncio
+from collections import deque
 
-from dray.store.backend import FIRST_REVISION, HISTORY_WINDOW
+from dray.store.backend import FIRST_REVISION, HISTORY_MINUTES, HISTORY_WINDOW
 from dray.store.errors import KeyExists, KeyMissing, RevisionConflict, StoreClosed
 from dray.store.record import Event, Object, Record, seal
 from dray.store.table import Page, Table, Watch
@@ -17,6 +18,8 @@ class State:
         self._history = history
         self._first_revision = first_revision
         self._arrivals: list[tuple[int, asyncio.Future[None]]] = []
+        self._minutes: deque[int] = deque(maxlen=HISTORY_MINUTES + 1)
+        """The revision at the end of each of the last minutes."""
 
     def table(self, resource: str) -> Table:
         table = self.tables.get(resource)
@@ -51,6 +54,19 @@ class State:
             if wanted <= self.revision and not arrival.done():
                 arrival.set_result(None)
         self._arrivals = [pair for pair in self._arrivals if not pair[1].done()]
+
+    async def minute_passed(self) -> list[tuple[str, list[Event]]]:
+        """Let the history age; returns the events that left it, by resource. One resource at a time: there may be many."""
+        minutes = self._minutes
+        minutes.append(self.revision)
+        rests = minutes[-2] if len(minutes) > 1 else 0
+        ends = minutes[0] if len(minutes) > HISTORY_MINUTES else 0
+        forgotten: list[tuple[str, list[Event]]] = []
+        for resource, table in tuple(self.tables.items()):
+            table.rest(rests)
+            forgotten.append((resource, table.forget_events(ends)))
+            await asyncio.sleep(0)
+        return forgotten
 
     async def wait_for(self, revision: int) -> None:
         if revision > self.revision:
@@ -122,6 +138,9 @@ class MemoryStore:
     async def compact(self) -> None:
         for table in self._state.tables.values():
             table.forget_history(self._state.revision)
+
+    async def minute_passed(self) -> None:
+        await self._state.minute_passed()
 
     def check(self) -> None:
         if self._closed:

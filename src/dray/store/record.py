@@ -4,7 +4,6 @@ The encoding always starts with `kind` and `apiVersion`, as Kubernetes writes ob
 or splice the rest into a larger document without parsing.
 """
 
-import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any, Literal
 
@@ -17,14 +16,28 @@ Object = dict[str, Any]
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """One version of one object. `obj` is shared: never mutate it."""
+    """One version of one object."""
 
-    path: str
-    revision: int
-    obj: Object
-    data: bytes
+    __slots__ = ("_obj", "data", "path", "revision")
+
+    def __init__(self, path: str, revision: int, obj: Object, data: bytes) -> None:
+        self.path = path
+        self.revision = revision
+        self.data = data
+        self._obj: Object | None = obj
+
+    @property
+    def obj(self) -> Object:
+        """The object, which is shared: never mutate it."""
+        obj = self._obj
+        if obj is None:
+            obj = orjson.loads(self.data)
+        return obj
+
+    def rest(self) -> None:
+        """Hold the encoded form alone, a fraction of the parsed one, which is made anew whenever it is asked for."""
+        self._obj = None
 
 
 class Event:
@@ -53,6 +66,14 @@ class Event:
         if data is None:
             data = self._encodings[form] = build()
         return data
+
+    def rest(self) -> None:
+        """Hold no more than it takes to tell the change again: those who keep up have been told."""
+        self._encodings = None
+        if self.previous is not None:
+            self.previous.rest()
+        if self.type == "DELETED":
+            self.record.rest()
 
 
 def seal(path: str, revision: int, obj: Object) -> Record:

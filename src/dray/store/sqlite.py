@@ -126,6 +126,11 @@ class SqliteStore:
         tables = self._state.tables.items()
         self._compact([(resource, table.forget_history(revision)) for resource, table in tables])
 
+    async def minute_passed(self) -> None:
+        forgotten = await self._state.minute_passed()
+        if self._failure is None:
+            self._compact(forgotten)
+
     def check(self) -> None:
         if self._failure is not None:
             raise StoreClosed(str(self._failure)) from self._failure

@@ -44,6 +44,8 @@ class Table:
         self.events: list[Event] = []
         self.first = 0
         """The running number of `events[0]`."""
+        self._rested = 0
+        """The running number of the first event that holds all it was made of."""
         self._bytes = 0
         """Of the objects in `events`."""
         self._order: list[str] = []
@@ -88,10 +90,24 @@ class Table:
         return len(self.events) - 1
 
     def forget_history(self, revision: int) -> list[Event]:
-        """Forget every event up to `revision`; returns them."""
-        forgotten = self._forget(self._events_until(revision))
+        """Forget every event up to `revision`; returns them. Nobody may ask for what was before it any more."""
+        forgotten = self.forget_events(revision)
         self.floor = max(self.floor, revision)
         return forgotten
+
+    def forget_events(self, revision: int) -> list[Event]:
+        """The same, where a revision after the last of them may still be asked for."""
+        forgotten = self._forget(self._events_until(revision))
+        if forgotten:
+            self.floor = forgotten[-1].revision
+        return forgotten
+
+    def rest(self, revision: int) -> None:
+        """Let the events up to `revision` hold less memory."""
+        count = self._events_until(revision)
+        for event in self.events[max(0, self._rested - self.first) : count]:
+            event.rest()
+        self._rested = self.first + count
 
     def _forget(self, count: int) -> list[Event]:
         forgotten = self.events[:count]

@@ -5,7 +5,7 @@ import asyncio
 import orjson
 import pytest
 
-from dray.store.backend import FIRST_REVISION, Store
+from dray.store.backend import FIRST_REVISION, HISTORY_MINUTES, Store
 from dray.store.errors import Compacted, KeyExists, KeyMissing, RevisionConflict, StoreClosed
 from tests.unit.store.builders import config_map
 
@@ -247,6 +247,64 @@ async def test_compaction_on_demand_forgets_everything_up_to_now(store: Store) -
     with pytest.raises(Compacted):
         store.watch(CM, a)
     assert store.watch(CM, b).ready() == []
+
+
+async def minutes(store: Store, count: int) -> None:
+    for _ in range(count):
+        await store.minute_passed()
+
+
+async def test_changes_that_are_minutes_old_are_told_as_they_were(store: Store) -> None:
+    a = await store.create(CM, "ns/a", config_map("a", x="1"))
+    b = await store.update(CM, "ns/a", config_map("a", x="2"), a.revision)
+    c = await store.delete(CM, "ns/a", config_map("a", x="3"), b.revision)
+    fresh = store.watch(CM, a.revision - 1).ready()
+    told = [(event.type, event.record.obj, event.previous and event.previous.obj) for event in fresh]
+    await minutes(store, HISTORY_MINUTES - 1)
+
+    old = store.watch(CM, a.revision - 1).ready()
+
+    assert [(event.type, event.record.obj, event.previous and event.previous.obj) for event in old] == told
+    assert [event.revision for event in old] == [a.revision, b.revision, c.revision]
+    assert store.page(CM, revision=b.revision).records[0].obj == told[1][1]
+
+
+async def test_what_was_replaced_a_minute_ago_is_held_encoded_alone_and_what_is_present_parsed_too(
+    store: Store,
+) -> None:
+    a = await store.create(CM, "ns/a", config_map("a", x="1"))
+    b = await store.update(CM, "ns/a", config_map("a", x="2"), a.revision)
+    [_, event] = store.watch(CM, a.revision - 1).ready()
+    built = [event.encoded("form", lambda: b"once")]
+    await minutes(store, 1)
+    assert a.obj is a.obj
+    built.append(event.encoded("form", lambda: b"twice"))
+
+    await minutes(store, 1)
+
+    assert a.obj is not a.obj
+    assert b.obj is b.obj
+    built.append(event.encoded("form", lambda: b"again"))
+    assert built == [b"once", b"once", b"again"]
+
+
+async def test_history_ends_after_its_minutes_and_a_quiet_resource_can_be_followed_all_the_same(
+    store: Store,
+) -> None:
+    a = await create(store, "a")
+    b = await create(store, "b")
+    following = store.watch(CM, b)
+    await minutes(store, HISTORY_MINUTES)
+    assert len(store.watch(CM, a - 1).ready()) == 2
+
+    await minutes(store, 1)
+
+    with pytest.raises(Compacted):
+        store.watch(CM, a)
+    assert store.watch(CM, b).ready() == []
+    assert [record.revision for record in store.page(CM).records] == [a, b]
+    c = await create(store, "c")
+    assert [event.revision for event in following.ready()] == [c]
 
 
 async def test_the_state_before_the_first_write_can_be_asked_for_but_not_earlier(store: Store) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dray.store.backend import HISTORY_MINUTES
 from dray.store.errors import Compacted, StoreClosed, StoreCorrupt, StoreFull, StoreLocked, StoreUnavailable
 from dray.store.log import Log, Row
 from dray.store.sqlite import SqliteStore
@@ -90,6 +91,24 @@ async def test_compacted_history_leaves_the_file_and_stays_compacted_after_a_res
     assert again.page(CM).records[0].data == record.data
     with pytest.raises(Compacted):
         again.watch(CM, record.revision - 50)
+    await again.close()
+
+
+async def test_history_that_came_to_its_end_leaves_the_file_too(tmp_path: Path) -> None:
+    store = SqliteStore.open(tmp_path)
+    a = await store.create(CM, "ns/a", config_map("a", x="1"))
+    b = await store.update(CM, "ns/a", config_map("a", x="2"), a.revision)
+    for _ in range(HISTORY_MINUTES + 1):
+        await store.minute_passed()
+    await store.close()
+
+    rows = sqlite3.connect(tmp_path / "state.db").execute("SELECT revision FROM log").fetchall()
+    again = SqliteStore.open(tmp_path)
+
+    assert rows == [(b.revision,)]
+    with pytest.raises(Compacted):
+        again.watch(CM, a.revision)
+    assert again.watch(CM, b.revision).ready() == []
     await again.close()
 
 
