@@ -1,7 +1,10 @@
 """docs/architecture.md and the tree say the same."""
 
+import graphlib
 import pathlib
 import re
+
+import grimp
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "dray"
@@ -41,3 +44,10 @@ def test_layers_on_the_page_are_those_that_lint_enforces() -> None:
         if line.strip()
     ]
     assert written == enforced
+
+
+def test_no_module_imports_itself_in_a_circle_not_even_for_a_type() -> None:
+    graph = grimp.build_graph("dray", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 500
+    graphlib.TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle

@@ -1,23 +1,18 @@
-"""Who may do what: the seams to authentication, authorization and admission, and versions that allow everything.
+"""Who may do what: the seams to authentication and authorization, and versions that allow everything.
 
 The verbs and the HTTP layer only know these protocols. 401 and 403 texts are made here, since both sides of an
 in-process or HTTP call must answer the same.
 """
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dray.api import errors
-from dray.api.meta import Object
 from dray.api.selectors import SelectorError, parse_field_selector
 from dray.apiserver.registry.kind import User
 
 if TYPE_CHECKING:
     from aiohttp import web
-
-    from dray.apiserver.admission.reinvocation import Reinvocation
-    from dray.apiserver.call import Call
-    from dray.apiserver.structure import TypeName
 
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
@@ -64,42 +59,6 @@ class Authorizer(Protocol):
     def authorize(self, attributes: Attributes) -> Decision: ...
 
 
-Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
-
-
-@dataclasses.dataclass(slots=True)
-class AdmissionRequest:
-    """A write that admission may change (`mutate`) or refuse (`validate`), by raising a StatusError.
-
-    `call` has the user, the verb as RBAC names it, kind, subresource, namespace, name, dry_run, `now`, and `find` for
-    other stored objects; `call.warnings` takes texts for the Warning header.
-    """
-
-    call: "Call"
-    operation: Operation
-    object: Object | None
-    """In hub form. In `mutate` it is the request's own and may be mutated or replaced; None on DELETE."""
-    old: Object | None
-    """The stored object; None on CREATE."""
-    name: str = ""
-    """As the request gives it; "" for one that the server is to make up."""
-    posted: "TypeName | None" = None
-    """What `object` is where it is no object of the call's kind: a Binding, an Eviction, the options of an exec."""
-    options: Object | None = None
-    """The DeleteOptions of a DELETE."""
-    reinvocation: "Reinvocation | None" = None
-    """Set once a webhook changed the object: who else wants to see it again."""
-
-    def __post_init__(self) -> None:
-        self.name = self.name or self.call.name
-
-
-class Admission(Protocol):
-    async def mutate(self, request: AdmissionRequest) -> None: ...
-
-    async def validate(self, request: AdmissionRequest) -> None: ...
-
-
 class AllowEveryone:
     """Authenticates every request as one user, the cluster's administrator by default."""
 
@@ -113,14 +72,6 @@ class AllowEveryone:
 class AllowEverything:
     def authorize(self, attributes: Attributes) -> Decision:
         return ALLOWED
-
-
-class AdmitEverything:
-    async def mutate(self, request: AdmissionRequest) -> None:
-        return None
-
-    async def validate(self, request: AdmissionRequest) -> None:
-        return None
 
 
 def selected_name(fields: str) -> str:

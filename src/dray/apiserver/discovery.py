@@ -155,7 +155,7 @@ def _resource_entries(kind: Kind, version: str) -> list[Object]:
 
 def storage_version_hash(kind: Kind) -> str:
     """A token that changes when the objects are stored in another version."""
-    stored = kind.stored_as or kind.resource
+    stored = kind.stored
     text = f"{stored.group}/{stored.version}/{stored.kind}"
     return base64.b64encode(hashlib.sha256(text.encode()).digest()[:8]).decode()
 

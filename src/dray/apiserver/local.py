@@ -16,11 +16,11 @@ from dray.api.meta import Object, name_of, namespace_of
 from dray.api.resources import BINDINGS, Resource
 from dray.api.selectors import SelectorError, parse_field_selector, parse_label_selector
 from dray.apiserver.access import ADMIN, Attributes, selected_name
-from dray.apiserver.call import Call, WriteOptions
-from dray.apiserver.core import Core
+from dray.apiserver.core import Call, Core, WriteOptions
 from dray.apiserver.options import DeleteOptions, ListOptions
 from dray.apiserver.registry.kind import User
-from dray.apiserver.structure import Body, from_hub, structured, to_hub, type_name
+from dray.apiserver.structure import Body, from_hub, structured, to_hub
+from dray.apiserver.type_name import type_name
 from dray.apiserver.verbs.binding import BINDING
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.create import create
@@ -231,7 +231,7 @@ class LocalClient:
         )
 
     def _hub(self, call: Call, obj: Object) -> Object:
-        return to_hub(call, structured(Body(obj), type_name(call.kind, call.version)))
+        return to_hub(call.kind, structured(Body(obj), type_name(call.kind, call.version)), call.version)
 
     def _shown(self, call: Call, record: Record) -> Object:
         return from_hub(call.kind, record.obj, call.version)

@@ -20,7 +20,7 @@ from dray.api.selectors import (
     parse_field_selector,
     parse_label_selector,
 )
-from dray.apiserver.call import FieldValidation, WriteOptions
+from dray.apiserver.core import FieldValidation, WriteOptions
 from dray.apiserver.ownership import manager_of
 
 Query = Mapping[str, Sequence[str]]

@@ -10,11 +10,11 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 
 from dray.api.features import FeatureGates
-from dray.apiserver.access import Admission, AllowEveryone, Authenticator, Authorizer
+from dray.apiserver.access import AllowEveryone, Authenticator, Authorizer
 from dray.apiserver.audit.events import Auditor
 from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.components import checked
-from dray.apiserver.core import Core
+from dray.apiserver.core import Admission, Core, Reviewers
 from dray.apiserver.health import Health
 from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.body import MAX_BYTES
@@ -27,7 +27,6 @@ from dray.apiserver.http.metrics import RequestMetrics
 from dray.apiserver.http.proxy.forwarding import Proxies
 from dray.apiserver.http.request import ApiRequest
 from dray.apiserver.registry.kind import Kind
-from dray.apiserver.verbs.virtual import Reviewers
 from dray.kits.clock import Clock
 from dray.kits.metrics import Registry
 from dray.store.backend import Store

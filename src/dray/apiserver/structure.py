@@ -13,15 +13,15 @@ import orjson
 from dray.api import errors
 from dray.api.fields import quote
 from dray.api.meta import Object
-from dray.api.schema import Schema, decode, schema_for
+from dray.api.schema import decode, schema_for
 from dray.api.schema.conversion import restore
 from dray.api.schema.emptiness import may_be_empty
 from dray.api.schema.inspection import DecodeError, syntax_error
-from dray.api.schema.later import kind_brought_by
 from dray.api.schema.raw_values import with_sent_sizes
 from dray.api.validation.resource.opaque import PARAMETERS_MAX_BYTES
-from dray.apiserver.call import Call, FieldValidation
+from dray.apiserver.core import FieldValidation
 from dray.apiserver.registry.kind import Kind
+from dray.apiserver.type_name import DELETE_OPTIONS, TypeName
 
 _SCHEME: Final = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
 _TYPE_META: Final = (
@@ -29,27 +29,6 @@ _TYPE_META: Final = (
 )
 _SUMMARY: Final = 30
 """Bytes of an unreadable body that the error shows."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TypeName:
-    """What a body must be: apiVersion and kind."""
-
-    api_version: str
-    kind: str
-    gates: frozenset[str] = frozenset()
-    """What brings types and fields of later releases (`FeatureGates.later`)."""
-
-    @property
-    def version(self) -> str:
-        return self.api_version.rpartition("/")[2]
-
-    @property
-    def schema(self) -> Schema | None:
-        release = kind_brought_by(self.api_version, self.kind)
-        if release and release not in self.gates:
-            return None
-        return schema_for(self.api_version, self.kind, self.gates)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,13 +46,6 @@ class Body:
     def may_be_empty(self) -> bool:
         """Whether there may be empty lists and maps in it; protobuf has none."""
         return not self.skips_unknown if self.text is None else may_be_empty(self.text)
-
-
-DELETE_OPTIONS: Final = TypeName("v1", "DeleteOptions")
-
-
-def type_name(kind: Kind, version: str) -> TypeName:
-    return TypeName(kind.resource.at(version).api_version, kind.resource.kind, kind.gates)
 
 
 def read_json(data: bytes, kind_name: str) -> Body:
@@ -193,13 +165,11 @@ def strict_decode(body: Body, wanted: TypeName, found: list[str] | None, *, rest
     return obj
 
 
-def to_hub(call: Call, obj: Object) -> Object:
-    """The stored form of an object of the call's version; `obj` is taken over."""
-    kind = call.kind
-    kind.default(obj, call.version)
-    hub = kind.to_hub(obj, call.version)
-    stored = call.stored
-    hub["apiVersion"], hub["kind"] = stored.api_version, stored.kind
+def to_hub(kind: Kind, obj: Object, version: str) -> Object:
+    """The stored form of an object that a client of `version` sent; `obj` is taken over."""
+    kind.default(obj, version)
+    hub = kind.to_hub(obj, version)
+    hub["apiVersion"], hub["kind"] = kind.stored.api_version, kind.stored.kind
     return hub
 
 

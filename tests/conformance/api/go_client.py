@@ -9,7 +9,8 @@ import aiohttp
 from yarl import URL
 
 from dray.api.meta import Object
-from dray.apiserver.structure import Body, TypeName, structured
+from dray.apiserver.structure import Body, structured
+from dray.apiserver.type_name import TypeName
 from dray.testing.go_bodies import encode_object
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"

@@ -19,13 +19,13 @@ from dray.apiserver.access import ADMIN
 from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.authorization.chain import AuthorizerChain
 from dray.apiserver.bootstrap import bootstrap
-from dray.apiserver.call import Call, WriteOptions
-from dray.apiserver.core import Core
+from dray.apiserver.core import Call, Core, WriteOptions
 from dray.apiserver.http.body import READERS, configuration
 from dray.apiserver.http.negotiation import JSON, PROTOBUF, YAML
 from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.catalog import catalog
-from dray.apiserver.structure import structured, to_hub, type_name
+from dray.apiserver.structure import structured, to_hub
+from dray.apiserver.type_name import type_name
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.patch import apply, patch, read_patch
 from dray.client.protocol import PatchType
@@ -181,7 +181,7 @@ class Server:
         body = READERS[content_type](data, obj["kind"])
         wanted = type_name(call.kind, call.version)
         read = structured(body, wanted, call.options.field_validation, call.warnings)
-        await create(call, to_hub(call, read), sent=body.tree)
+        await create(call, to_hub(call.kind, read, call.version), sent=body.tree)
 
     async def patched(self, obj: Any, kind_of_patch: PatchType, data: bytes, *, strict: bool) -> None:
         call = self.call(obj, "patch", obj["metadata"]["name"], strict=strict)

@@ -6,12 +6,12 @@ from typing import Any
 
 from dray.api.meta import Object
 from dray.api.resources import NAMESPACES, Resource
-from dray.apiserver.access import ADMIN, Admission
-from dray.apiserver.call import Call, WriteOptions
-from dray.apiserver.core import Core
+from dray.apiserver.access import ADMIN
+from dray.apiserver.core import Admission, Call, Core, WriteOptions
 from dray.apiserver.registry.kind import Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.namespace import NAMESPACE
-from dray.apiserver.structure import Body, structured, to_hub, type_name
+from dray.apiserver.structure import Body, structured, to_hub
+from dray.apiserver.type_name import type_name
 from dray.apiserver.verbs.create import create
 from dray.store.backend import Store
 from dray.store.memory import MemoryStore
@@ -114,7 +114,8 @@ def call(
 
 def hub(calling: Call, obj: Mapping[str, Any]) -> Object:
     """What the verbs take: the object in its stored form."""
-    return to_hub(calling, structured(Body(obj), type_name(calling.kind, calling.version)))
+    sent = structured(Body(obj), type_name(calling.kind, calling.version))
+    return to_hub(calling.kind, sent, calling.version)
 
 
 async def add(core: Core, resource: Resource, obj: Mapping[str, Any], namespace: str = NS) -> Object:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dray.apiserver.structure import Body, TypeName, structured
+from dray.apiserver.structure import Body, structured
+from dray.apiserver.type_name import TypeName
 from dray.testing.go_bodies import encode_object
 from dray.wire.protobuf import decode_object
 

@@ -7,8 +7,9 @@ from dray.api import errors
 from dray.api.certificates.request import CertificateRequest, RequestError, parse_request
 from dray.api.meta import Object
 from dray.api.validation.core.certificate_request import certificate_of, conditions_of
-from dray.apiserver.access import MASTERS, AdmissionRequest, Attributes
+from dray.apiserver.access import MASTERS, Attributes
 from dray.apiserver.authorization.rbac import Rbac
+from dray.apiserver.core import AdmissionRequest
 
 GROUP = "certificates.k8s.io"
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"

@@ -4,7 +4,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from dray.apiserver.access import Admission, AdmissionRequest
 from dray.apiserver.admission.certificates import CertificateRequests
 from dray.apiserver.admission.escalation import EscalationCheck
 from dray.apiserver.admission.limits import LimitRanges
@@ -26,6 +25,7 @@ from dray.apiserver.admission.webhooks.client import WebhookClient
 from dray.apiserver.admission.webhooks.mutating import MutatingWebhooks
 from dray.apiserver.admission.webhooks.validating import ValidatingWebhooks
 from dray.apiserver.authorization.rbac import Rbac
+from dray.apiserver.core import Admission, AdmissionRequest
 
 _Plugins = Mapping[str, Sequence[Admission]]
 

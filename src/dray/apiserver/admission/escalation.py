@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from dray.api import errors
 from dray.api.meta import Object, namespace_of
-from dray.apiserver.access import MASTERS, AdmissionRequest, Attributes
+from dray.apiserver.access import MASTERS, Attributes
 from dray.apiserver.authorization.rbac import Rbac
 from dray.apiserver.authorization.rules import Rule, find_uncovered, show_rule
+from dray.apiserver.core import AdmissionRequest
 
 GROUP = "rbac.authorization.k8s.io"
 

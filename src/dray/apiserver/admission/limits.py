@@ -6,9 +6,8 @@ from dray.api import errors
 from dray.api.limits import apply_defaults, complaints
 from dray.api.meta import Object, is_deleting
 from dray.api.resources import LIMIT_RANGES, PODS
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.refusals import display_name
-from dray.apiserver.core import prefix_of
+from dray.apiserver.core import AdmissionRequest, prefix_of
 
 
 class LimitRanges:

@@ -9,8 +9,8 @@ from typing import Final
 from dray.api import errors
 from dray.api.meta import Object, annotations_of, name_of
 from dray.api.resources import PODS, SERVICE_ACCOUNTS
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.refusals import display_name
+from dray.apiserver.core import AdmissionRequest
 from dray.apiserver.pod_references import MIRROR_ANNOTATION
 from dray.apiserver.registry.service_account import ENFORCE
 

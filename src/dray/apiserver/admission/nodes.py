@@ -7,9 +7,9 @@ from dray.api import errors
 from dray.api.certificates.request import RequestError
 from dray.api.meta import Object, annotations_of, name_of
 from dray.api.resources import NODES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.certificates import read_request
 from dray.apiserver.authorization.node import node_of
+from dray.apiserver.core import AdmissionRequest
 from dray.apiserver.pod_references import MIRROR_ANNOTATION, first_reference
 from dray.apiserver.registry.csi import CSI_DRIVERS
 

@@ -10,10 +10,9 @@ from dray.api import errors
 from dray.api.meta import Object, finalizers_of, is_controlled_by, is_deleting, name_of
 from dray.api.pod_groups import PROTECTION_FINALIZER, min_count, pod_groups_in, workloads_in
 from dray.api.resources import JOBS, POD_GROUPS
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.priority_classes import priority_of
 from dray.apiserver.admission.refusals import display_name
-from dray.apiserver.core import prefix_of
+from dray.apiserver.core import AdmissionRequest, prefix_of
 
 GATE: Final = "GenericWorkload"
 _PREEMPTION: Final = "WorkloadAwarePreemption"

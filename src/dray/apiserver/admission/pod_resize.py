@@ -12,7 +12,7 @@ from dray.api.pod_requests import CPU, parse_amounts, pod_requests
 from dray.api.resources import NODES
 from dray.api.validation.lists import items_of
 from dray.api.validation.sameness import same
-from dray.apiserver.access import AdmissionRequest
+from dray.apiserver.core import AdmissionRequest
 
 OS_LABEL: Final = "kubernetes.io/os"
 _LEVEL: Final = "InPlacePodLevelResourcesVerticalScaling"

@@ -15,8 +15,7 @@ from dray.api.pod_security.evaluation import details, reasons, violations
 from dray.api.pod_security.policy import PREFIX, PRIVILEGED, Demand, Policy, read_policy, stricter
 from dray.api.pod_security.subject import Subject
 from dray.api.resources import NAMESPACES, PODS
-from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.core import prefix_of
+from dray.apiserver.core import AdmissionRequest, prefix_of
 
 MOST_PODS: Final = 3000
 MOST_SECONDS: Final = 1.0

@@ -10,9 +10,9 @@ from dray.api.fields import quote
 from dray.api.meta import Object, annotations_of, name_of
 from dray.api.names import path_segment
 from dray.api.resources import SERVICE_ACCOUNTS
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.priority_classes import priority_of
 from dray.apiserver.admission.refusals import display_name
+from dray.apiserver.core import AdmissionRequest
 from dray.apiserver.pod_references import MIRROR_ANNOTATION, secret_names
 
 TOKEN_VOLUME = "kube-api-access-"

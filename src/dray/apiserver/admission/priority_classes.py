@@ -6,9 +6,8 @@ Source: kubernetes plugin/pkg/admission/priority, 1.36.
 from dray.api import errors
 from dray.api.meta import Object, name_of
 from dray.api.resources import PRIORITY_CLASSES
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.refusals import display_name
-from dray.apiserver.core import prefix_of
+from dray.apiserver.core import AdmissionRequest, prefix_of
 
 _SYSTEM_PRIORITIES = {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
 

@@ -22,8 +22,7 @@ from dray.api.resources import (
     Resource,
 )
 from dray.api.volumes import attributes_classes
-from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.core import Core, prefix_of
+from dray.apiserver.core import AdmissionRequest, Core, prefix_of
 from dray.store.errors import KeyMissing, RevisionConflict
 from dray.store.record import Record
 

@@ -9,8 +9,8 @@ from dray.api import errors
 from dray.api.fields import quote
 from dray.api.meta import Object
 from dray.api.names import path_segment
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.refusals import display_name
+from dray.apiserver.core import AdmissionRequest
 from dray.apiserver.registry.runtime_class import RUNTIME_CLASSES
 
 _MISMATCH = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"

@@ -8,9 +8,8 @@ from dray.api.meta import Object, name_of
 from dray.api.placement import matches_node_selector
 from dray.api.resources import NODES
 from dray.api.validation.lists import items_of
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.refusals import display_name
-from dray.apiserver.core import prefix_of
+from dray.apiserver.core import AdmissionRequest, prefix_of
 
 FEATURE = "DRANodeAllocatableResources"
 

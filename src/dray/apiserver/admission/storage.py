@@ -11,8 +11,8 @@ from dray.api.quantity import Quantity, parse_quantity
 from dray.api.resources import PERSISTENT_VOLUME_CLAIMS, Resource
 from dray.api.validation.core.volume_claim import CLASS_ANNOTATION
 from dray.api.volumes import PROTECTION
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.refusals import display_name
+from dray.apiserver.core import AdmissionRequest
 from dray.apiserver.registry.ingress import INGRESS_CLASSES
 from dray.apiserver.registry.storage import STORAGE_CLASSES
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from dray.api.meta import labels_of
 from dray.api.resources import NODES
-from dray.apiserver.access import AdmissionRequest
+from dray.apiserver.core import AdmissionRequest
 
 GATE: Final = "PodTopologyLabelsAdmission"
 LABELS: Final = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from dray.api.meta import Object
 from dray.api.resources import NAMESPACES
-from dray.apiserver.access import AdmissionRequest
+from dray.apiserver.core import AdmissionRequest
 from dray.apiserver.registry.kind import Kind, User
-from dray.apiserver.structure import TypeName, from_hub, type_name
+from dray.apiserver.structure import from_hub
+from dray.apiserver.type_name import TypeName, type_name
 from dray.apiserver.verbs.scale import SCALE, scale_of
 
 OPTIONS_VERSION: Final = "meta.k8s.io/v1"
@@ -92,7 +93,7 @@ class View:
 
     def _find_equivalents(self) -> list[Form]:
         call = self.request.call
-        same = [kind for kind in call.core.kinds.kinds if (kind.stored_as or kind.resource) == call.stored]
+        same = [kind for kind in call.core.kinds.kinds if kind.stored == call.stored]
         forms = [self._form(kind, version) for kind in same for version in kind.versions]
         return [form for form in forms if form.key != self.asked.key]
 

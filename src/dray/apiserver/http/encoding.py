@@ -18,7 +18,8 @@ from dray.api.schema.order import in_order
 from dray.apiserver.http import table as tables
 from dray.apiserver.http.negotiation import JSON, PLAIN, YAML, Representation
 from dray.apiserver.registry.kind import Kind
-from dray.apiserver.structure import Body, from_hub, package_of, strict_decode, type_name
+from dray.apiserver.structure import Body, from_hub, package_of, strict_decode
+from dray.apiserver.type_name import type_name
 from dray.apiserver.verbs.read import Listing
 from dray.apiserver.verbs.watch import INITIAL_EVENTS_END, Bookmark, Change, Mark
 from dray.kits import go_json

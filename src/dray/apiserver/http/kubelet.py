@@ -16,7 +16,7 @@ from aiohttp import web
 from dray.api import errors
 from dray.api.meta import Object
 from dray.api.resources import NODES, PODS
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.endpoint import Endpoint, dial_failure
 from dray.apiserver.http.pod_options import STREAM_GATE, forwarded_ports, is_set, log_options
 from dray.apiserver.http.responses import NOT_CACHED

@@ -257,7 +257,7 @@ def _is_stored(kind: Kind) -> bool:
 
 
 def _object_counts(core: Core) -> dict[tuple[str, ...], float]:
-    stored = {(kind.stored_as or kind.resource).qualified for kind in core.kinds.kinds if _is_stored(kind)}
+    stored = {kind.stored.qualified for kind in core.kinds.kinds if _is_stored(kind)}
     return {(resource,): float(core.store.count(resource)) for resource in stored}
 
 

@@ -9,7 +9,7 @@ from dray.api import errors
 from dray.api.fields import quote
 from dray.api.meta import Object, name_of, uid_of
 from dray.api.names import path_segment
-from dray.apiserver.call import WriteOptions
+from dray.apiserver.core import WriteOptions
 from dray.apiserver.http import body as bodies
 from dray.apiserver.http.encoding import error_line
 from dray.apiserver.http.negotiation import streamed

@@ -8,7 +8,7 @@ from aiohttp import web
 from dray.api import errors
 from dray.api.fields import quote
 from dray.apiserver.access import Attributes
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.discovery import PROXIED as PROXY_VERBS
 from dray.apiserver.http import body as bodies
 from dray.apiserver.http.object_handlers import patch_type, unsupported_patch
@@ -21,9 +21,7 @@ from dray.apiserver.options import (
     list_options,
     patch_options,
 )
-from dray.apiserver.structure import (
-    type_name,
-)
+from dray.apiserver.type_name import type_name
 from dray.apiserver.verbs.binding import BINDING
 from dray.apiserver.verbs.connect import admit_connection
 from dray.apiserver.verbs.metadata import match_namespace

@@ -10,8 +10,7 @@ from dray.api import errors
 from dray.api.fields import quote
 from dray.api.meta import Object
 from dray.apiserver.audit.events import Trail
-from dray.apiserver.call import Call, WriteOptions
-from dray.apiserver.core import Core
+from dray.apiserver.core import Call, Core, WriteOptions
 from dray.apiserver.http import body as bodies
 from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.encoding import View
@@ -27,13 +26,8 @@ from dray.apiserver.options import (
     write_options,
 )
 from dray.apiserver.registry.kind import Deprecation, Kind, User
-from dray.apiserver.structure import (
-    TypeName,
-    from_hub,
-    structured,
-    to_hub,
-    type_name,
-)
+from dray.apiserver.structure import from_hub, structured, to_hub
+from dray.apiserver.type_name import TypeName, type_name
 from dray.store.record import Record
 
 Handler = Callable[["ResourceRequest"], Awaitable[web.StreamResponse]]
@@ -122,7 +116,7 @@ class ResourceRequest:
         """The body as an object of the call's kind, in the form that is stored. Raises as `object` does."""
         call = self.call
         obj = await self._object(type_name(call.kind, call.version))
-        hub = await worked_out(call.size, lambda: to_hub(call, obj))
+        hub = await worked_out(call.size, lambda: to_hub(call.kind, obj, call.version))
         if self.trail is not None:
             self.trail.requested(hub, lambda: from_hub(call.kind, hub, call.version))
         return hub

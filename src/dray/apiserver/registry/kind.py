@@ -229,6 +229,11 @@ class Kind:
     """The resource whose objects these are (events.k8s.io shows the core events); None: `resource` itself.
     `to_hub` and `from_hub` convert to and from that resource's form."""
 
+    @property
+    def stored(self) -> Resource:
+        """The resource under which the store has the objects."""
+        return self.stored_as or self.resource
+
 
 def in_release(kind: Kind, release: str) -> Kind:
     """The kind as a release of Kubernetes has it: with the versions, which may be none, and selectable fields of then."""

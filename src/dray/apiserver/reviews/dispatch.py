@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from dray.api.meta import Object, format_time, is_deleting, replace_at
 from dray.apiserver.authentication.chain import AuthenticatorChain
 from dray.apiserver.authorization.chain import AuthorizerChain
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call, Reviewer, Reviewers
 from dray.apiserver.reviews.access import AccessReviews
 from dray.apiserver.reviews.identity import (
     TokenRequests,
@@ -14,7 +14,7 @@ from dray.apiserver.reviews.identity import (
     self_subject_review,
     token_review,
 )
-from dray.apiserver.verbs.virtual import TOKENS, Reviewer, Reviewers
+from dray.apiserver.verbs.virtual import TOKENS
 from dray.apiserver.verbs.writing import not_found
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from typing import Final
 from dray.api import errors, fields
 from dray.api.fields import FieldError, Path
 from dray.api.meta import Object, format_time, is_deleting
-from dray.apiserver.call import Call
-from dray.apiserver.structure import TypeName, clone
+from dray.apiserver.core import Call
+from dray.apiserver.structure import clone
+from dray.apiserver.type_name import TypeName
 from dray.apiserver.verbs.posting import check_name, created
 from dray.apiserver.verbs.update import amend
 

@@ -2,7 +2,7 @@
 
 from dray.api import errors
 from dray.api.meta import name_of, namespace_of
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.options import DeleteOptions, ListOptions
 from dray.apiserver.verbs.delete import delete, warn_of_orphans
 from dray.apiserver.verbs.read import Listing, list_objects

@@ -4,10 +4,9 @@ from typing import Final
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.call import Call
+from dray.apiserver.core import AdmissionRequest, Call
 from dray.apiserver.options import Query, first
-from dray.apiserver.structure import TypeName
+from dray.apiserver.type_name import TypeName
 
 _OPTIONS: Final = {
     "exec": TypeName("v1", "PodExecOptions"),

@@ -5,9 +5,7 @@ from typing import Any, Final
 from dray.api import errors
 from dray.api.fields import FieldError
 from dray.api.meta import Object, name_of
-from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.call import Call
-from dray.apiserver.core import path_of
+from dray.apiserver.core import AdmissionRequest, Call, path_of
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.verbs import lifecycle, managed, metadata
 from dray.apiserver.verbs.emptied import as_sent, as_told

@@ -5,8 +5,7 @@ from typing import Final
 
 from dray.api import errors
 from dray.api.meta import Object, finalizers_of, format_time, is_deleting
-from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.call import Call
+from dray.apiserver.core import AdmissionRequest, Call
 from dray.apiserver.options import DeleteOptions
 from dray.apiserver.structure import clone
 from dray.apiserver.verbs import lifecycle

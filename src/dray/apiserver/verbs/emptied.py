@@ -5,8 +5,8 @@ from typing import Any
 from dray.api.meta import Object
 from dray.api.schema.emptiness import with_empties, without_empties
 from dray.api.schema.model import Schema
-from dray.apiserver.call import Call
-from dray.apiserver.structure import TypeName
+from dray.apiserver.core import Call
+from dray.apiserver.type_name import TypeName
 
 
 def as_sent(call: Call, obj: Object, sent: Any) -> Object:

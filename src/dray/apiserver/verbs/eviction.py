@@ -9,9 +9,10 @@ from dray.api.pods import is_ready
 from dray.api.resources import POD_DISRUPTION_BUDGETS
 from dray.api.selectors import SelectorError, selects
 from dray.apiserver.access import ADMIN
-from dray.apiserver.call import Call, WriteOptions
+from dray.apiserver.core import Call, WriteOptions
 from dray.apiserver.options import DeleteOptions, delete_options
-from dray.apiserver.structure import TypeName, clone
+from dray.apiserver.structure import clone
+from dray.apiserver.type_name import TypeName
 from dray.apiserver.verbs.delete import check_preconditions, delete
 from dray.apiserver.verbs.posting import check_name, created
 from dray.apiserver.verbs.update import amend

@@ -5,7 +5,7 @@ from typing import Final
 from dray.api import errors
 from dray.api.meta import is_deleting
 from dray.api.resources import NAMESPACES
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 
 PROTECTED: Final = frozenset({"default", "kube-system", "kube-public"})
 _EXEMPT_GROUPS: Final = frozenset({"authorization.k8s.io", "authentication.k8s.io"})

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from dray.api.meta import Object
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.ownership import (
     Converter,
     apply,
@@ -18,7 +18,8 @@ from dray.apiserver.ownership import (
     record_update,
     reset_fields,
 )
-from dray.apiserver.structure import clone, from_hub, type_name
+from dray.apiserver.structure import clone, from_hub
+from dray.apiserver.type_name import type_name
 
 
 def record(call: Call, new: Object, old: Object | None) -> None:

@@ -12,7 +12,7 @@ from dray.api.fields import FieldError, invalid
 from dray.api.meta import Object, format_time
 from dray.api.validation.meta import METADATA, validate_any_update, validate_meta_create, validate_meta_update
 from dray.api.validation.sameness import same
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.registry.kind import Kind, MetadataCheck
 
 ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"

@@ -14,20 +14,19 @@ from dray.api import patch as languages
 from dray.api.meta import Object
 from dray.api.schema.duplicates import duplicate_members
 from dray.api.schema.inspection import DecodeError, syntax_error
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.structure import (
     Body,
-    TypeName,
     clone,
     from_hub,
     json_type,
     no_conversion,
     strict_decode,
     to_hub,
-    type_name,
     untyped,
 )
+from dray.apiserver.type_name import TypeName, type_name
 from dray.apiserver.verbs import managed, metadata
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.update import replace
@@ -48,7 +47,7 @@ async def patch(call: Call, patch_type: PatchType, body: Body) -> Record:
         shown = from_hub(call.kind, stored, call.version)
         obj = wanted(shown)
         metadata.match_name(call, obj["metadata"])
-        hub = to_hub(call, obj)
+        hub = to_hub(call.kind, obj, call.version)
         managed.record(call, hub, stored)
         return hub
 
@@ -93,7 +92,7 @@ def _merged(call: Call, stored: Object | None, config: Mapping[str, Any]) -> Obj
     metadata.match_name(call, obj["metadata"])
     if stored is None:
         obj["metadata"].pop("resourceVersion", None)
-    return to_hub(call, obj)
+    return to_hub(call.kind, obj, call.version)
 
 
 def _check_configuration(call: Call, config: Any) -> None:

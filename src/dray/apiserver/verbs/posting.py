@@ -2,7 +2,7 @@
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.verbs.metadata import match_namespace
 
 

@@ -9,8 +9,7 @@ from dray.api import errors
 from dray.api.fields import quote
 from dray.api.meta import Object, labels_of, name_of, namespace_of
 from dray.api.selectors import FieldSelector
-from dray.apiserver.call import Call
-from dray.apiserver.core import path_of, prefix_of
+from dray.apiserver.core import Call, path_of, prefix_of
 from dray.apiserver.options import ListOptions
 from dray.apiserver.registry.kind import GENERIC_UNKNOWN_FIELD
 from dray.apiserver.verbs.continue_token import decode_continue, encode_continue

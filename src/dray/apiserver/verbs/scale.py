@@ -6,8 +6,9 @@ from typing import Any, Final
 from dray.api import errors, fields
 from dray.api.fields import Path
 from dray.api.meta import Object
-from dray.apiserver.call import Call
-from dray.apiserver.structure import Body, TypeName, clone
+from dray.apiserver.core import Call
+from dray.apiserver.structure import Body, clone
+from dray.apiserver.type_name import TypeName
 from dray.apiserver.verbs import managed
 from dray.apiserver.verbs.patch import LazyPatch
 from dray.apiserver.verbs.read import get

@@ -7,9 +7,8 @@ from typing import Final
 from dray.api import errors
 from dray.api.meta import Object
 from dray.api.resources import PODS
-from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.call import Call
-from dray.apiserver.structure import TypeName
+from dray.apiserver.core import AdmissionRequest, Call
+from dray.apiserver.type_name import TypeName
 from dray.apiserver.verbs import lifecycle
 from dray.apiserver.verbs.binding import BINDING, bind
 from dray.apiserver.verbs.eviction import EVICTION, evict

@@ -4,8 +4,8 @@ import asyncio
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.apiserver.call import Call
 from dray.apiserver.components import component_status
+from dray.apiserver.core import Call
 from dray.apiserver.options import ListOptions
 from dray.apiserver.verbs.read import Listing, matcher
 from dray.store.record import Record

@@ -10,8 +10,7 @@ from typing import Any, Final
 from dray.api import errors, fields
 from dray.api.meta import Object, finalizers_of
 from dray.api.validation.meta import METADATA
-from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.call import Call
+from dray.apiserver.core import AdmissionRequest, Call
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.registry.kind import StatusStrategy
 from dray.apiserver.structure import clone

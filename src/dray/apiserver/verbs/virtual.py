@@ -1,17 +1,10 @@
 """Kinds that are never stored: a review is posted, answered and forgotten. Who answers is given to the server."""
 
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.apiserver.call import Call
-
-Reviewer = Callable[[Call, Object], Awaitable[Object]]
-"""Given the call and the review as sent (structured, new), the review with its answer in `status`."""
-
-Reviewers = Mapping[str, Reviewer]
-"""By the qualified name of the resource: `tokenreviews.authentication.k8s.io`, or `TOKENS`."""
+from dray.apiserver.core import Call
 
 TOKENS: Final = "serviceaccounts/token"
 """A TokenRequest is answered like a review, although it is posted to an account."""

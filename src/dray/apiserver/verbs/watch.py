@@ -10,8 +10,7 @@ from typing import Final
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.apiserver.call import Call
-from dray.apiserver.core import prefix_of
+from dray.apiserver.core import Call, prefix_of
 from dray.apiserver.options import ListOptions
 from dray.apiserver.verbs.read import Matcher, matcher, parse_version, reach
 from dray.apiserver.verbs.writing import store_failures

@@ -9,9 +9,9 @@ from dray.api.fields import FieldError
 from dray.api.meta import Object, name_of
 from dray.api.schema.order import in_order
 from dray.api.schema.registry import type_schema
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.large_bodies import worked_out
-from dray.apiserver.structure import TypeName
+from dray.apiserver.type_name import TypeName
 from dray.kits import go_json
 from dray.store.errors import StoreFailure
 from dray.store.record import Record
@@ -24,7 +24,7 @@ CHANGED = "the object has been modified; please apply your changes to the latest
 def raise_invalid(call: Call, obj: Object, found: Sequence[FieldError]) -> None:
     """Raises Invalid if anything was found."""
     if found:
-        resource = call.kind.stored_as or call.kind.resource
+        resource = call.kind.stored
         name = obj["metadata"].get("name") or obj["metadata"].get("generateName") or ""
         raise errors.invalid(resource.group, resource.kind, name, found)
 

@@ -12,10 +12,9 @@ from dray.api.resources import (
     VALIDATING_ADMISSION_POLICIES,
     VALIDATING_ADMISSION_POLICY_BINDINGS,
 )
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.authorization.chain import AuthorizerChain
-from dray.apiserver.call import Call, WriteOptions
+from dray.apiserver.core import AdmissionRequest, Call, WriteOptions
 from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import User

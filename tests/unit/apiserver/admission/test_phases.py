@@ -2,10 +2,10 @@
 
 import pytest
 
-from dray.apiserver.access import Admission
 from dray.apiserver.admission.chain import default_admission
 from dray.apiserver.admission.metrics import does_anything
 from dray.apiserver.authorization.rbac import Rbac
+from dray.apiserver.core import Admission
 from dray.store.memory import MemoryStore
 
 

@@ -19,7 +19,7 @@ from dray.api.resources import (
 from dray.apiserver.admission.chain import AdmissionChain
 from dray.apiserver.admission.policies import evaluation
 from dray.apiserver.admission.policies.policy import Policy, Verdict
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.verbs.connect import admit_connection
 from dray.client.protocol import PatchType
 from tests.unit.apiserver.admission.cluster import (

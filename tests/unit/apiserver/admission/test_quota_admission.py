@@ -7,8 +7,7 @@ import pytest
 from dray.api import errors
 from dray.api.resources import PODS, RESOURCE_CLAIMS, RESOURCE_QUOTAS
 from dray.apiserver.admission.quotas import QuotaAdmission
-from dray.apiserver.call import WriteOptions
-from dray.apiserver.core import Core
+from dray.apiserver.core import Core, WriteOptions
 from dray.apiserver.registry.pod import POD
 from dray.apiserver.registry.quota import RESOURCE_QUOTA
 from dray.apiserver.registry.resource_claim import RESOURCE_CLAIM

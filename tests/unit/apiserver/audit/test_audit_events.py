@@ -10,20 +10,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dray.apiserver.access import (
-    ADMIN,
-    ALLOWED,
-    AdmissionRequest,
-    AdmitEverything,
-    Attributes,
-    Decision,
-    unauthorized,
-)
+from dray.apiserver.access import ADMIN, ALLOWED, Attributes, Decision, unauthorized
 from dray.apiserver.audit.answers import checked
 from dray.apiserver.audit.events import Auditor, source_addresses
 from dray.apiserver.audit.log import AuditLog
 from dray.apiserver.audit.policy import OWN, PATCH_NOTES, Policy
 from dray.apiserver.audit.policy_file import read_policy
+from dray.apiserver.core import AdmissionRequest, AdmitEverything
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import User
 from dray.apiserver.server import ApiServer

@@ -13,7 +13,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from dray.api.meta import Object
-from dray.apiserver.access import AdmissionRequest, Attributes, Decision
+from dray.apiserver.access import Attributes, Decision
+from dray.apiserver.core import AdmissionRequest
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.server import ApiServer
 from dray.cluster.certificates import Authority

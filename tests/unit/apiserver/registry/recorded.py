@@ -17,7 +17,8 @@ from dray.api.schema.emptiness import with_empties, without_empties
 from dray.api.validation.meta import validate_meta_create
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import Kind, User
-from dray.apiserver.structure import Body, TypeName, from_hub, structured
+from dray.apiserver.structure import Body, from_hub, structured
+from dray.apiserver.type_name import TypeName
 
 CORPUS = pathlib.Path(__file__).parents[3] / "corpus" / "registry" / "creates.jsonl.gz"
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

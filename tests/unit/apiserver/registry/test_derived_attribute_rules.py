@@ -13,7 +13,8 @@ from dray.apiserver.core import Core
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.registry.resource_claim import RESOURCE_CLAIM
 from dray.apiserver.registry.resource_claim_template import RESOURCE_CLAIM_TEMPLATE
-from dray.apiserver.structure import Body, structured, type_name
+from dray.apiserver.structure import Body, structured
+from dray.apiserver.type_name import type_name
 from dray.store.memory import MemoryStore
 
 from .recorded import Context

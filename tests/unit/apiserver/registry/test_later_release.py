@@ -14,7 +14,8 @@ from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.kind import in_release
 from dray.apiserver.registry.resource_claim import RESOURCE_CLAIM
 from dray.apiserver.registry.resource_slice import RESOURCE_SLICE
-from dray.apiserver.structure import Body, structured, type_name
+from dray.apiserver.structure import Body, structured
+from dray.apiserver.type_name import type_name
 from dray.store.memory import MemoryStore
 from dray.testing import virtual
 

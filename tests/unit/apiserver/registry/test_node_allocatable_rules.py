@@ -19,7 +19,8 @@ from dray.apiserver.local import LocalClient
 from dray.apiserver.registry.catalog import catalog
 from dray.apiserver.registry.pod_gates import drop_disabled_pod_status
 from dray.apiserver.registry.resource_slice import RESOURCE_SLICE
-from dray.apiserver.structure import Body, from_hub, structured, type_name
+from dray.apiserver.structure import Body, from_hub, structured
+from dray.apiserver.type_name import type_name
 from dray.client.protocol import PatchType
 from dray.store.memory import MemoryStore
 from dray.testing import virtual

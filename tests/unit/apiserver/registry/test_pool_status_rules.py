@@ -9,7 +9,8 @@ from dray.api.features import FeatureGates, parse_feature_gates
 from dray.apiserver.core import Core
 from dray.apiserver.registry.kind import Kind
 from dray.apiserver.registry.resource_pool_status_request import RESOURCE_POOL_STATUS_REQUEST as KIND
-from dray.apiserver.structure import Body, structured, type_name
+from dray.apiserver.structure import Body, structured
+from dray.apiserver.type_name import type_name
 from dray.store.memory import MemoryStore
 
 from .recorded import Context

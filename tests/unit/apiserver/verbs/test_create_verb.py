@@ -8,8 +8,7 @@ from dray.api import errors
 from dray.api.fields import Path, invalid
 from dray.api.meta import Object, replace_at
 from dray.api.resources import NAMESPACES
-from dray.apiserver.access import AdmissionRequest
-from dray.apiserver.call import WriteOptions
+from dray.apiserver.core import AdmissionRequest, WriteOptions
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.metadata import ALPHABET, generated_name
 from dray.store.errors import StoreFull

@@ -88,7 +88,7 @@ def _namespace(reference: Mapping[str, Any], kind: Kind, view: View) -> str:
 
 
 def _find(core: Core, kind: Kind, namespace: str, reference: Mapping[str, Any]) -> list[Object]:
-    resource = kind.stored_as or kind.resource
+    resource = kind.stored
     if name := reference.get("name"):
         obj = core.find(resource, name, namespace)
         return [] if obj is None else [obj]

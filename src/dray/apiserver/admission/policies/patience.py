@@ -15,7 +15,7 @@ from dray.apiserver.access import Attributes
 from dray.apiserver.admission.policies.evaluation import Impatient, Meter
 from dray.apiserver.admission.policies.values import values_of
 from dray.apiserver.admission.view import Form, View
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.registry.kind import User
 from dray.cel.values.authorization import Ask, Decision, Question
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from dray.api.meta import Object
 from dray.api.resources import VALIDATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICY_BINDINGS
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.configured import Stored
 from dray.apiserver.admission.policies.binding import Binding
 from dray.apiserver.admission.view import View
+from dray.apiserver.core import AdmissionRequest
 from dray.store.backend import Store
 
 if TYPE_CHECKING:

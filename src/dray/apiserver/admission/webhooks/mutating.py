@@ -14,15 +14,15 @@ from dray.api import patch as languages
 from dray.api.meta import Object
 from dray.api.resources import MUTATING_WEBHOOK_CONFIGURATIONS
 from dray.api.schema.inspection import DecodeError
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.configured import Stored
-from dray.apiserver.admission.reinvocation import Reinvocation
 from dray.apiserver.admission.view import Form, View
 from dray.apiserver.admission.webhooks.call import ask
 from dray.apiserver.admission.webhooks.client import WebhookClient
 from dray.apiserver.admission.webhooks.failures import CallFailed, internal, uncallable
 from dray.apiserver.admission.webhooks.webhook import Webhook, webhooks_of
 from dray.apiserver.audit.policy import PATCH_NOTES
+from dray.apiserver.core import AdmissionRequest
+from dray.apiserver.reinvocation import Reinvocation
 from dray.apiserver.structure import Body, clone, strict_decode
 from dray.kits import go_json, klog
 

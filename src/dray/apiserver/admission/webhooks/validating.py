@@ -9,13 +9,13 @@ from typing import Final
 
 from dray.api import errors
 from dray.api.resources import VALIDATING_WEBHOOK_CONFIGURATIONS
-from dray.apiserver.access import AdmissionRequest
 from dray.apiserver.admission.configured import Stored
 from dray.apiserver.admission.view import Form, View
 from dray.apiserver.admission.webhooks.call import ask
 from dray.apiserver.admission.webhooks.client import WebhookClient
 from dray.apiserver.admission.webhooks.failures import CallFailed, uncallable
 from dray.apiserver.admission.webhooks.webhook import Webhook, webhooks_of
+from dray.apiserver.core import AdmissionRequest
 from dray.kits import klog
 
 log = logging.getLogger("dray.apiserver.admission")

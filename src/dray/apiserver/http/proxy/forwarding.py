@@ -15,7 +15,7 @@ from yarl import URL
 from dray.api import errors
 from dray.api.resources import NODES
 from dray.apiserver.access import Attributes
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.endpoint import Endpoint, dial_failure
 from dray.apiserver.http.proxy.answers import Answer
 from dray.apiserver.http.proxy.headers import forwarded, upgraded

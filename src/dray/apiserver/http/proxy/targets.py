@@ -21,7 +21,7 @@ from dray.api.meta import Object
 from dray.api.pods import addresses_of
 from dray.api.resources import ENDPOINTS, NODES, PODS
 from dray.api.validation.lists import items_of
-from dray.apiserver.call import Call
+from dray.apiserver.core import Call
 from dray.apiserver.endpoint import Endpoint
 from dray.apiserver.http.kubelet import kubelet_address, kubelet_endpoint
 from dray.apiserver.verbs.writing import not_found
