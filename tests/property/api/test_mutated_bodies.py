@@ -172,9 +172,8 @@ class Server:
 
     def created(self, obj: Any, *, dry_run: bool) -> tuple[Call, Any]:
         call = self.call(obj, "create", dry_run=dry_run)
-        return call, to_hub(
-            call, structured(READERS[JSON](orjson.dumps(obj), ""), type_name(call.kind, call.version))
-        )
+        read = structured(READERS[JSON](orjson.dumps(obj), ""), type_name(call.kind, call.version))
+        return call, to_hub(call.kind, read, call.version)
 
     async def post(self, obj: Any, data: bytes, content_type: str, *, strict: bool) -> None:
         call = self.call(obj, "create", strict=strict)
