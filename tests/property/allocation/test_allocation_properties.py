@@ -8,7 +8,7 @@ from unittest import mock
 
 import allocation_brute_force as brute_force
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from dray.allocation import Allocated, DeviceIndex, Features, InvalidInput, Unsatisfiable, solving
@@ -269,7 +269,7 @@ def devices_in(outcome: Allocated | Unsatisfiable) -> list[tuple[str, str]] | No
     ]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(st.one_of(cases(), sharing_cases(), deriving_cases()))
 def test_the_first_solution_is_found_exactly_where_there_is_one(
     case: tuple[brute_force.World, list[dict[str, Any]]],
@@ -287,7 +287,7 @@ def test_the_first_solution_is_found_exactly_where_there_is_one(
         ]
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600)
 @given(
     st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True).flatmap(
         lambda numbers: st.tuples(*[plain_devices(f"d{number}") for number in numbers])
@@ -324,7 +324,7 @@ def test_device_without_an_answer_ends_the_attempt_when_its_turn_comes_and_not_o
                 assert (None if node_found is None else devices_in(node_found)) == expected
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(st.one_of(cases(), deriving_cases()))
 def test_looking_at_parts_of_the_requests_refuses_nothing_that_works(
     case: tuple[brute_force.World, list[dict[str, Any]]],
@@ -340,7 +340,7 @@ def test_looking_at_parts_of_the_requests_refuses_nothing_that_works(
         ]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(st.one_of(cases(), sharing_cases(), deriving_cases()))
 def test_what_was_given_out_breaks_no_invariant(
     case: tuple[brute_force.World, list[dict[str, Any]]],
@@ -373,7 +373,7 @@ def numbered(allocation: dict[str, Any], number: int) -> dict[str, Any]:
     return {**allocation, "devices": {**allocation["devices"], "results": results}}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.one_of(cases(), deriving_cases()), st.data())
 def test_a_living_index_answers_like_a_fresh_one(
     case: tuple[brute_force.World, list[dict[str, Any]]], data: st.DataObject

@@ -10,7 +10,7 @@ from dray.api.pod_requests import pod_requests
 CONTAINERS = ("c0", "c1", "c2")
 INITS = ("i0", "i1", "i2")
 RESOURCES = ("cpu", "memory")
-FEW = settings(max_examples=300, deadline=None)
+FEW = settings(max_examples=300)
 
 
 def quantity(amount: int) -> str:

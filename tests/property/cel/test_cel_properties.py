@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cel_expressions import DRIVER, SELECTORS, devices
-from hypothesis import HealthCheck, example, given, reject, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 
 from dray.cel import CelCompileError, CelRuntimeError, DeviceInput, Selector, compile_selector
@@ -38,7 +38,7 @@ def quick(selector: Selector, device: dict[str, Any]) -> Answer:
     return answer
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(SELECTORS, st.lists(devices(), min_size=1, max_size=4))
 def test_generated_code_answers_as_the_exact_evaluation_does(text: str, inputs: list[dict[str, Any]]) -> None:
     try:
@@ -72,7 +72,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(WORDS, max_size=25).map(" ".join)
     | st.lists(WORDS, max_size=25).map("".join)

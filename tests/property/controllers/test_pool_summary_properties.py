@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dray.allocation import Allocated, DeviceIndex, Features
@@ -144,7 +144,7 @@ def number(text: str) -> Fraction:
     return Fraction(text)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(worlds())
 def test_partitions_are_summed_up_as_trying_every_combination_does(
     world: tuple[list[dict[str, Any]], list[dict[str, Any]], str | None],
@@ -170,7 +170,7 @@ def test_partitions_are_summed_up_as_trying_every_combination_does(
     assert all(each["attribute"] == ATTRIBUTE for each in told)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(worlds())
 def test_devices_and_capacities_are_summed_up_as_counting_one_by_one_does(
     world: tuple[list[dict[str, Any]], list[dict[str, Any]], str | None],
@@ -204,7 +204,7 @@ def test_devices_and_capacities_are_summed_up_as_counting_one_by_one_does(
         ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(worlds())
 def test_every_answer_is_one_that_the_api_server_takes_as_it_is(
     world: tuple[list[dict[str, Any]], list[dict[str, Any]], str | None],
@@ -223,7 +223,7 @@ def test_every_answer_is_one_that_the_api_server_takes_as_it_is(
         assert read.object["status"] == status
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(worlds(PUBLISHED))
 def test_what_is_allocatable_can_be_had_from_the_allocator_and_no_more(
     world: tuple[list[dict[str, Any]], list[dict[str, Any]], str | None],

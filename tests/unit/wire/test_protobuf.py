@@ -334,7 +334,7 @@ KINDS = [
 
 
 @given(st.sampled_from(KINDS), st.binary(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_messages_give_json_or_protobuf_error(kind: tuple[str, str], raw: bytes) -> None:
     try:
         decoded = decode_object(body(*kind, raw))
@@ -344,7 +344,7 @@ def test_random_messages_give_json_or_protobuf_error(kind: tuple[str, str], raw:
 
 
 @given(st.sampled_from(RECORDED), st.integers(0, 2000), st.binary(min_size=1, max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_damaged_kubectl_bodies_give_json_or_protobuf_error(
     recorded: dict[str, Any], position: int, damage: bytes
 ) -> None:
