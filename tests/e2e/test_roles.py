@@ -169,6 +169,22 @@ def test_role_tells_of_its_health_and_its_figures(roles: Roles, role: str) -> No
         assert b"# TYPE" in answer.read()
 
 
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [("controller-manager", "kube-controller-manager"), ("scheduler", "kube-scheduler"), ("node", "kubelet")],
+)
+def test_role_tells_what_it_stands_for_and_with_which_flags(roles: Roles, role: str, name: str) -> None:
+    def page(path: str, accept: str = "*/*") -> str:
+        asking = urllib.request.Request(f"http://{roles.health(role)}/{path}", headers={"Accept": accept})
+        with urllib.request.urlopen(asking, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    assert page("statusz").splitlines()[1] == f"{name} statusz"
+    assert f"kubeconfig:{roles.kubeconfig}" in page("flagz").splitlines()
+    flags = json.loads(page("flagz", "application/json;v=v1beta1;g=config.k8s.io;as=Flagz"))["flags"]
+    assert (flags["health-port"], flags["verbosity"]) == ("0", "2")
+
+
 @pytest.mark.parametrize("role", ["controller-manager", "scheduler", "node"])
 def test_unknown_gate_is_refused_in_upstreams_words(roles: Roles, role: str, tmp_path: pathlib.Path) -> None:
     more = ("--root-dir", str(tmp_path)) if role == "node" else ()

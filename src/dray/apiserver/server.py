@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from aiohttp import StreamReader, web
@@ -68,8 +68,9 @@ class ApiServer:
         audit: Auditor | None = None,
         issuer: TokenIssuer | None = None,
         limits: InflightLimits = KUBERNETES_LIMITS,
+        flags: Mapping[str, str] | None = None,
     ) -> None:
-        """`issuer`: whose tokens others may verify by what the server publishes.
+        """`issuer`: whose tokens others may verify by what the server publishes. `flags`: what /flagz shows.
 
         `kubelet_ssl` has the certificate the server shows to kubelets; None: they are spoken to without TLS."""
         self.core = Core(
@@ -86,7 +87,7 @@ class ApiServer:
         self.health.add("store", store.check, ("readyz",))
         self.core.components["etcd-0"] = checked(store.check)
         self.metrics = metrics or Registry()
-        documents = Documents(self.core, self.health, self.metrics, lambda: self.address, issuer)
+        documents = Documents(self.core, self.health, self.metrics, lambda: self.address, issuer, flags)
         self._backends = Backends(Kubelets(kubelet_ssl), Proxies(kubelet_ssl))
         self._api = HttpApi(
             self.core,

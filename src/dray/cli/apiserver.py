@@ -11,6 +11,7 @@ from dray.cli.audit import audit_options, audit_settings
 from dray.cli.front_proxy import front_proxy, front_proxy_options
 from dray.cli.logs import set_up_logging
 from dray.cli.roles import emulated_version_option, logging_options, run_until_signal
+from dray.cli.shown_flags import shown_flags
 from dray.cluster.flags import feature_gates as parsed_gates
 from dray.kits.serving import give_large_blocks_back, serve
 
@@ -129,6 +130,7 @@ def command(
         verify_kubelets=verify_kubelets,
         limits=InflightLimits(max_requests_inflight, max_mutating_requests_inflight),
         event_ttl=dt.timedelta(minutes=event_ttl_minutes),
+        flags=shown_flags(),
         **audit_settings(others),
     )
     give_large_blocks_back()

@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import click
@@ -11,6 +11,7 @@ import click
 from dray.api.features import FeatureGates
 from dray.api.releases import BASELINE, RELEASES
 from dray.cli.logs import set_up_logging
+from dray.cli.shown_flags import shown_flags
 from dray.client.protocol import Client
 from dray.cluster.flags import feature_gates
 from dray.kits.metrics import Registry
@@ -26,6 +27,8 @@ class RoleFlags:
     features: FeatureGates
     logging_format: str
     verbosity: int
+    shown: Mapping[str, str]
+    """All flags of the command as they were given."""
 
 
 class Role(Protocol):
@@ -42,10 +45,10 @@ def role_flags(default_port: int) -> Callable[[Callable[..., None]], Callable[..
             fields = {
                 field.name: values.pop(field.name)
                 for field in dataclasses.fields(RoleFlags)
-                if field.name != "features"
+                if field.name not in ("features", "shown")
             }
             features = feature_gates(values.pop("feature_gates"), values.pop("emulated_version"))
-            flags = RoleFlags(features=features, **fields)
+            flags = RoleFlags(features=features, shown=shown_flags(), **fields)
             set_up_logging(flags.logging_format, flags.verbosity)
             function(flags, **values)
 
@@ -126,9 +129,16 @@ async def _run(flags: RoleFlags, user_agent: str, make: Callable[[Client, Regist
     async with VersionedClient(http) as client:
         metrics = Registry()
         role = make(client, metrics)
-        async with HealthServer(
-            role.ready, metrics, host=flags.health_host, port=flags.health_port
-        ) as health:
+        health_server = HealthServer(
+            role.ready,
+            metrics,
+            name=user_agent,
+            features=flags.features,
+            flags=flags.shown,
+            host=flags.health_host,
+            port=flags.health_port,
+        )
+        async with health_server as health:
             click.echo(
                 f"{user_agent}: serving {config.server}; health and metrics on {flags.health_host}:{health.port}",
                 err=True,

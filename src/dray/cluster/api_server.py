@@ -8,7 +8,7 @@ import ipaddress
 import pathlib
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dray.api.features import FeatureGates
 from dray.api.resources import LEASES, Resource
@@ -88,6 +88,8 @@ class ApiServerSettings:
     """How many requests are answered at once."""
     event_ttl: dt.timedelta = EVENT_TTL
     """How long an event is kept after its last change."""
+    flags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What the process was started with, as /flagz shows it."""
     verify_kubelets: bool = True
     """Whether kubelets must show certificates of this cluster's authority; real ones mostly sign their own."""
 
@@ -202,6 +204,7 @@ class ApiServerRole:
             audit=self._auditor(),
             issuer=issuer,
             limits=self.settings.limits,
+            flags=self.settings.flags,
         )
 
     def _kinds(self) -> tuple[Kind, ...]:

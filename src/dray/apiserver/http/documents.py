@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from dray.api import zpages
 from dray.apiserver import discovery, openapi
 from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.core import Core
@@ -17,7 +18,6 @@ from dray.apiserver.http.negotiation import (
     JSON,
     YAML,
     check_document,
-    parse_accept,
     representation,
 )
 from dray.apiserver.http.responses import (
@@ -34,11 +34,15 @@ from dray.apiserver.index import Group
 from dray.apiserver.options import Query
 from dray.apiserver.release import version_document
 from dray.kits import go_json
+from dray.kits.accept import parse_accept
 from dray.kits.metrics import Registry
 
 AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 SWAGGER_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
+
+_WATCHED: Final = ("healthz", "livez", "metrics", "readyz", "version")
+"""What /statusz says is there to look at."""
 
 Page = Callable[[web.BaseRequest, Query], Awaitable[web.StreamResponse]]
 
@@ -51,7 +55,9 @@ class Documents:
         metrics: Registry,
         address: Callable[[], str],
         issuer: TokenIssuer | None = None,
+        flags: Mapping[str, str] | None = None,
     ) -> None:
+        """`flags`: what the server was started with, for /flagz."""
         self._core = core
         self._health = health
         self._metrics = metrics
@@ -65,12 +71,29 @@ class Documents:
             "version": self._version,
             "metrics": self._metrics_text,
         }
+        self._zpages: Mapping[str, Page] = {
+            name: self._zpage(name) for name, gate in zpages.GATES.items() if core.features.enabled(gate)
+        }
+        self._component = zpages.Component(
+            "apiserver",
+            core.clock.now(),
+            core.features.release,
+            tuple(sorted(f"/{name}" for name in (*_WATCHED, *self._zpages))),
+            flags or {},
+        )
 
     async def serve(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         """Raises MethodNotAllowed, NotFound, NotAcceptable."""
         parts = [part for part in request.rel_url.path.split("/") if part]
         head = parts[0] if parts else ""
         page = self._pages.get(head) if len(parts) < 2 else None
+        if (
+            page is None
+            and len(parts) == 1
+            and head in self._zpages
+            and not request.rel_url.path.endswith("/")
+        ):
+            page = self._zpages[head]
         if head in ("api", "apis") and page is None:
             page = self._discovery(parts)
         elif head in ("healthz", "livez", "readyz"):
@@ -196,9 +219,18 @@ class Documents:
 
     # --- the rest
 
+    def _zpage(self, name: zpages.ZPage) -> Page:
+        async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
+            found = zpages.answer(name, self._component, self._core.clock.now(), _accept(request))
+            return answer(
+                found.body, content_type=found.content_type, warnings=found.warnings, request=request
+            )
+
+        return page
+
     async def _root(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         paths = ["/api", "/apis", "/healthz", "/livez", "/metrics", "/metrics/slis", "/readyz", "/version"]
-        paths += ["/openapi/v2", "/openapi/v3"]
+        paths += ["/openapi/v2", "/openapi/v3", *(f"/{name}" for name in self._zpages)]
         if self._issuer is not None:
             paths += ["/.well-known/openid-configuration", "/openid/v1/jwks"]
         for group in self._core.kinds.groups:

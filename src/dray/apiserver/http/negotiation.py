@@ -9,6 +9,7 @@ import functools
 from typing import Final, Literal
 
 from dray.api import errors
+from dray.kits.accept import MediaType, parse_accept
 
 Form = Literal["object", "table", "partial"]
 
@@ -35,13 +36,6 @@ class Representation:
 
 
 PLAIN: Final = Representation()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class MediaType:
-    type: str
-    parameters: dict[str, str] = dataclasses.field(hash=False)
-    quality: float = 1.0
 
 
 @functools.lru_cache(maxsize=512)
@@ -102,24 +96,3 @@ def _offer(media: MediaType) -> Representation | None:
     if form is None or media.parameters.get("g") != "meta.k8s.io" or version not in ("v1", "v1beta1"):
         return None
     return Representation(form, version, media.type == YAML, is_list=wanted == "PartialObjectMetadataList")
-
-
-@functools.lru_cache(maxsize=512)
-def parse_accept(accept: str) -> tuple[MediaType, ...]:
-    """The media types of an Accept header, the most wanted first."""
-    found = []
-    for part in accept.split(","):
-        name, *parameters = (piece.strip() for piece in part.split(";"))
-        if not name:
-            continue
-        pairs = dict(parameter.partition("=")[::2] for parameter in parameters)
-        quality = pairs.pop("q", "1")
-        found.append(MediaType(name, pairs, _quality(quality)))
-    return tuple(sorted(found, key=lambda media: -media.quality))
-
-
-def _quality(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 1.0
