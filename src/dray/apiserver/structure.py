@@ -13,10 +13,10 @@ import orjson
 from dray.api import errors
 from dray.api.fields import quote
 from dray.api.meta import Object
-from dray.api.schema import decode, schema_for
+from dray.api.schema import decode, json_text, schema_for
 from dray.api.schema.conversion import restore
 from dray.api.schema.emptiness import may_be_empty
-from dray.api.schema.inspection import DecodeError, syntax_error
+from dray.api.schema.inspection import DecodeError
 from dray.api.schema.raw_values import with_sent_sizes
 from dray.api.validation.resource.opaque import PARAMETERS_MAX_BYTES
 from dray.apiserver.core import FieldValidation
@@ -39,6 +39,8 @@ class Body:
     text: bytes | None = None
     complaints: tuple[str, ...] = ()
     """What a strict reader of the text found already."""
+    careful: bool = False
+    """The numbers of the value may be `json_text.Number`s."""
     skips_unknown: bool = False
     """Of a form whose readers skip what they do not know, however strict: protobuf."""
 
@@ -51,11 +53,10 @@ class Body:
 def read_json(data: bytes, kind_name: str) -> Body:
     """Raises BadRequest for a text that is no JSON."""
     try:
-        return Body(orjson.loads(data), data)
-    except orjson.JSONDecodeError:
-        raise unrecognized(
-            data, kind_name, f"couldn't get version/kind; json parse error: {syntax_error(data)}"
-        ) from None
+        read = json_text.read(data)
+    except json_text.JsonError as error:
+        raise unrecognized(data, kind_name, f"couldn't get version/kind; json parse error: {error}") from None
+    return Body(read.value, read.text)
 
 
 def read_delete_options(body: Body) -> Object:
@@ -129,11 +130,11 @@ def structured(
         text = "strict decoding error: " + ", ".join(found)
         raise errors.BadRequest(_cannot_handle(wanted.kind, wanted, text))
     if warnings is not None:
-        warnings += [line for text in found or () for line in _told_singly(text)]
+        warnings += [line for text in found or () for line in told_singly(text)]
     return obj
 
 
-def _told_singly(complaint: str) -> list[str]:
+def told_singly(complaint: str) -> list[str]:
     """What YAML refuses all together is warned of line by line."""
     head, *lines = complaint.split("\n")
     return [line.strip() for line in lines] if lines and head == _TOGETHER else [complaint]
@@ -148,12 +149,12 @@ def strict_decode(body: Body, wanted: TypeName, found: list[str] | None, *, rest
     if schema is None:
         obj: Object = clone(body.tree or {})
     else:
-        text = body.text if body.tree is not None and found is not None else None
+        text = body.text if body.tree is not None else None
         source = text if text is not None else body.tree or {}
         if restores:
             decoded = restore(body.tree or {}, schema, gates=wanted.gates)
         else:
-            decoded = decode(source, schema, strict=found is not None, gates=wanted.gates)
+            decoded = decode(source, schema, gates=wanted.gates, careful=body.careful)
         obj = decoded.object
         if body.text is not None and wanted.api_version.startswith("resource.k8s.io/"):
             obj = with_sent_sizes(obj, body.text, PARAMETERS_MAX_BYTES)
@@ -281,7 +282,7 @@ def _cannot_handle(kind: str, given: TypeName, why: str, expected: str = "") -> 
 def json_type(value: Any) -> str:
     if isinstance(value, bool):
         return "bool"
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | json_text.Number):
         return "number"
     if isinstance(value, str):
         return "string"

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from dray.api.schema.decoding import Decoded, Surprise, reader
-from dray.api.schema.go_text import kind_name
+from dray.api.schema.go_text import json_number, kind_name
 from dray.api.schema.inspection import Walk, finished
+from dray.api.schema.json_text import Number
 from dray.api.schema.model import Schema
 from dray.api.schema.scalars import BadScalar, WrongType
 
@@ -39,6 +40,8 @@ class _ConverterWalk(Walk):
         )
 
     def scalar(self, tree: Any, schema: Schema) -> Any:
+        if schema.scalar == "intOrString" and isinstance(tree, float):
+            tree = Number(json_number(tree))
         bits = _BITS.get(schema.scalar)
         if bits and _is_whole(tree):
             return _wrapped(tree, bits)

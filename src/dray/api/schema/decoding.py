@@ -18,6 +18,7 @@ import orjson
 from dray.api.meta import Object
 from dray.api.schema import inspection
 from dray.api.schema.inspection import DecodeError
+from dray.api.schema.json_syntax import TOO_DEEP
 from dray.api.schema.model import ABSENT, ZEROS, Schema, zero_struct
 from dray.api.schema.scalars import READERS, BadScalar, Reader, WrongType, read_resource, read_string
 
@@ -36,17 +37,22 @@ def decode(
     *,
     strict: bool = True,
     gates: frozenset[str] = frozenset(),
+    careful: bool = False,
 ) -> Decoded:
-    """The object that `data` (a JSON text, or a dict already parsed) says.
+    """The object that `data` (a JSON text, mended where `json_text` had to, or a dict already parsed) says.
 
     Unknown fields are dropped and reported in `strict_errors`. Duplicate keys (the last one wins) are looked for
-    only when `strict`, since that costs. `gates`: those that are on, of fields behind one. Raises DecodeError with Go's text for malformed JSON and for wrong types.
+    only when `strict`, since that costs. `gates`: those that are on, of fields behind one. `careful`: numbers may be
+    `json_text.Number`s, which the fast reader does not know. Raises DecodeError with Go's text for malformed JSON and
+    for wrong types.
     """
-    if isinstance(data, bytes | bytearray | memoryview):
-        tree, duplicates = _parse(bytes(data), strict)
+    if careful:
+        tree, is_odd = None, True
+    elif isinstance(data, bytes | bytearray | memoryview):
+        tree, is_odd = _parse(bytes(data), strict)
     else:
-        tree, duplicates = data, False
-    if not duplicates:
+        tree, is_odd = data, False
+    if not is_odd:
         try:
             return Decoded(reader(schema)(tree))
         except (Surprise, WrongType, BadScalar):
@@ -59,22 +65,21 @@ def _parse(data: bytes, strict: bool) -> tuple[Any, bool]:
     try:
         if not strict:
             return orjson.loads(data), False
-        return json.loads(data, object_pairs_hook=_unique, parse_int=_integer), False
-    except _DuplicateKey:
+        tree = json.loads(data, object_pairs_hook=_unique, parse_int=_integer, parse_float=_float)
+        return tree, False
+    except _ForInspection:
         return None, True
     except RecursionError:
-        raise DecodeError("exceeded max depth") from None
+        raise DecodeError(TOO_DEEP) from None
     except ValueError:
         raise DecodeError(inspection.syntax_error(data)) from None
 
 
 def _integer(digits: str) -> int | float:
-    """As every other reader here has it: of 64 bits, or a float. Raises ValueError for what is beyond both."""
+    """As every other reader here has it: of 64 bits, or a float."""
     if len(digits) < _SURELY_SMALL:
         return int(digits)
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(f"number out of range: {digits[:_SURELY_SMALL]}...")
+    number = _float(digits)
     whole = int(number) if abs(number) > 2.0**65 else int(digits)
     return whole if -(2**63) <= whole < 2**64 else number
 
@@ -83,8 +88,15 @@ _SURELY_SMALL = 19
 """Digits."""
 
 
-class _DuplicateKey(Exception):
-    pass
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _ForInspection
+    return number
+
+
+class _ForInspection(Exception):
+    """The text gives a member twice, or has a number that no float holds."""
 
 
 class Surprise(Exception):
@@ -94,7 +106,7 @@ class Surprise(Exception):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise _DuplicateKey
+        raise _ForInspection
     return members
 
 
@@ -205,20 +217,16 @@ def _compile_map(schema: Schema, full: bool) -> Reader:
 
 
 def _exactly(read: Reader, full: bool, is_amount: bool = True) -> Reader:
-    """A reader of amounts that leaves a whole number which lost digits to the inspection, which has them all."""
+    """A reader of amounts that leaves a number to the inspection, which has it as it was written."""
     if full or not is_amount:
         return read
 
     def read_exactly(value: Any) -> Any:
-        if value.__class__ is float and abs(value) >= _ROUNDED:
+        if value.__class__ is float:
             raise Surprise
         return read(value)
 
     return read_exactly
-
-
-_ROUNDED = 2.0**63
-"""From here on the parser of JSON knows floats only."""
 
 
 def _zero(schema: Schema) -> Any:

@@ -9,6 +9,26 @@ class _Pairs(list[tuple[str, Any]]):
     """A JSON object with its duplicate keys."""
 
 
+def has_duplicates(text: bytes) -> bool:
+    """Whether any member is given more than once in `text`, which must be JSON."""
+    try:
+        json.loads(text, object_pairs_hook=_unique)
+    except _Duplicate:
+        return True
+    return False
+
+
+class _Duplicate(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _Duplicate
+    return members
+
+
 def duplicate_members(text: bytes) -> list[str]:
     """Their paths, such as `spec.items[0].name`, in the order of the text, which must be JSON."""
     return list(_found(json.loads(text, object_pairs_hook=_Pairs), ""))

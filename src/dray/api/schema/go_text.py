@@ -1,9 +1,11 @@
 """Prints JSON values as Go's fmt does, for the error texts that embed them."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from dray.api.fields import quote
+from dray.api.schema.json_text import Number, number_of
 
 
 def show(value: Any) -> str:
@@ -12,6 +14,8 @@ def show(value: Any) -> str:
         return "<nil>"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Number):
+        return show(number_of(value))
     if isinstance(value, Mapping):
         return f"map[{' '.join(f'{key}:{show(item)}' for key, item in sorted(value.items()))}]"
     if isinstance(value, list):
@@ -39,6 +43,8 @@ def type_name(value: Any) -> str:
         return "<nil>"
     if isinstance(value, bool):
         return "bool"
+    if isinstance(value, Number):
+        return type_name(number_of(value))
     if isinstance(value, int):
         return "int64"
     if isinstance(value, float):
@@ -52,6 +58,17 @@ def kind_name(value: Any) -> str:
     """The reflect.Kind of such a value: `map`, `slice`, `int64`."""
     name = type_name(value)
     return {"map[string]interface {}": "map", "[]interface {}": "slice"}.get(name, name)
+
+
+def json_number(value: str | float) -> str:
+    """A number as Go's JSON encoder writes it; text as it is."""
+    if not isinstance(value, float):
+        return str(value)
+    if value and not 1e-6 <= abs(value) < 1e21:
+        mantissa, _, exponent = repr(value).partition("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
+    # The digits that tell it from other floats, and zeros.
+    return format(Decimal(repr(value)), "f").removesuffix(".0")
 
 
 def _number(value: float) -> str:

@@ -7,10 +7,12 @@ duplicate keys and the digits of numbers, since the texts quote them.
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
-from dray.api.schema.json_syntax import syntax_error
-from dray.api.schema.model import Schema
+from dray.api.schema import go_text
+from dray.api.schema.json_syntax import TOO_DEEP, syntax_error
+from dray.api.schema.json_text import Number, first_infinite, number_of
+from dray.api.schema.model import Field, Schema
 from dray.api.schema.scalars import READERS, BadScalar, WrongType
 
 __all__ = ["DecodeError", "Inspection", "Walk", "finished", "inspect", "syntax_error"]
@@ -63,10 +65,6 @@ _EMBEDDED = {
 """Fields that Go's type has from a type within: paths in errors name that, too. By type and field."""
 
 
-TOO_DEEP: Final = "exceeded max depth"
-"""The end of the text of an error about nesting."""
-
-
 class DecodeError(ValueError):
     """The document cannot become an object of its kind; `str()` is Go's text."""
 
@@ -86,12 +84,6 @@ class _Pairs(list[tuple[str, Any]]):
     """A JSON object with its duplicate keys."""
 
 
-class _Number(str):
-    """A JSON number as it was written."""
-
-    __slots__ = ()
-
-
 def inspect(
     data: bytes | Mapping[str, Any], schema: Schema, gates: frozenset[str] = frozenset()
 ) -> Inspection:
@@ -99,7 +91,7 @@ def inspect(
     tree: Any = data
     if not isinstance(data, Mapping):
         try:
-            tree = json.loads(data, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)
+            tree = json.loads(data, object_pairs_hook=_Pairs, parse_int=Number, parse_float=Number)
         except ValueError:
             raise DecodeError(syntax_error(bytes(data))) from None
         except RecursionError:
@@ -153,11 +145,13 @@ class Walk:
             if field is None or not field.exists(self.gates):
                 self.say("unknown", name)
                 continue
-            if name in out:
+            is_again = name in out
+            if is_again:
                 self.say("duplicate", name)
             embedded = _EMBEDDED.get((self.struct, name))
             self.fields.append(f"{embedded}.{name}" if embedded else name)
-            out[name] = self.inside(name, item, field.schema)
+            value = self.inside(name, item, field.schema)
+            out[name] = together(out[name], value, field) if is_again else value
             self.fields.pop()
         self.struct = outer
         return out
@@ -184,7 +178,9 @@ class Walk:
         return out
 
     def scalar(self, tree: Any, schema: Schema) -> Any:
-        plain = _plain(tree)
+        plain = str(tree) if schema.scalar == "quantity" and isinstance(tree, Number) else _plain(tree)
+        if schema.shape == "any" and (number := first_infinite(plain)) is not None:
+            raise DecodeError(f"json: cannot unmarshal number {number} into Go value of type float64")
         try:
             READERS[schema.scalar](plain)
         except WrongType as error:
@@ -217,6 +213,35 @@ class Walk:
             self.messages[f'{what} field "{place.removeprefix(".")}"'] = None
 
 
+def together(before: Any, after: Any, field: Field) -> Any:
+    """What two values of one field make that is given twice: maps and structs are filled twice, the rest is replaced."""
+    schema = field.schema
+    if after is None:
+        return None if field.pointer or schema.shape in ("list", "map", "any") else before
+    if before is None:
+        return after
+    if schema.shape == "map":
+        return {**before, **after}
+    if schema.shape == "struct":
+        return _filled_twice(before, after, schema)
+    if schema.shape == "list" and schema.items is not None:
+        kept = [_filled_twice(*pair, schema.items) for pair in zip(before, after, strict=False)]
+        return kept + after[len(before) :]
+    return after
+
+
+def _filled_twice(before: Any, after: Any, schema: Schema) -> Any:
+    if after is None:
+        return before
+    if schema.shape != "struct" or not isinstance(before, dict) or not isinstance(after, dict):
+        return after
+    fields = schema.fields
+    again = {
+        name: together(before[name], item, fields[name]) for name, item in after.items() if name in before
+    }
+    return {**before, **after, **again}
+
+
 def _pairs(tree: Any) -> Iterable[tuple[str, Any]] | None:
     if isinstance(tree, _Pairs):
         return tree
@@ -229,16 +254,19 @@ def _plain(tree: Any) -> Any:
         return {key: _plain(item) for key, item in tree}
     if isinstance(tree, list):
         return [_plain(item) for item in tree]
-    if isinstance(tree, _Number):
-        return json.loads(tree)
+    if isinstance(tree, Number):
+        try:
+            return number_of(tree)
+        except OverflowError:
+            return tree
     return tree
 
 
 def _describe(tree: Any, numeric: bool) -> str:
     if isinstance(tree, bool):
         return "bool"
-    if isinstance(tree, _Number | int | float):
-        return f"number {tree}" if numeric else "number"
+    if isinstance(tree, Number | int | float):
+        return f"number {go_text.json_number(tree)}" if numeric else "number"
     if isinstance(tree, str):
         return "string"
     return "object" if isinstance(tree, _Pairs | Mapping) else "array"

@@ -15,6 +15,7 @@ from typing import Any, Final
 from dray.api.fields import quote
 from dray.api.meta import format_micro_time, format_time
 from dray.api.quantity import InvalidQuantity, parse_quantity
+from dray.api.schema.go_text import json_number
 
 
 class WrongType(ValueError):
@@ -96,6 +97,8 @@ def read_quantity(value: Any) -> str:
         value = value.strip()
     elif isinstance(value, list | dict):
         value = ""
+    elif value.__class__ is float:
+        value = json_number(value)
     try:
         return str(parse_quantity(value))
     except InvalidQuantity as error:

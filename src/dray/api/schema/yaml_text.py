@@ -6,11 +6,12 @@ anything. What an unquoted word means is `yaml_scalars`'s; this decides the shap
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from dray.api.fields import quote
-from dray.api.schema import go_text
+from dray.api.schema import go_text, yaml_bytes
 from dray.api.schema.yaml_scalars import BadScalar, plain, tagged
 
 COPIES_MAX: Final = 100_000
@@ -22,6 +23,7 @@ TAG_DIRECTIVES_MAX: Final = 100
 DUPLICATES_MAX: Final = 100
 """How many keys that came twice are told."""
 
+_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 _TOO_MANY_ALIASES = "yaml: document contains excessive aliasing"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
@@ -45,13 +47,13 @@ def read_yaml(data: bytes) -> Document:
     if data.count(b"\n%TAG") > TAG_DIRECTIVES_MAX:  # each is compared with all before it
         raise BadYaml(f"yaml: document has more than {TAG_DIRECTIVES_MAX} %TAG directives")
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    builder = _Builder()
+    builder = _Builder(data if b"\\/" in data else b"")
     try:
         value = builder.document(yaml.parse(data, Loader=loader))
     except yaml.MarkedYAMLError as error:
         raise BadYaml(_describe(error)) from None
     except (yaml.YAMLError, UnicodeDecodeError):
-        raise BadYaml("yaml: control characters are not allowed") from None
+        raise BadYaml(f"yaml: {yaml_bytes.fault(data) or 'control characters are not allowed'}") from None
     except BadScalar as error:
         raise BadYaml(str(error)) from None
     except RecursionError:  # in the copy of something deep
@@ -81,6 +83,15 @@ class _Open:
     """Whether the next value is merged into the mapping instead of being a member of it."""
 
 
+def _sort(members: dict[str, Any]) -> None:
+    """Put the members in the order of their keys, as a YAML document stands once it is JSON."""
+    keys = list(members)
+    in_turn = sorted(keys)
+    if keys != in_turn:
+        for key in in_turn:
+            members[key] = members.pop(key)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Anchored:
     value: Any
@@ -94,7 +105,9 @@ _REFERRED_TO_ITSELF: Final = _Anchored(None, -1)
 class _Builder:
     """Makes one JSON value of the events of one document."""
 
-    def __init__(self) -> None:
+    def __init__(self, slashed: bytes = b"") -> None:
+        """`slashed`: the document, if there may be an escaped slash in it."""
+        self._slashed = slashed.decode("utf-8", "replace")
         self.duplicates: list[str] = []
         self._open: list[_Open] = []
         self._anchors: dict[str, _Anchored] = {}
@@ -127,6 +140,8 @@ class _Builder:
     def _scalar(self, event: Any) -> None:
         self._count()
         text, tag = event.value, event.tag
+        if self._slashed and event.style == '"':
+            self._refuse_slash(event.start_mark, event.end_mark)
         if text == "<<" and (tag == _MERGE or event.implicit[0]) and self._awaits_key():
             self._open[-1].merges = True
             return
@@ -134,6 +149,13 @@ class _Builder:
         if event.anchor:
             self._anchors[event.anchor] = _Anchored(value, 1)
         self._put(value, event)
+
+    def _refuse_slash(self, start: Any, end: Any) -> None:
+        """YAML 1.1 has no escape of a slash, which later versions have, and JSON."""
+        escape = _SLASH.search(self._slashed, start.index, end.index)
+        if escape is not None:
+            line = self._slashed.count("\n", 0, escape.end())
+            raise BadYaml(f"yaml: {f'line {line + 1}: ' if line else ''}found unknown escape character")
 
     def _awaits_key(self) -> bool:
         top = self._open[-1] if self._open else None
@@ -149,6 +171,8 @@ class _Builder:
 
     def _end(self, event: Any) -> None:
         ended = self._open.pop()
+        if ended.value.__class__ is dict:
+            _sort(ended.value)
         if ended.anchor:
             self._anchors[ended.anchor] = _Anchored(ended.value, self._values - ended.counted)
         self._put(ended.value, event)

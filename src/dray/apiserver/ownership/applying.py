@@ -12,7 +12,8 @@ from dray.api import errors
 from dray.api.meta import Object, format_time
 from dray.api.schema import Schema
 from dray.api.schema.conversion import restore
-from dray.api.schema.inspection import TOO_DEEP, DecodeError
+from dray.api.schema.inspection import DecodeError
+from dray.api.schema.json_syntax import TOO_DEEP
 from dray.api.schema.model import zero_struct
 from dray.apiserver.ownership import conflicts, entries, last_applied, typed
 from dray.apiserver.ownership.elements import BadElement

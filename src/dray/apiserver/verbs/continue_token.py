@@ -32,7 +32,7 @@ def decode_continue(token: str) -> tuple[int | None, str]:
     try:
         value = orjson.loads(data)
     except ValueError:
-        raise _invalid(syntax_error(data)) from None
+        raise _invalid(syntax_error(data, is_newer=True)) from None
     if value is not None and not isinstance(value, dict):
         raise _invalid(f"json: cannot unmarshal {_kind(value)} into Go value of type storage.continueToken")
     revision, start = _checked(value or {})
