@@ -172,7 +172,7 @@ class LocalClient:
         if subresource == "scale":
             return await patch_scale(call, patch_type, Body(patch))
         if patch_type is PatchType.APPLY:
-            record, _ = await apply(call, patch)
+            record, _ = await apply(call, Body(patch))
         else:
             record = await apply_patch(call, patch_type, Body(patch))
         return self._shown(call, record)

@@ -4,11 +4,12 @@ Each takes a document and a patch and gives a new document that shares what did 
 mutated. They know nothing of requests: `PatchError` and `DecodeError` texts become statuses in `refusals`.
 """
 
-from dray.api.patch.json_patch import json_patch, parse_operations, unknown_members
+from dray.api.patch.json_patch import is_known_member, json_patch, parse_operations, unknown_members
 from dray.api.patch.merge import merge_patch
 from dray.api.patch.refusals import (
     PatchError,
     PatchFormatError,
+    arranged,
     invalid_patch,
     rendered,
     rendered_strategic,
@@ -19,7 +20,9 @@ from dray.api.patch.strategic import strategic_merge_patch, use_up
 __all__ = [
     "PatchError",
     "PatchFormatError",
+    "arranged",
     "invalid_patch",
+    "is_known_member",
     "json_patch",
     "merge_patch",
     "parse_operations",

@@ -4,6 +4,7 @@
 document takes an object or an array. Every other misfit raises PatchError.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,14 +12,14 @@ import orjson
 
 from dray.api.errors import BadRequest, RequestEntityTooLarge
 from dray.api.patch.refusals import PatchError
-from dray.api.schema import go_text
-from dray.api.schema.json_syntax import syntax_error
+from dray.api.schema import go_text, json_text
 
 MAX_OPERATIONS = 10_000
 MAX_COPIED_BYTES = 3 * 1024 * 1024
 """What all copies of one patch may add together: copying an object into itself doubles it each time."""
 
 Operation = Mapping[str, Any]
+_DIGITS: Final = re.compile(r"[-+]?[0-9]{1,18}")
 _GO_NAMES = {"map": "object", "slice": "array", "int64": "number", "float64": "number"}
 
 
@@ -33,9 +34,9 @@ def parse_operations(body: bytes, *, is_lenient: bool = False) -> list[Operation
         else ("error decoding patch: ", "[]handlers.jsonPatchOp", "handlers.jsonPatchOp")
     )
     try:
-        operations = orjson.loads(body)
-    except ValueError:
-        raise BadRequest(f"{prefix}{syntax_error(body)}") from None
+        operations = json_text.read_spelled(body).value
+    except json_text.JsonError as error:
+        raise BadRequest(f"{prefix}{error}") from None
     if operations is None:
         return []
     if not isinstance(operations, list):
@@ -45,6 +46,7 @@ def parse_operations(body: bytes, *, is_lenient: bool = False) -> list[Operation
             raise _not_a(operation, part, prefix)
         if not is_lenient:
             _check_members(operation or {})
+            _check_value(operation or {})
     if len(operations) > MAX_OPERATIONS:
         raise RequestEntityTooLarge(
             "Request entity too large: The allowed maximum operations in a JSON patch is "
@@ -59,6 +61,13 @@ def _check_members(operation: Operation) -> None:
         if value is not None and not isinstance(value, str):
             text = f"{_json_type(value)} into Go struct field jsonPatchOp.{name} of type string"
             raise BadRequest(f"error decoding patch: json: cannot unmarshal {text}")
+
+
+def _check_value(operation: Operation) -> None:
+    number = json_text.first_infinite(operation.get("value"))
+    if number is not None:
+        text = f"number {number} into Go struct field jsonPatchOp.value of type float64"
+        raise BadRequest(f"error decoding patch: json: cannot unmarshal {text}")
 
 
 def unknown_members(operations: Sequence[Operation]) -> list[str]:
@@ -78,6 +87,11 @@ def _json_type(value: Any) -> str:
 
 def _not_a(value: Any, go_type: str, prefix: str) -> BadRequest:
     return BadRequest(f"{prefix}json: cannot unmarshal {_json_type(value)} into Go value of type {go_type}")
+
+
+def is_known_member(path: str) -> bool:
+    """Whether such a path leads to, or into, what an operation has."""
+    return re.match(r"\[[0-9]+\]\.(op|from|path|value)\b", path) is not None
 
 
 def json_patch(document: Any, operations: Sequence[Operation]) -> Any:
@@ -183,14 +197,21 @@ def _copy(working: _Working, operation: Operation) -> None:
     source = _pointer(operation, "from")
     if not source:  # Kubernetes finds nothing that holds the whole document
         raise _missing("copy", source)
-    data = _written(_find(working.root, source, "copy"))
+    value = _find(working.root, source, "copy")
+    data = _written(value)
     working.copied += len(data)
     if working.copied > MAX_COPIED_BYTES:
         raise PatchError(
             "Unable to complete the copy, the accumulated size increase of copy is "
             f"{working.copied}, exceeding the limit {MAX_COPIED_BYTES}"
         )
-    working.insert(_pointer(operation, "path"), orjson.loads(data), "copy")
+    working.insert(_pointer(operation, "path"), _copied(value), "copy")
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _written(value: Any) -> bytes:
@@ -247,10 +268,9 @@ def _find(document: Any, parts: list[str], verb: str) -> Any:
 
 
 def _index(container: Sequence[Any], key: str, last: int) -> int:
-    try:
-        index = int(key)
-    except ValueError:
-        raise PatchError(f"value was not a proper array index: {key!r}") from None
+    if _DIGITS.fullmatch(key) is None:
+        raise PatchError(f"value was not a proper array index: {key!r}")
+    index = int(key)
     counted = index + last + 1 if index < 0 else index
     if not 0 <= counted <= last:
         raise PatchError(f"Unable to access invalid index: {index}: invalid index referenced")
@@ -263,8 +283,16 @@ def _missing(verb: str, parts: list[str]) -> PatchError:
     )
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, json_text.Number | int | float) and not isinstance(value, bool)
+
+
 def _equal(left: Any, right: Any) -> bool:
-    """JSON equality: Python's `==`, except that 1 is not true."""
+    """JSON equality: Python's `==`, except that 1 is not true, and numbers are the same where they are written the same."""
+    if isinstance(left, json_text.Number) or isinstance(right, json_text.Number):
+        return (
+            _is_number(left) and _is_number(right) and go_text.json_number(left) == go_text.json_number(right)
+        )
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(_equal(item, right[key]) for key, item in left.items())
     if isinstance(left, list) and isinstance(right, list):

@@ -8,6 +8,7 @@ import orjson
 from dray.api import fields
 from dray.api.errors import Invalid, invalid
 from dray.api.schema import go_text
+from dray.api.schema.json_text import writable
 
 
 class PatchError(ValueError):
@@ -34,7 +35,7 @@ def rendered(document: Mapping[str, Any], touched: Mapping[str, Any]) -> str:
     Objects that the patch went into (`touched` has the same nesting) list their keys sorted; the others as written.
     """
     try:
-        return orjson.dumps(_sorted_where(document, touched)).decode()
+        return orjson.dumps(writable(arranged(document, touched))).decode()
     except TypeError:  # nested too deeply to be written
         return "..."
 
@@ -44,7 +45,16 @@ def rendered_strategic(patch: Mapping[str, Any]) -> str:
     return go_text.show(patch)
 
 
-def _sorted_where(document: Any, touched: Any) -> Any:
+def arranged(document: Any, touched: Any) -> Any:
+    """The document with its keys in the order in which they stand after a patch that went into `touched`."""
+    if isinstance(touched, list):
+        return _sorted(document)
     if not isinstance(document, Mapping) or not isinstance(touched, Mapping):
         return document
-    return {key: _sorted_where(document[key], touched.get(key)) for key in sorted(document)}
+    return {key: arranged(document[key], touched.get(key)) for key in sorted(document)}
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value

@@ -4,6 +4,7 @@ Bodies are read when who sends them is known and allowed to.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,10 +12,11 @@ import orjson
 from aiohttp import web
 
 from dray.api import errors
-from dray.api.schema.yaml_text import BadYaml, from_yaml, read_yaml
+from dray.api.schema.duplicates import has_duplicates
+from dray.api.schema.yaml_text import BadYaml, read_yaml
 from dray.apiserver.http.negotiation import JSON, PROTOBUF, YAML
 from dray.apiserver.large_bodies import worked_out
-from dray.apiserver.structure import Body, read_json, unrecognized
+from dray.apiserver.structure import Body, json_type, read_json, unrecognized
 
 MAX_BYTES: Final = 3 * 1024 * 1024
 """Kubernetes' limit on a request body."""
@@ -101,19 +103,55 @@ READERS: Final[Mapping[str, Callable[[bytes, str], Body]]] = {
 """By media type: from the bytes of a body and the name of the kind wanted. Each raises BadRequest."""
 
 
-async def read_configuration(request: web.BaseRequest) -> Any:
+async def read_configuration(request: web.BaseRequest) -> Body:
     """The body of a server-side apply: YAML, or JSON, which is YAML. Raises as `read` does, and BadRequest."""
     data = await read(request)
     return await worked_out(len(data), lambda: configuration(data))
 
 
-def configuration(data: bytes) -> Any:
+_JSON_ONLY: Final = re.compile(
+    rb"[\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]|\\u[dD][89a-fA-F]|\\/"
+)
+"""What may stand in JSON and means something else in YAML, or nothing at all."""
+
+
+def configuration(data: bytes) -> Body:
     """What the body of a server-side apply says. Raises BadRequest."""
+    tree = _plain_configuration(data) if _JSON_ONLY.search(data) is None else None
+    if tree is not None:
+        return Body(as_numbers(tree))
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return from_yaml(data)
+        document = read_yaml(data)
     except BadYaml as error:
         raise errors.BadRequest(f"error decoding YAML: error converting YAML to JSON: {error}") from None
+    if document.value is not None and not isinstance(document.value, dict):
+        why = f"json: cannot unmarshal {json_type(document.value)} into Go value of type map[string]interface {{}}"
+        raise errors.BadRequest(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}")
+    return Body(as_numbers(document.value), complaints=(document.complaint,) if document.complaint else ())
+
+
+def _plain_configuration(data: bytes) -> dict[str, Any] | None:
+    """A JSON object in which no member is given twice; None for whatever else."""
+    try:
+        tree = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    return tree if isinstance(tree, dict) and not has_duplicates(data) else None
+
+
+def as_numbers(value: Any) -> Any:
+    """`value` with its numbers as YAML has them here: whole ones as such, those that 64 bits do not hold as floats."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            value[key] = as_numbers(item)
+    elif isinstance(value, list):
+        value[:] = map(as_numbers, value)
+    elif value.__class__ is float:
+        return int(value) if value.is_integer() and abs(value) < _WHOLE else value
+    elif value.__class__ is int and not -(2**63) <= value < 2**63:
+        return float(value)
+    return value
+
+
+_WHOLE: Final = 2.0**53
+"""Up to here, a float that has no fraction is the number that was written."""

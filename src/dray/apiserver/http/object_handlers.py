@@ -102,7 +102,7 @@ async def _patch(wanted: ResourceRequest) -> web.StreamResponse:
     call.options = patch_options(wanted.query, kind_of_patch is PatchType.APPLY, wanted.user_agent)
     if kind_of_patch is PatchType.APPLY:
         config = await bodies.read_configuration(wanted.request)
-        wanted.patched(config)
+        wanted.patched(config.tree)
         call.size = wanted.request.content.total_bytes
         record, is_new = await apply(call, config)
         return wanted.respond(record, shown_as, 201 if is_new else 200)

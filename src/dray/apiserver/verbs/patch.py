@@ -12,6 +12,7 @@ import orjson
 from dray.api import errors
 from dray.api import patch as languages
 from dray.api.meta import Object
+from dray.api.schema import json_text
 from dray.api.schema.duplicates import duplicate_members
 from dray.api.schema.inspection import DecodeError, syntax_error
 from dray.apiserver.core import Call
@@ -24,6 +25,7 @@ from dray.apiserver.structure import (
     no_conversion,
     strict_decode,
     to_hub,
+    told_singly,
     untyped,
 )
 from dray.apiserver.type_name import TypeName, type_name
@@ -54,11 +56,13 @@ async def patch(call: Call, patch_type: PatchType, body: Body) -> Record:
     return await replace(call, change, is_unconditional=not asked, sent=lambda: wanted.document)
 
 
-async def apply(call: Call, config: Any) -> tuple[Record, bool]:
+async def apply(call: Call, body: Body) -> tuple[Record, bool]:
     """Server-side apply. Also tells whether the object was created.
 
     Raises BadRequest, NotFound (for a subresource), Conflict, Invalid, or what admission says.
     """
+    config = body.tree
+    _take_complaints(call, body)
     _check_configuration(call, config)
     if call.record() is None and not call.subresource:
         _check_absent(call, config)
@@ -74,6 +78,15 @@ async def apply(call: Call, config: Any) -> tuple[Record, bool]:
     meta = config.get("metadata")
     asked = isinstance(meta, Mapping) and meta.get("resourceVersion")
     return await replace(call, change, is_unconditional=not asked), False
+
+
+def _take_complaints(call: Call, body: Body) -> None:
+    """What a strict reader of the configuration found. Raises BadRequest where the client wants that."""
+    if body.complaints and call.options.field_validation == "Strict":
+        why = ", ".join(body.complaints)
+        raise errors.BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {why}")
+    if call.options.field_validation == "Warn":
+        call.warnings += [line for complaint in body.complaints for line in told_singly(complaint)]
 
 
 def _check_absent(call: Call, config: Mapping[str, Any]) -> None:
@@ -116,11 +129,12 @@ def _asks_version(patch_type: PatchType, body: Body) -> bool:
 
 
 def read_patch(data: bytes) -> Body:
-    """A patch as it was sent. One that is no JSON is refused only once it is to be applied."""
+    """A patch as it was sent, its numbers as they are written. One that is no JSON is refused only once it is to be applied."""
     try:
-        return Body(orjson.loads(data), data)
-    except orjson.JSONDecodeError:
+        read = json_text.read_spelled(data)
+    except json_text.JsonError:
         return Body(None, data)
+    return Body(read.value, read.text, careful=read.has_numbers)
 
 
 class _Applier:
@@ -129,7 +143,8 @@ class _Applier:
     restores = False
     """The result is read from values, not from JSON text: its errors read differently."""
 
-    def __init__(self, call: Call, type: TypeName) -> None:
+    def __init__(self, call: Call, type: TypeName, body: Body) -> None:
+        self.careful = body.careful
         self.call = call
         self.type = type
         self.document: Any = None
@@ -145,25 +160,53 @@ class _Applier:
         """The object (client's version, new) that the patch makes of `shown`. Raises BadRequest or Invalid."""
         raise NotImplementedError
 
+    @property
+    def touched(self) -> Any:
+        """What the patch went into, nested as in the document: there the keys stand sorted afterwards."""
+        return {}
+
     def _decoded(self, document: Any, shown_patch: Any) -> Object:
-        validation = self.call.options.field_validation
-        found = list(self.complaints)
         self.document = document
-        if not self.restores and isinstance(document, dict):
-            if (why := self._foreign(document)) is None:
-                return {"apiVersion": self.type.api_version, "kind": self.type.kind, "metadata": {}}
-            if why:
-                raise languages.invalid_patch(shown_patch(), why)
+        why = "" if self.restores or not isinstance(document, dict) else self._foreign(document)
+        if why is None:
+            members = (name for name in sorted(document) if name not in ("apiVersion", "kind"))
+            self._complain([f'unknown field "{name}"' for name in members], shown_patch)
+            return {"apiVersion": self.type.api_version, "kind": self.type.kind, "metadata": {}}
+        if why:
+            raise languages.invalid_patch(shown_patch(), why)
         try:
-            obj = strict_decode(Body(document), self.type, found, restores=self.restores)
+            obj, found = self._read_object(document)
         except DecodeError as error:
             raise languages.invalid_patch(shown_patch(), str(error)) from None
+        self._complain(found, shown_patch)
+        return obj
+
+    def _read_object(self, document: Any) -> tuple[Object, list[str]]:
+        """With what a strict reader found. Raises DecodeError."""
+        found: list[str] = []
+        try:
+            body = Body(document, careful=self.careful)
+            obj = strict_decode(body, self.type, found, restores=self.restores)
+        except DecodeError:
+            if self.restores:
+                raise
+            obj = None
+        if self.restores or (obj is not None and not found):
+            return obj or {}, found
+        # What is wrong is told in the order in which it stands.
+        found = []
+        body = Body(languages.arranged(document, self.touched), careful=True)
+        return strict_decode(body, self.type, found), found
+
+    def _complain(self, found: list[str], shown_patch: Any) -> None:
+        """Raises Invalid where the client wants that."""
+        validation = self.call.options.field_validation
+        found = [*self.complaints, *found]
         if found and validation == "Strict":
             text = "strict decoding error: " + ", ".join(found)
             raise languages.invalid_patch(shown_patch(), text)
         if validation == "Warn":
             self.call.warnings += [text for text in found if text not in self.call.warnings]
-        return obj
 
     def _foreign(self, document: Object) -> str | None:
         """Why a patched document is none of its type any more, "" if it is one.
@@ -191,12 +234,13 @@ class _Applier:
 
 class _JsonPatch(_Applier):
     def __init__(self, call: Call, type: TypeName, body: Body) -> None:
-        super().__init__(call, type)
+        super().__init__(call, type, body)
         text = body.text if body.text is not None else orjson.dumps(body.tree)
         self.operations = languages.parse_operations(text, is_lenient=self.is_lenient)
         if not self.is_lenient:
             unknown = languages.unknown_members(self.operations)
-            self.complaints = [f'json patch duplicate field "{path}"' for path in duplicate_members(text)]
+            again = (path for path in duplicate_members(text) if languages.is_known_member(path))
+            self.complaints = [f'json patch duplicate field "{path}"' for path in again]
             self.complaints += [f'json patch unknown field "{path}"' for path in unknown]
 
     def __call__(self, shown: Object) -> Object:
@@ -204,9 +248,10 @@ class _JsonPatch(_Applier):
             document = languages.json_patch(shown, self.operations)
         except languages.PatchError:
             raise languages.unprocessable() from None
-        return self._decoded(document, lambda: languages.rendered(document, self._touched()))
+        return self._decoded(document, lambda: languages.rendered(document, self.touched))
 
-    def _touched(self) -> dict[str, Any]:
+    @property
+    def touched(self) -> dict[str, Any]:
         """The objects the operations went into, nested as in the document."""
         touched: dict[str, Any] = {}
         for operation in self.operations:
@@ -218,8 +263,9 @@ class _JsonPatch(_Applier):
 
 class _MergePatch(_Applier):
     def __init__(self, call: Call, type: TypeName, body: Body) -> None:
-        super().__init__(call, type)
+        super().__init__(call, type, body)
         self.patch = self._read(body)
+        self._check_numbers()
         if body.text is not None and not self.is_lenient:
             self.complaints = [f'duplicate field "{path}"' for path in duplicate_members(body.text)]
 
@@ -236,6 +282,19 @@ class _MergePatch(_Applier):
             raise _unfit()
         return members
 
+    def _check_numbers(self) -> None:
+        if not self.careful or self.is_lenient:
+            return
+        if (number := json_text.first_infinite(self.patch)) is not None:
+            prefix = "" if self.restores else "error decoding patch: "
+            raise errors.BadRequest(
+                f"{prefix}json: cannot unmarshal number {number} into Go value of type float64"
+            )
+
+    @property
+    def touched(self) -> Any:
+        return self.patch
+
     def __call__(self, shown: Object) -> Object:
         document = languages.merge_patch(shown, self.patch)
         return self._decoded(document, lambda: languages.rendered(document, self.patch))
@@ -247,8 +306,12 @@ class _StrategicPatch(_MergePatch):
     def _read(self, body: Body) -> Mapping[str, Any]:
         return _members(body, "") or {}
 
+    @property
+    def is_lenient(self) -> bool:
+        return False
+
     def __call__(self, shown: Object) -> Object:
-        patch = clone(self.patch)
+        patch = json_text.as_untyped(self.patch) if self.careful else clone(self.patch)
         try:
             document = languages.use_up(shown, patch, self.type.schema)
         except languages.PatchFormatError as error:
