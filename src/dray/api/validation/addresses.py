@@ -14,12 +14,24 @@ def parse_address(text: str) -> Address | None:
     """None where the text is no address, or one that only means something on one machine."""
     if "%" in text:
         return None
-    if ":" not in text:
-        text = ".".join(part.lstrip("0") or "0" if part.isdigit() else part for part in text.split("."))
+    head, colon, tail = text.rpartition(":")
+    if not colon or "." in tail:
+        tail = ".".join(part.lstrip("0") or "0" if part.isdigit() else part for part in tail.split("."))
     try:
-        return ipaddress.ip_address(text)
+        return ipaddress.ip_address(f"{head}{colon}{tail}")
     except ValueError:
         return None
+
+
+def _has_leading_zeros(text: str) -> bool:
+    """In the numbers of IPv4, which may end an address of IPv6."""
+    tail = text.rpartition(":")[2]
+    return "." in tail and any(len(part) > 1 and part[0] == "0" for part in tail.split("."))
+
+
+def _ipv4_within(address: Address) -> ipaddress.IPv4Address | None:
+    """The address of IPv4 that one of IPv6 stands for."""
+    return address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
 
 
 def validate_address(text: str, path: Path) -> list[FieldError]:
@@ -31,9 +43,9 @@ def validate_plain_address(text: str, path: Path) -> list[FieldError]:
     address = parse_address(text)
     if address is None:
         return [invalid(path, text, _BAD_ADDRESS)]
-    if ":" not in text and any(len(part) > 1 and part[0] == "0" for part in text.split(".")):
+    if _has_leading_zeros(text):
         return [invalid(path, text, "must not have leading 0s")]
-    if address.version == 6 and address.ipv4_mapped is not None:
+    if _ipv4_within(address) is not None:
         return [invalid(path, text, "must not be an IPv4-mapped IPv6 address")]
     return []
 
@@ -52,10 +64,8 @@ def address_warnings(text: str, path: Path) -> list[str]:
     if address is None:
         return []
     if validate_plain_address(text, path):
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        return [
-            f"{path}: non-standard IP address {quote(text)} is invalid: use {quote(str(mapped or address))}"
-        ]
+        plain = quote(str(_ipv4_within(address) or address))
+        return [f"{path}: non-standard IP address {quote(text)} is invalid: use {plain}"]
     if address.version == 6 and str(address) != text:
         shown = quote(str(address))
         return [f"{path}: IPv6 address {quote(text)} should be in RFC 5952 canonical format ({shown})"]
@@ -64,7 +74,6 @@ def address_warnings(text: str, path: Path) -> list[str]:
 
 def one_of_each_family(texts: list[str]) -> bool:
     """Whether these are an IPv4 and an IPv6 address, in either order, and nothing else."""
-    return len(texts) == 2 and {address.version for text in texts if (address := parse_address(text))} == {
-        4,
-        6,
-    }
+    found = [address for text in texts if (address := parse_address(text))]
+    versions = {4 if _ipv4_within(address) else address.version for address in found}
+    return len(texts) == 2 and versions == {4, 6}

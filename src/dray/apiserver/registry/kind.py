@@ -103,6 +103,10 @@ def _no_errors(context: WriteContext, obj: Object) -> list[FieldError]:
     return []
 
 
+def _no_warnings(context: WriteContext, obj: Object) -> Sequence[str]:
+    return ()
+
+
 def _same(obj: Object, version: str) -> Object:
     return obj
 
@@ -128,6 +132,8 @@ class StatusStrategy:
     prepare_update: Callable[[WriteContext, Object], None] = _nothing
     validate_update: Callable[[WriteContext, Object], list[FieldError]] = _no_errors
     metadata_checks: tuple[MetadataCheck, ...] = ("change",)
+    warnings: Callable[[WriteContext, Object], Sequence[str]] = _no_warnings
+    """Asked only of what is taken."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -176,7 +182,7 @@ class Kind:
     """Kind's own rules only; the verbs validate ObjectMeta for every kind (`api.validation.meta`)."""
     metadata_checks: tuple[MetadataCheck, ...] = ("change",)
     """How an update looks at metadata, beyond what it finds for every kind; each finding is told each time."""
-    warnings: Callable[[WriteContext, Object], Sequence[str]] = lambda context, obj: ()
+    warnings: Callable[[WriteContext, Object], Sequence[str]] = _no_warnings
     status: StatusStrategy | None = None
     subresources: tuple[str, ...] = ()
     """Beyond status: log, exec, attach, portforward, binding, eviction, ephemeralcontainers, scale, token, ..."""

@@ -80,7 +80,6 @@ def _prepare_status(context: WriteContext, obj: Object) -> None:
     for field in ("qosClass", "observedGeneration"):
         if not status.get(field):
             restore(status, old.get("status") or {}, field)
-    context.warnings.extend(status_warnings(status))
 
 
 def _prepare_ephemeral(context: WriteContext, obj: Object) -> None:
@@ -108,6 +107,10 @@ def _validate_create(context: WriteContext, obj: Object) -> list[FieldError]:
 def _warnings(context: WriteContext, obj: Object) -> list[str]:
     """Only new pods are warned of."""
     return pod_warnings(obj) if context.old is None else []
+
+
+def _status_warnings(context: WriteContext, obj: Object) -> list[str]:
+    return list(status_warnings(obj.get("status") or {}))
 
 
 def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
@@ -148,7 +151,7 @@ POD = Kind(
     validate_update=_validate_update,
     warnings=_warnings,
     metadata_checks=("change", "whole"),
-    status=StatusStrategy(_prepare_status, _validate_status),
+    status=StatusStrategy(_prepare_status, _validate_status, warnings=_status_warnings),
     updatable={
         "ephemeralcontainers": StatusStrategy(_prepare_ephemeral, _validate_ephemeral, ("change", "whole")),
         "resize": RESIZE,

@@ -45,7 +45,8 @@ Change = Callable[[Object], Object]
 async def update(call: Call, obj: Object, sent: Any = None) -> tuple[Record, bool]:
     """Replace the object by `obj` (hub form, taken over). Also tells whether it was created.
 
-    `sent` is the document it was read from.     Raises BadRequest, NotFound, Conflict, Invalid, Forbidden, or what admission says.
+    `sent` is the document it was read from. Raises BadRequest, NotFound, Conflict, Invalid, Forbidden, or
+    what admission says.
     """
     metadata.match_name(call, obj["metadata"])
     if call.kind.create_on_update and not call.subresource and call.record() is None:
@@ -201,13 +202,14 @@ def _apply_strategy(
     obj = as_sent(call, read, sent())
     prepare(call, obj)
     new = obj if obj is read else as_stored(call, obj)
-    metadata.count_generation(call, new, old, counted=counted)
+    if call.subresource != "status":
+        metadata.count_generation(call, new, old, counted=counted)
     if "generation" in new["metadata"]:
         obj["metadata"]["generation"] = new["metadata"]["generation"]
     if found := _findings(call, strategy, obj, old):
         raise_invalid(call, obj, found)
-    if strategy is None:
-        call.warnings += call.kind.warnings(call, obj)
+    warnings = call.kind.warnings if strategy is None else strategy.warnings
+    call.warnings += warnings(call, obj)
     return as_told(call, obj) if call.dry_run and obj is not read else new
 
 
