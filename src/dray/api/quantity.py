@@ -26,6 +26,11 @@ _MAX_EXPONENT = 1000
 _MIN_SCALE = -9
 _NANOS = 10**9
 _MAX_INT64 = 2**63 - 1
+_MULTIPLIED_AT_ONCE = (
+    0,
+    3,
+    6,
+)  # scales whose thousandths Kubernetes finds in one multiplication, which may overflow
 _INT64_DIGITS = 18  # that many decimal digits always fit
 
 
@@ -162,11 +167,12 @@ class Quantity:
     def has_whole_thousands(self) -> bool:
         """Whether Kubernetes takes it for a whole number: by its thousandths, of which only 64 bits are looked at.
 
-        Where it holds an int64, thousandths that do not fit are none; of a larger number the low bits count.
+        Of thousandths that do not fit the low bits count, but of an int64 with most powers of ten none.
         """
         thousandths = self.milli_value()
         if not _fits(thousandths):
-            thousandths = 0 if self._small else (thousandths + 2**63) % 2**64 - 2**63
+            is_lost = self._small and self._scale not in _MULTIPLIED_AT_ONCE
+            thousandths = 0 if is_lost else (thousandths + 2**63) % 2**64 - 2**63
         return thousandths % 1000 == 0
 
     def approximate_float(self) -> float:

@@ -5,10 +5,10 @@ Source: kubernetes pkg/registry/core/pod/strategy.go, 1.36.
 
 from typing import Final
 
+from dray.api.app_armor import profile_of_annotation
 from dray.api.meta import Object, annotations_of
 
 PREFIX: Final = "container.apparmor.security.beta.kubernetes.io/"
-_LONGEST: Final = 4095
 
 
 def read_annotations(pod: Object) -> list[str]:
@@ -27,7 +27,7 @@ def read_annotations(pod: Object) -> list[str]:
             context = container.get("securityContext") or {}
             if key not in annotations or context.get("appArmorProfile") is not None:
                 continue
-            profile = _profile(annotations[key])
+            profile = profile_of_annotation(annotations[key])
             if profile is not None and profile == whole:
                 continue
             if profile is not None:
@@ -35,14 +35,3 @@ def read_annotations(pod: Object) -> list[str]:
             text = f'metadata.annotations[{key}]: deprecated since v1.30; use the "appArmorProfile" field instead'
             warnings.append(text)
     return warnings
-
-
-def _profile(annotation: str) -> Object | None:
-    """None for what cannot be said as a field."""
-    if annotation == "unconfined":
-        return {"type": "Unconfined"}
-    if annotation == "runtime/default":
-        return {"type": "RuntimeDefault"}
-    name = annotation.removeprefix("localhost/")
-    is_named = name != annotation and name == name.strip() and 0 < len(name) <= _LONGEST
-    return {"type": "Localhost", "localhostProfile": name} if is_named else None

@@ -8,8 +8,9 @@ import pytest
 from dray.api import errors
 from dray.api.fields import Path, invalid
 from dray.api.validation.meta import validate_meta_create
+from dray.api.validation.pod.container_warnings import OVERLAPS_TOLD
 from dray.api.validation.pod.placement import validate_spread
-from dray.api.validation.pod.warnings import OVERLAPS_TOLD, pod_warnings
+from dray.api.validation.pod.warnings import pod_warnings
 from dray.apiserver.verbs import metadata
 from tests.unit.apiserver.serving import call, new_core
 

@@ -1,26 +1,38 @@
 """What a pod is warned of though it is taken: fields that are going, and settings that hardly can be meant."""
 
-import ipaddress
-import itertools
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from dray.api import names
 from dray.api.fields import Path, quote
 from dray.api.meta import Object
-from dray.api.quantity import parse_quantity
+from dray.api.validation.addresses import address_warnings
 from dray.api.validation.lists import items_of, repeated
-
-PAIRS_COMPARED: Final = 200_000
-OVERLAPS_TOLD: Final = 1000
-"""Of one volume, and of all ports: far more than anybody means, or an answer's headers hold."""
+from dray.api.validation.pod.annotations import SECCOMP
+from dray.api.validation.pod.container_warnings import (
+    BYTES,
+    NO_SECCOMP,
+    container_warnings,
+    fraction_warnings,
+)
+from dray.api.validation.pod.volume_path_warnings import volume_path_warnings
 
 _LABELS: Final = {
-    "beta.kubernetes.io/arch": ("1.14", "kubernetes.io/arch"),
-    "beta.kubernetes.io/os": ("1.14", "kubernetes.io/os"),
-    "failure-domain.beta.kubernetes.io/zone": ("1.17", "topology.kubernetes.io/zone"),
-    "failure-domain.beta.kubernetes.io/region": ("1.17", "topology.kubernetes.io/region"),
-    "beta.kubernetes.io/instance-type": ("1.17", "node.kubernetes.io/instance-type"),
+    "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
+    "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
+    "failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
+    "failure-domain.beta.kubernetes.io/zone": 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
+    "beta.kubernetes.io/instance-type": 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
+    "app.kubernetes.io/created-by": "deprecated since v1.9",
+    "scheduler.alpha.kubernetes.io/preferAvoidPods": "deprecated since v1.22; use Taints and Tolerations instead",
+    "node-role.kubernetes.io/master": 'use "node-role.kubernetes.io/control-plane" instead',
+}
+_ANNOTATIONS: Final = {
+    "scheduler.alpha.kubernetes.io/critical-pod": (
+        'non-functional in v1.16+; use the "priorityClassName" field instead'
+    ),
+    "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
+    "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 }
 _VOLUMES: Final = {
     "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
@@ -41,21 +53,35 @@ _NULL_SELECTOR: Final = "a null labelSelector results in matching no pod"
 
 def pod_warnings(pod: Object) -> list[str]:
     """Of a pod about to be created."""
-    return [*_name_warnings(pod["metadata"]), *spec_warnings(pod.get("spec") or {}, Path("spec"))]
+    return [*_name_warnings(pod["metadata"]), *_warnings(pod, Path(""), is_template=False)]
 
 
-def spec_warnings(spec: Object, path: Path) -> list[str]:
-    """Of the spec of a pod or of a template."""
-    return [
-        *_placement(spec, path),
-        *_spreading(spec, path),
-        *_host_aliases(spec, path.child("hostAliases")),
-        *_volumes(spec, path.child("volumes")),
-        *_pull_secrets(spec, path.child("imagePullSecrets")),
-        *_containers(spec, path),
-        *_addresses(spec, path),
-        *_selectors(spec, path.child("affinity")),
-    ]
+def pod_template_warnings(template: Object, path: Path) -> list[str]:
+    """Of a template of pods, which stands at `path`."""
+    return list(_warnings(template, path, is_template=True))
+
+
+def _warnings(holder: Object, path: Path, *, is_template: bool) -> Iterator[str]:
+    spec, annotations = holder.get("spec") or {}, (holder.get("metadata") or {}).get("annotations") or {}
+    at, meta = path.child("spec"), path.child("metadata", "annotations")
+    yield from _placement(spec, at)
+    yield from _spreading(spec, at)
+    for key, text in _ANNOTATIONS.items():
+        if key in annotations:
+            yield f"{meta.key(key)}: {text}"
+    yield from _volumes(spec, at.child("volumes"))
+    yield from volume_path_warnings(items_of(spec.get("volumes")))
+    yield from _host_aliases(spec, at.child("hostAliases"))
+    yield from _pull_secrets(spec, at.child("imagePullSecrets"))
+    for resource in BYTES:
+        yield from fraction_warnings(spec.get("overhead") or {}, resource, at.child("overhead"))
+    yield from _seccomp(spec, annotations, meta)
+    yield from container_warnings(spec, at, annotations, meta if is_template else None)
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        text = "must be >= 0; negative values are invalid and will be treated as 1"
+        yield f"{at.child('terminationGracePeriodSeconds')}: {text}"
+    yield from _selectors(spec, at.child("affinity"))
+    yield from _addresses(spec, at)
 
 
 def _name_warnings(meta: Object) -> Iterator[str]:
@@ -66,30 +92,34 @@ def _name_warnings(meta: Object) -> Iterator[str]:
         )
 
 
+def _seccomp(spec: Object, annotations: Object, path: Path) -> Iterator[str]:
+    """An annotation that no field stands for."""
+    profile = (spec.get("securityContext") or {}).get("seccompProfile")
+    if profile is None and SECCOMP in annotations:
+        yield f"{path.key(SECCOMP)}: {NO_SECCOMP}"
+
+
 def _placement(spec: Object, path: Path) -> Iterator[str]:
     for key in spec.get("nodeSelector") or {}:
         if key in _LABELS:
-            yield f"{path.child('nodeSelector').key(key)}: {_replaced(key)}"
+            yield f"{path.child('nodeSelector').key(key)}: {_LABELS[key]}"
     nodes, at = (spec.get("affinity") or {}).get("nodeAffinity") or {}, path.child("affinity", "nodeAffinity")
     terms = items_of((nodes.get(_REQUIRED) or {}).get("nodeSelectorTerms"))
     for index, term in enumerate(terms):
         yield from _expressions(term, at.child(_REQUIRED, "nodeSelectorTerms").index(index))
     for index, choice in enumerate(items_of(nodes.get(_PREFERRED))):
         where = at.child(_PREFERRED).index(index).child("preference")
-        yield from _expressions(choice.get("preference") or {}, where)
+        yield from _expressions(choice.get("preference") or {}, where, reads_values=True)
 
 
-def _replaced(key: str) -> str:
-    since, instead = _LABELS[key]
-    return f'deprecated since v{since}; use "{instead}" instead'
-
-
-def _expressions(term: Object, path: Path) -> Iterator[str]:
+def _expressions(term: Object, path: Path, *, reads_values: bool = False) -> Iterator[str]:
     for index, expression in enumerate(items_of(term.get("matchExpressions"))):
-        key = expression.get("key") or ""
+        key, at = expression.get("key") or "", path.child("matchExpressions").index(index)
         if key in _LABELS:
-            at = path.child("matchExpressions").index(index).child("key")
-            yield f"{at}: {key} is {_replaced(key)}"
+            yield f"{at.child('key')}: {key} is {_LABELS[key]}"
+        for position, value in enumerate(expression.get("values") or () if reads_values else ()):
+            for text in names.label_value(value or ""):
+                yield f"{at.child('values').index(position)}: {value or ''} is invalid, {text}"
 
 
 def _spreading(spec: Object, path: Path) -> Iterator[str]:
@@ -97,7 +127,7 @@ def _spreading(spec: Object, path: Path) -> Iterator[str]:
         at = path.child("topologySpreadConstraints").index(index)
         key = constraint.get("topologyKey") or ""
         if key in _LABELS:
-            yield f"{at.child('topologyKey')}: {key} is {_replaced(key)}"
+            yield f"{at.child('topologyKey')}: {key} is {_LABELS[key]}"
         if constraint.get("labelSelector") is None:
             yield f"{at.child('labelSelector')}: {_NULL_SELECTOR}"
 
@@ -119,55 +149,15 @@ def _volumes(spec: Object, path: Path) -> Iterator[str]:
                 yield f"{at.child(_SHOWN.get(source, source))}: {text}"
         template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
         if template is not None:
-            amounts = ((template.get("spec") or {}).get("resources") or {}).get("requests") or {}
-            where = at.child("ephemeral", "volumeClaimTemplate", "spec", "resources", "requests")
-            yield from _fraction(amounts, "storage", where)
-        if volume.get("projected") is not None:
-            yield from _projected(volume["projected"], volume.get("name") or "")
+            where = at.child("ephemeral", "volumeClaimTemplate", "spec")
+            yield from claim_warnings(template.get("spec") or {}, where)
 
 
-def _projected(source: Object, name: str) -> Iterator[str]:
-    """Two files at one place, or one in the place of another's folder; and nothing to project at all."""
-    projections = items_of(source.get("sources"))
-    known = (
-        "secret",
-        "configMap",
-        "downwardAPI",
-        "serviceAccountToken",
-        "clusterTrustBundle",
-        "podCertificate",
-    )
-    if not any(projection.get(kind) is not None for projection in projections for kind in known):
-        if projections:
-            yield f"volume {quote(name)} (Projected) has no sources provided"
-        return
-    yield from itertools.islice(_overlapping_places(projections, name), OVERLAPS_TOLD)
-
-
-def _overlapping_places(projections: list[Object], name: str) -> Iterator[str]:
-    taken = [place for projection in projections for place in _places(projection)]
-    pairs = ((taken[index], other) for index in range(len(taken)) for other in itertools.islice(taken, index))
-    for (place, owner), (other, its) in itertools.islice(pairs, PAIRS_COMPARED):
-        if place == other or _within(place, other) or _within(other, place):
-            yield (
-                f"volume {quote(name)} (Projected): overlapping paths: "
-                f"{quote(place)} ({owner}) with {quote(other)} ({its})"
-            )
-
-
-def _within(place: str, folder: str) -> bool:
-    return place.startswith(folder.rstrip("/") + "/")
-
-
-def _places(projection: Object) -> Iterator[tuple[str, str]]:
-    for field, kind in (("secret", "Secret"), ("configMap", "ConfigMap")):
-        source = projection.get(field) or {}
-        for item in items_of(source.get("items")):
-            yield item.get("path") or "", f"{kind} {quote(source.get('name') or '')}"
-    for item in items_of((projection.get("downwardAPI") or {}).get("items")):
-        yield item.get("path") or "", "DownwardAPI"
-    if projection.get("serviceAccountToken") is not None:
-        yield projection["serviceAccountToken"].get("path") or "", "ServiceAccountToken"
+def claim_warnings(spec: Object, path: Path) -> Iterator[str]:
+    """Of the spec of a claim to a volume."""
+    for part in ("requests", "limits"):
+        amounts = (spec.get("resources") or {}).get(part) or {}
+        yield from fraction_warnings(amounts, "storage", path.child("resources", part))
 
 
 def _pull_secrets(spec: Object, path: Path) -> Iterator[str]:
@@ -179,111 +169,22 @@ def _pull_secrets(spec: Object, path: Path) -> Iterator[str]:
             yield f'{path.index(index).child("name")}: invalid empty name ""'
 
 
-def _containers(spec: Object, path: Path) -> Iterator[str]:
-    ports: list[tuple[Path, Object]] = []
-    for field in ("initContainers", "containers"):
-        for index, container in enumerate(items_of(spec.get(field))):
-            at = path.child(field).index(index)
-            resources = container.get("resources") or {}
-            for resource in ("memory", "ephemeral-storage"):
-                for part in ("limits", "requests"):
-                    amounts = resources.get(part) or {}
-                    yield from _fraction(amounts, resource, at.child("resources", part))
-            yield from _variables(container, at.child("env"))
-            places = at.child("ports")
-            ports += [
-                (places.index(position), port)
-                for position, port in enumerate(items_of(container.get("ports")))
-            ]
-    yield from _ports(ports)
-
-
-def _fraction(amounts: Object, resource: str, path: Path) -> Iterator[str]:
-    if resource not in amounts:
-        return
-    amount = parse_quantity(amounts[resource])
-    if not amount.is_integer():
-        text = f"fractional byte value {quote(str(amount))} is invalid, must be an integer"
-        yield f"{path.key(resource)}: {text}"
-
-
-def _variables(container: Object, path: Path) -> Iterator[str]:
-    """A variable given twice: the later one counts, unless it is made of the earlier."""
-    seen: set[str] = set()
-    for index, variable in enumerate(items_of(container.get("env"))):
-        name = variable.get("name") or ""
-        if name in seen and f"$({name})" not in (variable.get("value") or ""):
-            yield (
-                f"{path.index(index)}: hides previous definition of {quote(name)}, "
-                "which may be dropped when using apply"
-            )
-        seen.add(name)
-
-
-def _ports(ports: list[tuple[Path, Object]]) -> Iterator[str]:
-    yield from itertools.islice(_overlaps(ports), OVERLAPS_TOLD)
-    named: dict[str, Path] = {}
-    for path, port in ports:
-        name = port.get("name") or ""
-        if name in named:
-            first = named[name]
-            yield (
-                f"{path}: duplicate port name {quote(name)} with {first}, services and probes that select ports "
-                f"by name will use {first}"
-            )
-        elif name:
-            named[name] = path
-
-
-def _overlaps(ports: list[tuple[Path, Object]]) -> Iterator[str]:
-    alike: dict[Hashable, list[tuple[Path, Object]]] = {}
-    for path, port in ports:
-        alike.setdefault((port.get("containerPort"), port.get("protocol")), []).append((path, port))
-    pairs = ((path, port, one) for path, port in ports for one in _before(path, port, alike))
-    for path, port, (other_path, other) in itertools.islice(pairs, PAIRS_COMPARED):
-        if (text := _overlap(port, other)) is not None:
-            yield f"{path}: {text} port definition with {other_path}"
-
-
-def _before(
-    path: Path, port: Object, alike: Mapping[Hashable, list[tuple[Path, Object]]]
-) -> Iterator[tuple[Path, Object]]:
-    """The ports of the same number that come first."""
-    others = alike[port.get("containerPort"), port.get("protocol")]
-    return itertools.takewhile(lambda other: other[0] is not path, others)
-
-
-def _overlap(port: Object, other: Object) -> str | None:
-    """Of two with one number: `duplicate` or `overlapping`; None where they have different ports of the host."""
-    mine, its = port.get("hostPort") or 0, other.get("hostPort") or 0
-    if (mine, port.get("hostIP") or "") == (its, other.get("hostIP") or ""):
-        return "duplicate"
-    return "overlapping" if not mine or not its else None
-
-
 def status_warnings(status: Object) -> Iterator[str]:
     """Of addresses that are written otherwise than everybody else writes them."""
     for field in ("podIPs", "hostIPs"):
         for index, one in enumerate(items_of(status.get(field))):
-            yield from _address(one.get("ip") or "", Path("status").child(field).index(index).child("ip"))
+            yield from address_warnings(
+                one.get("ip") or "", Path("status").child(field).index(index).child("ip")
+            )
 
 
 def _addresses(spec: Object, path: Path) -> Iterator[str]:
     at = path.child("dnsConfig", "nameservers")
     for index, server in enumerate((spec.get("dnsConfig") or {}).get("nameservers") or ()):
-        yield from _address(server, at.index(index))
+        yield from address_warnings(server, at.index(index))
     at = path.child("hostAliases")
     for index, alias in enumerate(items_of(spec.get("hostAliases"))):
-        yield from _address(alias.get("ip") or "", at.index(index).child("ip"))
-
-
-def _address(text: str, path: Path) -> Iterator[str]:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return
-    if address.version == 6 and str(address) != text:
-        yield f"{path}: IPv6 address {quote(text)} should be in RFC 5952 canonical format ({quote(str(address))})"
+        yield from address_warnings(alias.get("ip") or "", at.index(index).child("ip"))
 
 
 def _selectors(spec: Object, path: Path) -> Iterator[str]:
