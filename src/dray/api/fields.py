@@ -154,7 +154,7 @@ def type_invalid(path: Path, value: Any, detail: str) -> FieldError:
 
 def not_supported(
     path: Path,
-    value: str,
+    value: Any,
     supported: "list[str] | tuple[str, ...]",
     *,
     in_order: bool = False,
@@ -162,7 +162,7 @@ def not_supported(
 ) -> FieldError:
     """`supported` is shown quoted, and sorted unless `in_order` keeps the order given. `is_plain`: no enumeration in Go."""
     choices = ", ".join(quote(choice) for choice in (supported if in_order else sorted(supported)))
-    shown = value if is_plain else Choice(value)
+    shown = Choice(value) if isinstance(value, str) and not is_plain else value
     return FieldError(
         ErrorType.NOT_SUPPORTED, str(path), shown, f"supported values: {choices}" if choices else ""
     )

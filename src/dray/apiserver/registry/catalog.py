@@ -10,6 +10,7 @@ from dray.apiserver.registry.binding import BINDING
 from dray.apiserver.registry.certificate_request import CERTIFICATE_SIGNING_REQUEST
 from dray.apiserver.registry.component_status import COMPONENT_STATUS
 from dray.apiserver.registry.config_map import CONFIG_MAP, SECRET
+from dray.apiserver.registry.cron_job import CRON_JOB
 from dray.apiserver.registry.csi import CSI_DRIVER, CSI_NODE, CSI_STORAGE_CAPACITY
 from dray.apiserver.registry.daemon_set import DAEMON_SET
 from dray.apiserver.registry.deployment import DEPLOYMENT
@@ -19,7 +20,7 @@ from dray.apiserver.registry.disruption_budget import POD_DISRUPTION_BUDGET
 from dray.apiserver.registry.endpoints import ENDPOINT_SLICE, ENDPOINTS_KIND
 from dray.apiserver.registry.event import EVENT, EVENT_V1
 from dray.apiserver.registry.ingress import INGRESS, INGRESS_CLASS
-from dray.apiserver.registry.job import CRON_JOB, JOB
+from dray.apiserver.registry.job import JOB
 from dray.apiserver.registry.kind import Kind, in_release
 from dray.apiserver.registry.lease import LEASE
 from dray.apiserver.registry.namespace import NAMESPACE

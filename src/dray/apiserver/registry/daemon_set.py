@@ -1,9 +1,14 @@
 """DaemonSet: a pod on every node that fits."""
 
-from dray.api.meta import Object
+from dray.api import errors
+from dray.api.fields import quote
+from dray.api.meta import Object, annotations_of
 from dray.api.resources import DAEMON_SETS
+from dray.api.schema.emptiness import same_by
+from dray.api.schema.registry import type_schema
+from dray.api.validation.core.go_numbers import whole_number
+from dray.api.validation.core.workload_status import validate_daemon_set_status
 from dray.api.validation.core.workloads import validate_daemon_set, validate_daemon_set_update
-from dray.api.validation.sameness import same
 from dray.apiserver.registry.columns import AGE, NAME, find, label_map
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
@@ -11,13 +16,17 @@ from dray.apiserver.registry.templates import (
     CONTAINERS,
     IMAGES,
     SELECTOR,
-    checks,
+    checks_pods,
+    checks_pods_update,
     checks_update,
     count,
+    drops_disabled,
     template_warnings,
 )
 from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status, old_of
 
+_SCHEMA = type_schema("core/v1", "PodTemplateSpec")
+_DROP = drops_disabled("spec", "template")
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 
 
@@ -38,8 +47,21 @@ def _default(obj: Object, version: str) -> None:
 
 
 def template_generation(obj: Object) -> int:
-    text = (obj["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION) or "0"
-    return int(text) if text.isdigit() else 0
+    """0 where the object says none that can be read."""
+    number = whole_number(annotations_of(obj).get(TEMPLATE_GENERATION) or "0")
+    return number if isinstance(number, int) else 0
+
+
+def _read(obj: Object, version: str) -> Object:
+    """Raises BadRequest for a template generation that is no number."""
+    text = annotations_of(obj).get(TEMPLATE_GENERATION)
+    problem = whole_number(text) if text is not None else 0
+    if isinstance(problem, str):
+        raise errors.BadRequest(
+            f"DaemonSet in version {quote(version)} cannot be handled as a DaemonSet: "
+            f"strconv.ParseInt: parsing {quote(text or '')}: {problem}"
+        )
+    return obj
 
 
 def _set_template_generation(obj: Object, generation: int) -> None:
@@ -54,14 +76,22 @@ def _complete(context: WriteContext, obj: Object) -> None:
 
 def _prepare_create(context: WriteContext, obj: Object) -> None:
     clear_status(context, obj)
+    _DROP(context, obj)
     _set_template_generation(obj, max(1, template_generation(obj)))
 
 
 def _prepare_update(context: WriteContext, obj: Object) -> None:
     keep_status(context, obj)
+    _DROP(context, obj)
     old = old_of(context)
-    changed = not same(find(obj, "spec", "template"), find(old, "spec", "template"))
+    changed = not same_by(_SCHEMA, find(obj, "spec", "template"), find(old, "spec", "template"))
     _set_template_generation(obj, template_generation(old) + changed)
+
+
+def _prepare_status(context: WriteContext, obj: Object) -> None:
+    """The count is a part of the spec that is written as an annotation."""
+    keep_spec(context, obj)
+    _set_template_generation(obj, template_generation(old_of(context)))
 
 
 DAEMON_SET = Kind(
@@ -89,11 +119,12 @@ DAEMON_SET = Kind(
         SELECTOR,
     ),
     default=_default,
+    to_hub=_read,
     prepare_create=_prepare_create,
     prepare_update=_prepare_update,
-    validate_create=checks(validate_daemon_set),
-    validate_update=checks_update(validate_daemon_set_update),
-    status=StatusStrategy(keep_spec),
+    validate_create=checks_pods(validate_daemon_set),
+    validate_update=checks_pods_update(validate_daemon_set_update, "spec", "template"),
+    status=StatusStrategy(_prepare_status, checks_update(validate_daemon_set_status)),
     has_generation=True,
-    warnings=template_warnings("spec", "template"),
+    warnings=template_warnings("spec", "template", counts=template_generation),
 )

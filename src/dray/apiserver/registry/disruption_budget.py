@@ -3,7 +3,7 @@
 from dray.api.fields import FieldError, Path, invalid
 from dray.api.meta import Object
 from dray.api.resources import POD_DISRUPTION_BUDGETS
-from dray.api.validation.core.workloads import validate_portion
+from dray.api.validation.core.workload_parts import validate_portion
 from dray.api.validation.label_selector import validate_label_selector
 from dray.apiserver.registry.columns import AGE, NAME, Cell, at, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext

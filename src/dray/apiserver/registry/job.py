@@ -1,28 +1,29 @@
-"""Job and CronJob: pods that are to finish, once or on a schedule."""
+"""Job: pods that are to finish."""
 
 import datetime as dt
+from collections.abc import Callable
 
-from dray.api.duration import age, human_duration
+from dray.api.duration import human_duration
+from dray.api.fields import FieldError
 from dray.api.meta import Object, parse_time, uid_of
 from dray.api.pods import condition_status
-from dray.api.resources import CRON_JOBS, JOBS
+from dray.api.resources import JOBS
 from dray.api.validation.core.job import (
-    validate_cron_job,
-    validate_cron_job_update,
+    NAME_LABEL,
+    OLD_NAME_LABEL,
+    OLD_UID_LABEL,
+    UID_LABEL,
+    changes_of,
     validate_job,
     validate_job_update,
 )
+from dray.api.validation.core.job_status import validate_job_status
 from dray.api.validation.lists import items_of
+from dray.api.validation.pod.rules import pod_rules
 from dray.apiserver.registry.columns import (
     AGE,
     NAME,
-    NONE,
-    at,
-    container_images,
-    container_names,
     find,
-    label_selector,
-    wide,
 )
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
@@ -30,16 +31,23 @@ from dray.apiserver.registry.templates import (
     CONTAINERS,
     IMAGES,
     SELECTOR,
-    checks,
+    checks_pods,
     checks_update,
+    drops_disabled,
+    generation_of,
     template_warnings,
 )
-from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
+from dray.apiserver.registry.writes import clear_status, in_turn, keep_spec, keep_status, old_of
 
 _MAX_INT32 = 2**31 - 1
 _KEPT = (
     "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or "
     "set propagationPolicy=Orphan to suppress this warning"
+)
+_MANY, _FEW = 100_000, 10_000
+_TOO_MANY = (
+    "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might "
+    "not be able to track completedIndexes when a big number of indexes fail"
 )
 _OUTCOMES = ("Complete", "Failed")
 _STATES = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
@@ -48,7 +56,7 @@ _STATES = ("Suspended", "FailureTarget", "SuccessCriteriaMet")
 def _default(obj: Object, version: str) -> None:
     spec = obj.setdefault("spec", {})
     default_template(spec.setdefault("template", {}))
-    _default_policy(spec)
+    default_policy(spec)
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = 1
     indexed = spec.get("backoffLimitPerIndex") is not None
@@ -68,7 +76,7 @@ def _default(obj: Object, version: str) -> None:
         obj["metadata"]["labels"] = labels  # the same: what the pods' labels become these become, too
 
 
-def _default_policy(spec: Object) -> None:
+def default_policy(spec: Object) -> None:
     """A condition of a pod that is named in a failure policy is one that holds."""
     for rule in items_of((spec.get("podFailurePolicy") or {}).get("rules")):
         if rule.get("onPodConditions"):
@@ -78,30 +86,28 @@ def _default_policy(spec: Object) -> None:
                 pattern["status"] = "True"
 
 
+_DROP = drops_disabled("spec", "template")
+
+
 def _prepare_create(context: WriteContext, obj: Object) -> None:
     clear_status(context, obj)
+    _DROP(context, obj)
     spec = obj["spec"]
     if not spec.get("manualSelector"):
         _own_pods(obj, spec)
 
 
 def _own_pods(obj: Object, spec: Object) -> None:
-    """A job tells its pods from all others by its own uid."""
+    """A job tells its pods from all others by its own uid. What is said otherwise already is left to be refused."""
     uid, name = uid_of(obj), obj["metadata"].get("name") or ""
     meta = spec["template"].setdefault("metadata", {})
     before = meta.get("labels")
-    meta["labels"] = {
-        **(before or {}),
-        "controller-uid": uid,
-        "job-name": name,
-        "batch.kubernetes.io/controller-uid": uid,
-        "batch.kubernetes.io/job-name": name,
-    }
+    own = {OLD_NAME_LABEL: name, NAME_LABEL: name, OLD_UID_LABEL: uid, UID_LABEL: uid}
+    meta["labels"] = {**own, **(before or {})}
     if before and obj["metadata"].get("labels") is before:
         obj["metadata"]["labels"] = dict(meta["labels"])
     selector = spec.get("selector") or {}
-    own = {"batch.kubernetes.io/controller-uid": uid}
-    spec["selector"] = {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), **own}}
+    spec["selector"] = {**selector, "matchLabels": {UID_LABEL: uid, **(selector.get("matchLabels") or {})}}
 
 
 def _status(job: Object, now: dt.datetime) -> str:
@@ -132,6 +138,30 @@ def _duration(job: Object, now: dt.datetime) -> str:
     return human_duration((end - parse_time(started)).total_seconds())
 
 
+def _validate_update(context: WriteContext, obj: Object) -> list[FieldError]:
+    old = old_of(context)
+    rules = pod_rules(context.features, find(old, "spec", "template", "spec", default={}))
+    return validate_job_update(obj, old, rules, changes_of(old, context.features))
+
+
+def job_warnings(*path: str) -> Callable[[WriteContext, Object], list[str]]:
+    """`path` is that of the job's spec."""
+    of_template = template_warnings(*path, "template", names_pods=True)
+
+    def told(context: WriteContext, obj: Object) -> list[str]:
+        found = of_template(context, obj)
+        if context.old is not None and generation_of(obj) == generation_of(context.old):
+            return found
+        spec = find(obj, *path, default={})
+        completions, parallel = spec.get("completions") or 0, spec.get("parallelism") or 0
+        if spec.get("completionMode") == "Indexed" and completions > _MANY and parallel > _FEW:
+            is_named = found and found[0].startswith("metadata.name")
+            found.insert(1 if is_named else 0, f"{'.'.join(path)}: {_TOO_MANY}")
+        return found
+
+    return told
+
+
 JOB = Kind(
     JOBS,
     singular="job",
@@ -150,75 +180,12 @@ JOB = Kind(
     ),
     default=_default,
     prepare_create=_prepare_create,
-    prepare_update=keep_status,
-    validate_create=checks(validate_job),
-    validate_update=checks_update(validate_job_update),
-    status=StatusStrategy(keep_spec),
+    prepare_update=in_turn(keep_status, _DROP),
+    metadata_checks=("whole", "change"),
+    validate_create=checks_pods(validate_job),
+    validate_update=_validate_update,
+    status=StatusStrategy(keep_spec, checks_update(validate_job_status)),
     has_generation=True,
     field_labels={"status.successful": lambda job: str(find(job, "status", "succeeded", default=0))},
-    warnings=template_warnings("spec", "template"),
-)
-
-
-def _default_cron(obj: Object, version: str) -> None:
-    spec = obj.setdefault("spec", {})
-    for field, value in (
-        ("concurrencyPolicy", "Allow"),
-        ("suspend", False),
-        ("successfulJobsHistoryLimit", 3),
-        ("failedJobsHistoryLimit", 1),
-    ):
-        if spec.get(field) is None:
-            spec[field] = value
-    job = spec.setdefault("jobTemplate", {}).setdefault("spec", {})
-    default_template(job.setdefault("template", {}))
-    _default_policy(job)
-
-
-def _last_schedule(obj: Object, now: dt.datetime) -> str:
-    last = find(obj, "status", "lastScheduleTime")
-    return age(last, now) if last else NONE
-
-
-_TEMPLATE = ("spec", "jobTemplate", "spec", "template")
-
-CRON_JOB = Kind(
-    CRON_JOBS,
-    singular="cronjob",
-    short_names=("cj",),
-    categories=("all",),
-    columns=(
-        NAME,
-        Column("Schedule", at("spec", "schedule"), description="When it runs, in cron's notation."),
-        Column("Timezone", at("spec", "timeZone", default=NONE), description="Time zone of the schedule."),
-        Column(
-            "Suspend",
-            lambda obj, now: str(bool(find(obj, "spec", "suspend"))),
-            type="boolean",
-            description="Whether it pauses.",
-        ),
-        Column(
-            "Active",
-            lambda obj, now: len(find(obj, "status", "active", default=())),
-            type="integer",
-            description="Jobs that run now.",
-        ),
-        Column("Last Schedule", _last_schedule, description="Time since a job was started."),
-        AGE,
-        wide("Containers", container_names(*_TEMPLATE), "Containers of the template."),
-        wide("Images", container_images(*_TEMPLATE), "Images of the template."),
-        wide(
-            "Selector",
-            lambda obj, now: label_selector(find(obj, "spec", "jobTemplate", "spec", "selector")),
-            "Its pods.",
-        ),
-    ),
-    default=_default_cron,
-    prepare_create=clear_status,
-    prepare_update=keep_status,
-    validate_create=checks(validate_cron_job),
-    validate_update=checks_update(validate_cron_job_update),
-    status=StatusStrategy(keep_spec),
-    has_generation=True,
-    warnings=template_warnings("spec", "jobTemplate", "spec", "template"),
+    warnings=job_warnings("spec"),
 )

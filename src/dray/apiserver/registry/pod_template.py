@@ -3,11 +3,12 @@
 from dray.api.fields import FieldError, Path
 from dray.api.meta import Object
 from dray.api.resources import POD_TEMPLATES
+from dray.api.validation.pod.rules import pod_rules
 from dray.api.validation.pod.spec import validate_template
 from dray.apiserver.registry.columns import NAME, container_images, container_names, find, label_map
 from dray.apiserver.registry.kind import Column, Kind, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
-from dray.apiserver.registry.templates import template_warnings
+from dray.apiserver.registry.templates import drops_disabled, template_warnings
 
 
 def _default(obj: Object, version: str) -> None:
@@ -15,8 +16,13 @@ def _default(obj: Object, version: str) -> None:
 
 
 def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
-    return validate_template(obj.get("template") or {}, Path("template"))
+    rules = pod_rules(
+        context.features, find(context.old, "template", "spec", default={}) if context.old else None
+    )
+    return validate_template(obj.get("template") or {}, Path("template"), rules)
 
+
+_DROP = drops_disabled("template")
 
 POD_TEMPLATE = Kind(
     POD_TEMPLATES,
@@ -32,6 +38,8 @@ POD_TEMPLATE = Kind(
         ),
     ),
     default=_default,
+    prepare_create=_DROP,
+    prepare_update=_DROP,
     validate_create=_validate,
     validate_update=_validate,
     has_generation=True,

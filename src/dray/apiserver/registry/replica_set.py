@@ -2,24 +2,27 @@
 
 from dray.api.meta import Object
 from dray.api.resources import REPLICA_SETS, REPLICATION_CONTROLLERS
+from dray.api.validation.core.workload_status import validate_replica_set_status
 from dray.api.validation.core.workloads import (
     validate_replica_set,
+    validate_replica_set_update,
     validate_replication_controller,
-    validate_selector_unchanged,
 )
 from dray.apiserver.registry.columns import AGE, NAME, find, label_map, wide
-from dray.apiserver.registry.kind import Kind, StatusStrategy
+from dray.apiserver.registry.kind import Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
 from dray.apiserver.registry.templates import (
     CONTAINERS,
     IMAGES,
     SELECTOR,
-    checks,
+    checks_pods,
+    checks_pods_update,
     checks_update,
     count,
+    drops_disabled,
     template_warnings,
 )
-from dray.apiserver.registry.writes import clear_status, keep_spec, keep_status
+from dray.apiserver.registry.writes import clear_status, in_turn, keep_spec, keep_status, old_of
 
 _COUNTS = (
     count("Desired", "Pods that are wanted.", "spec", "replicas"),
@@ -46,6 +49,25 @@ def _default_controller(obj: Object, version: str) -> None:
             obj["metadata"]["labels"] = dict(labels)
 
 
+def drop_terminating(context: WriteContext, obj: Object) -> None:
+    """The count of pods that end has a gate."""
+    was = find(old_of(context), "status", "terminatingReplicas")
+    if not context.features.enabled("DeploymentReplicaSetTerminatingReplicas") and was is None:
+        (obj.get("status") or {}).pop("terminatingReplicas", None)
+
+
+_DROP = drops_disabled("spec", "template")
+_WARN = template_warnings("spec", "template", names_pods=True)
+
+
+def _controller_warnings(context: WriteContext, obj: Object) -> list[str]:
+    """Of a controller that changes the template is told of that it had."""
+    if context.old is None:
+        return _WARN(context, obj)
+    before = {**context.old, "metadata": obj["metadata"]}
+    return _WARN(context, before)
+
+
 REPLICA_SET = Kind(
     REPLICA_SETS,
     singular="replicaset",
@@ -53,18 +75,15 @@ REPLICA_SET = Kind(
     categories=("all",),
     columns=(NAME, *_COUNTS, AGE, CONTAINERS, IMAGES, SELECTOR),
     default=_default,
-    prepare_create=clear_status,
-    prepare_update=keep_status,
-    validate_create=checks(validate_replica_set),
-    metadata_checks=("whole", "change"),
-    validate_update=checks_update(
-        lambda new, old: validate_replica_set(new) + validate_selector_unchanged(new, old)
-    ),
-    status=StatusStrategy(keep_spec),
+    prepare_create=in_turn(clear_status, _DROP),
+    prepare_update=in_turn(keep_status, _DROP),
+    validate_create=checks_pods(validate_replica_set),
+    validate_update=checks_pods_update(validate_replica_set_update, "spec", "template"),
+    status=StatusStrategy(in_turn(keep_spec, drop_terminating), checks_update(validate_replica_set_status)),
     subresources=("scale",),
     has_generation=True,
     field_labels={"status.replicas": lambda obj: str(find(obj, "status", "replicas", default=0))},
-    warnings=template_warnings("spec", "template"),
+    warnings=_WARN,
 )
 
 REPLICATION_CONTROLLER = Kind(
@@ -81,14 +100,17 @@ REPLICATION_CONTROLLER = Kind(
         wide("Selector", lambda obj, now: label_map(find(obj, "spec", "selector")), "Its pods."),
     ),
     default=_default_controller,
-    prepare_create=clear_status,
-    prepare_update=keep_status,
-    validate_create=checks(validate_replication_controller),
-    metadata_checks=("whole", "change"),
-    validate_update=checks_update(lambda new, old: validate_replication_controller(new)),
-    status=StatusStrategy(keep_spec),
+    prepare_create=in_turn(clear_status, _DROP),
+    prepare_update=in_turn(keep_status, _DROP),
+    validate_create=checks_pods(validate_replication_controller),
+    validate_update=checks_pods_update(
+        lambda new, old, rules: validate_replication_controller(new, rules), "spec", "template"
+    ),
+    status=StatusStrategy(keep_spec, checks_update(validate_replica_set_status)),
     subresources=("scale",),
+    reads_generate_name=False,
     has_generation=True,
     keeps_dependents=True,
-    warnings=template_warnings("spec", "template"),
+    field_labels={"status.replicas": lambda obj: str(find(obj, "status", "replicas", default=0))},
+    warnings=_controller_warnings,
 )

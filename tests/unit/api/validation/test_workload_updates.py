@@ -3,11 +3,8 @@
 import pytest
 
 from dray.api.meta import Object
-from dray.api.validation.core.workloads import (
-    validate_replication_controller,
-    validate_stateful_set,
-    validate_stateful_set_update,
-)
+from dray.api.validation.core.stateful_set import validate_stateful_set, validate_stateful_set_update
+from dray.api.validation.core.workloads import validate_replication_controller
 
 POD = {
     "containers": [
@@ -26,6 +23,7 @@ SET = {
     "selector": {"matchLabels": {"a": "b"}},
     "template": TEMPLATE,
     "podManagementPolicy": "OrderedReady",
+    "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
     "serviceName": "s",
     "volumeClaimTemplates": [CLAIM],
 }

@@ -4,9 +4,10 @@ import copy
 
 import pytest
 
+from dray.apiserver.registry.cron_job import CRON_JOB
 from dray.apiserver.registry.daemon_set import DAEMON_SET
 from dray.apiserver.registry.deployment import DEPLOYMENT
-from dray.apiserver.registry.job import CRON_JOB, JOB
+from dray.apiserver.registry.job import JOB
 from dray.apiserver.registry.replica_set import REPLICA_SET, REPLICATION_CONTROLLER
 from dray.apiserver.registry.stateful_set import CONTROLLER_REVISION, STATEFUL_SET
 

@@ -16,8 +16,8 @@ from dray.api.fields import (
     too_many,
 )
 from dray.api.meta import Object
-from dray.api.validation.core.go_numbers import whole_number
-from dray.api.validation.internal_form import InternalForms
+from dray.api.validation.core.job_indexes import UnreadableIndexes, count_indexes
+from dray.api.validation.core.workload_forms import FORMS
 from dray.api.validation.lists import items_of
 
 _RULES_MAX: Final = 20
@@ -27,19 +27,6 @@ _INDEXES_BYTES_MAX: Final = 64 * 1024
 _ACTIONS: Final = ("Count", "FailIndex", "FailJob", "Ignore")
 _OPERATORS: Final = ("In", "NotIn")
 _STATUSES: Final = ("False", "True", "Unknown")
-_FORMS: Final = InternalForms(
-    """
-SuccessPolicy:
-  Rules rules []SuccessPolicyRule
-SuccessPolicyRule:
-  SucceededIndexes succeededIndexes any
-  SucceededCount succeededCount any
-"""
-)
-
-
-class _Unreadable(ValueError):
-    """These are no indexes; the text says why."""
 
 
 def validate_failure_policy(spec: Object, path: Path) -> list[FieldError]:
@@ -125,7 +112,7 @@ def _validate_exit_codes(codes: Object, containers: set[str], path: Path) -> lis
 def validate_success_policy(spec: Object, path: Path) -> list[FieldError]:
     policy = spec["successPolicy"]
     if spec.get("completionMode") != "Indexed":
-        shown = _FORMS.show("SuccessPolicy", policy)
+        shown = FORMS.show("SuccessPolicy", policy)
         return [invalid(path, shown, "requires indexed completion mode")]
     rules, at = items_of(policy.get("rules")), path.child("rules")
     errors: list[FieldError] = []
@@ -155,8 +142,8 @@ def _validate_success(rule: Object, completions: int, path: Path) -> list[FieldE
         if names.byte_length(indexes) > _INDEXES_BYTES_MAX:
             errors.append(too_long(where, _INDEXES_BYTES_MAX))
         try:
-            total = _count_indexes(indexes, completions)
-        except _Unreadable as error:
+            total = count_indexes(indexes, completions)
+        except UnreadableIndexes as error:
             errors.append(invalid(where, indexes, f"error parsing succeededIndexes: {error}"))
     if count is None:
         return errors
@@ -169,38 +156,6 @@ def _validate_success(rule: Object, completions: int, path: Path) -> list[FieldE
         text = f"must be less than or equal to {total} (the number of indexes in the specified succeededIndexes field)"
         errors.append(invalid(at, count, text))
     return errors
-
-
-def _count_indexes(text: str, completions: int) -> int:
-    """How many indexes a text such as `0,2-4` names, in rising order. Raises _Unreadable."""
-    if not text:
-        return 0
-    last: int | None = None
-    total = 0
-    for part in text.split(","):
-        ends = part.split("-")
-        if len(ends) > 2:
-            raise _Unreadable(
-                f"the fragment {quote(part)} violates the requirement that an index interval can have at most two parts "
-                "separated by '-'"
-            )
-        numbers = [_index(end, completions) for end in ends]
-        if len(numbers) == 2 and numbers[0] >= numbers[1]:
-            raise _Unreadable(f"non-increasing order, previous: {numbers[0]}, current: {numbers[1]}")
-        if last is not None and last >= numbers[0]:
-            raise _Unreadable(f"non-increasing order, previous: {last}, current: {numbers[0]}")
-        last = numbers[-1]
-        total += last - numbers[0] + 1
-    return total
-
-
-def _index(text: str, completions: int) -> int:
-    number = whole_number(text)
-    if isinstance(number, str):
-        raise _Unreadable(f"cannot convert string to integer for index: {quote(text)}")
-    if number >= completions:
-        raise _Unreadable(f"too large index: {quote(text)}")
-    return number
 
 
 def _listing(choices: tuple[str, ...]) -> str:
