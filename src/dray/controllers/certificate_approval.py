@@ -51,6 +51,7 @@ class CertificateApproval(CertificateRequests):
     async def _may(self, spec: Object, permission: str) -> bool:
         asked = {
             "group": CERTIFICATE_SIGNING_REQUESTS.group,
+            "version": "*",
             "resource": CERTIFICATE_SIGNING_REQUESTS.plural,
             "subresource": permission,
             "verb": "create",

@@ -332,6 +332,13 @@ def test_a_right_that_comes_later_is_found() -> None:
             assert len(client.asked) < 15
             assert client.asked[0]["groups"] == ["g"]
             assert client.asked[0]["extra"] == {"a": ["b"]}
+            assert client.asked[0]["resourceAttributes"] == {
+                "group": "certificates.k8s.io",
+                "version": "*",
+                "resource": "certificatesigningrequests",
+                "subresource": "nodeclient",
+                "verb": "create",
+            }
             client.granted = {"boot": {"nodeclient"}}
             await settle(60)
         assert client.all(REQUESTS)[0]["status"]["conditions"]
