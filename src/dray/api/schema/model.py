@@ -43,6 +43,7 @@ class Schema:
     __slots__ = (
         "_fields",
         "_load",
+        "_unset",
         "definition",
         "go_type",
         "items",
@@ -89,6 +90,7 @@ class Schema:
         self.map_type = map_type
         self._load = load
         self._fields: Mapping[str, Field] | None = None
+        self._unset: tuple[Field, ...] | None = None
 
     @property
     def fields(self) -> "Mapping[str, Field]":
@@ -96,6 +98,13 @@ class Schema:
         if self._fields is None:
             self._fields = self._load() if self._load else {}
         return self._fields
+
+    @property
+    def written_unset(self) -> "tuple[Field, ...]":
+        """Those of a struct's fields that are written though nobody set them."""
+        if self._unset is None:
+            self._unset = tuple(field for field in self.fields.values() if field.zero() is not ABSENT)
+        return self._unset
 
     @property
     def is_atomic(self) -> bool:
@@ -196,5 +205,4 @@ class Field:
 
 def zero_struct(schema: Schema) -> dict[str, Any]:
     """What an unset struct is written as: the fields that are written always."""
-    zeros = ((name, field.zero()) for name, field in schema.fields.items())
-    return {name: zero for name, zero in zeros if zero is not ABSENT}
+    return {field.name: field.zero() for field in schema.written_unset}
