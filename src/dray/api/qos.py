@@ -11,7 +11,7 @@ _COUNTED = ("cpu", "memory")
 
 def qos_class(spec: Mapping[str, Any]) -> str:
     """`Guaranteed`, `Burstable` or `BestEffort`, of a pod's spec."""
-    if spec.get("resources"):
+    if spec.get("resources") is not None:
         parts: list[Object] = [spec["resources"]]
     else:
         containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]

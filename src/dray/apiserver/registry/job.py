@@ -103,11 +103,16 @@ def _own_pods(obj: Object, spec: Object) -> None:
     meta = spec["template"].setdefault("metadata", {})
     before = meta.get("labels")
     own = {OLD_NAME_LABEL: name, NAME_LABEL: name, OLD_UID_LABEL: uid, UID_LABEL: uid}
-    meta["labels"] = {**own, **(before or {})}
+    meta["labels"] = _sorted({**own, **(before or {})})
     if before and obj["metadata"].get("labels") is before:
         obj["metadata"]["labels"] = dict(meta["labels"])
     selector = spec.get("selector") or {}
-    spec["selector"] = {**selector, "matchLabels": {UID_LABEL: uid, **(selector.get("matchLabels") or {})}}
+    wanted = {UID_LABEL: uid, **(selector.get("matchLabels") or {})}
+    spec["selector"] = {**selector, "matchLabels": _sorted(wanted)}
+
+
+def _sorted(labels: Object) -> Object:
+    return dict(sorted(labels.items()))
 
 
 def _status(job: Object, now: dt.datetime) -> str:
@@ -181,7 +186,7 @@ JOB = Kind(
     default=_default,
     prepare_create=_prepare_create,
     prepare_update=in_turn(keep_status, _DROP),
-    metadata_checks=("whole", "change"),
+    metadata_checks=("whole",),
     validate_create=checks_pods(validate_job),
     validate_update=_validate_update,
     status=StatusStrategy(keep_spec, checks_update(validate_job_status)),

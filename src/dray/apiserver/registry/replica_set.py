@@ -39,8 +39,12 @@ def _default(obj: Object, version: str) -> None:
 
 
 def _default_controller(obj: Object, version: str) -> None:
-    """Of old, labels and selector follow the template's labels."""
-    _default(obj, version)
+    """Of old, labels and selector follow the template's labels, and a template that is missing is none."""
+    spec = obj.setdefault("spec", {})
+    if spec.get("template") is not None:
+        default_template(spec["template"])
+    if spec.get("replicas") is None:
+        spec["replicas"] = 1
     labels = find(obj, "spec", "template", "metadata", "labels")
     if labels:
         if not obj["spec"].get("selector"):

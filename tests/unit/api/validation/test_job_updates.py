@@ -40,7 +40,11 @@ NO_CHANGES = JobChanges()
 
 
 def a_job(status: Object | None = None, name: str = "j", **spec: object) -> Object:
-    return {"metadata": {"name": name, "uid": "u"}, "spec": {**SPEC, **spec}, "status": status or {}}
+    return {
+        "metadata": {"name": name, "uid": "u", "resourceVersion": "1"},
+        "spec": {**SPEC, **spec},
+        "status": status or {},
+    }
 
 
 def with_pod(labels: Object | None = None, **fields: object) -> Object:
@@ -200,6 +204,16 @@ def test_what_containers_need_may_change_while_a_job_rests() -> None:
     pod["containers"][0]["image"] = "other"
     (refused,) = changed(new, old, FREE)
     assert refused.startswith('spec.template.spec: Invalid value: {"')
+
+
+def test_what_is_wrong_with_a_changed_job_is_told_twice_around_what_is_wrong_with_its_metadata() -> None:
+    new = a_job(parallelism=-1)
+    new["metadata"]["annotations"] = {"a b": "c"}
+    assert [text.partition(":")[0] for text in changed(new, a_job())] == [
+        "spec.parallelism",
+        "metadata.annotations",
+        "spec.parallelism",
+    ]
 
 
 def a_cron_job(schedule: str = "* * * * *", **more: object) -> Object:

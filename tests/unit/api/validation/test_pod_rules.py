@@ -82,7 +82,7 @@ def container_findings(**changes):
             {"hostUsers": False, "hostNetwork": True, "hostPID": True},
             [
                 "hostNetwork: Forbidden: when `hostUsers` is false",
-                "hostPID: Forbidden: when `hostUsers` is false",
+                "HostPID: Forbidden: when `hostUsers` is false",
             ],
         ),
         (

@@ -140,6 +140,14 @@ def test_a_replication_controller_is_told_of_the_template_that_it_had() -> None:
     assert told == [f"spec.template.spec.{TOLD}"]
 
 
+def test_a_controller_without_a_template_has_none() -> None:
+    obj = {**typed(REPLICATION_CONTROLLER), "metadata": {"name": "w"}, "spec": {}}
+    REPLICATION_CONTROLLER.default(obj, "v1")
+    assert obj["spec"] == {"replicas": 1}
+    found = [str(error) for error in REPLICATION_CONTROLLER.validate_create(Context(), obj)]
+    assert found == ["spec.selector: Required value", "spec.template: Required value"]
+
+
 @pytest.mark.parametrize("kind", [DEPLOYMENT, REPLICA_SET, REPLICATION_CONTROLLER, JOB])
 def test_a_name_that_no_pod_can_have_as_its_hostname_is_told_of_once(kind: Kind) -> None:
     obj = a_workload(kind, name="a.b")

@@ -20,7 +20,7 @@ def a_workload(kind, **spec):
     obj = {
         "apiVersion": kind.resource.api_version,
         "kind": kind.resource.kind,
-        "metadata": {"name": "w", "namespace": "ns", "uid": "u-1"},
+        "metadata": {"name": "w", "namespace": "ns", "uid": "u-1", "resourceVersion": "1"},
         "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": copy.deepcopy(TEMPLATE), **spec},
     }
     kind.default(obj, "v1")

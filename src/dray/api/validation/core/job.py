@@ -25,7 +25,7 @@ from dray.api.validation.core.workload_parts import (
 from dray.api.validation.domain_names import validate_prefixed_path
 from dray.api.validation.label_selector import validate_label_selector
 from dray.api.validation.lists import items_of
-from dray.api.validation.meta import IMMUTABLE
+from dray.api.validation.meta import IMMUTABLE, validate_meta_update
 from dray.api.validation.pod.internal import internal_pod_spec
 from dray.api.validation.pod.rules import NEW_POD, PodRules
 from dray.api.validation.pod.spec import validate_template
@@ -137,9 +137,13 @@ def changes_of(old: Object, features: FeatureGates) -> JobChanges:
 def validate_job_update(
     new: Object, old: Object, rules: PodRules = NEW_POD, changes: JobChanges = JobChanges()
 ) -> list[FieldError]:
-    """The template and the selector of a job stay; so do completions, unless they follow parallelism."""
+    """The template and the selector of a job stay; so do completions, unless they follow parallelism.
+
+    What is wrong with its metadata and its spec is told more than once, as Kubernetes does it.
+    """
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     errors = validate_job(new, rules, is_labelled=changes.is_labelled)
+    errors += validate_meta_update(new["metadata"], old["metadata"])
     errors += _validate_whole_spec(spec, rules)
     errors += _validate_completions(spec, before, SPEC.child("completions"))
     errors += _validate_same(spec, before, "selector")

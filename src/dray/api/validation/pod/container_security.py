@@ -1,13 +1,11 @@
 """Security contexts of containers and pods."""
 
-import re
-
 from dray.api import names
-from dray.api.fields import FieldError, Path, duplicate, invalid, not_supported, required, too_long
+from dray.api.fields import FieldError, Path, invalid, not_supported, required, too_long
 from dray.api.meta import Object
-from dray.api.validation.lists import items_of
 from dray.api.validation.pod.internal import FORMS
 from dray.api.validation.pod.mounts import validate_local_path
+from dray.api.validation.pod.sysctls import validate_sysctls
 from dray.api.validation.pod.windows import validate_windows_options
 
 _ID_RANGE = "must be between 0 and 2147483647, inclusive"
@@ -16,10 +14,6 @@ _CHANGE_POLICIES = ("Always", "OnRootMismatch")
 _SELINUX_POLICIES = ("Recursive",)
 _GROUPS_POLICIES = ("Merge", "Strict")
 _MAX_ID = 2**31 - 1
-_SYSCTL_MAX = 253
-_SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
-_SYSCTL = rf"^({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}$"
-_SYSCTL_RE = re.compile(_SYSCTL.removesuffix("$"))
 _PROFILE_PATH_MAX = 4095
 
 
@@ -53,7 +47,7 @@ def validate_pod_security(spec: Object, path: Path) -> list[FieldError]:
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         text = "ShareProcessNamespace and HostPID cannot both be enabled"
         errors.append(invalid(path.child("shareProcessNamespace"), True, text))
-    errors += _validate_sysctls(items_of(context.get("sysctls")), path.child("sysctls"))
+    errors += validate_sysctls(spec, path.child("sysctls"))
     errors += _choice(context, "fsGroupChangePolicy", _CHANGE_POLICIES, path)
     errors += _validate_seccomp(context.get("seccompProfile"), path.child("seccompProfile"))
     errors += validate_windows_options(context.get("windowsOptions"), path.child("windowsOptions"))
@@ -86,23 +80,6 @@ def _validate_proc_mount(kind: str | None, path: Path, host_users: bool) -> list
     if kind != "Unmasked":
         return [not_supported(path, kind, ("Default", "Unmasked"))]
     return [invalid(path, kind, "`hostUsers` must be false to use `Unmasked`")] if host_users else []
-
-
-def _validate_sysctls(sysctls: list[Object], path: Path) -> list[FieldError]:
-    errors: list[FieldError] = []
-    seen: set[str] = set()
-    for index, sysctl in enumerate(sysctls):
-        name, at = sysctl.get("name") or "", path.index(index).child("name")
-        if not name:
-            errors.append(required(at))
-        elif names.byte_length(name) > _SYSCTL_MAX or not _SYSCTL_RE.fullmatch(name):
-            errors.append(
-                invalid(at, name, f"must have at most {_SYSCTL_MAX} characters and match regex {_SYSCTL}")
-            )
-        elif name in seen:
-            errors.append(duplicate(at, name))
-        seen.add(name)
-    return errors
 
 
 def _validate_seccomp(profile: Object | None, path: Path) -> list[FieldError]:

@@ -32,8 +32,7 @@ MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 _NOT_EPHEMERAL = "cannot be set for an Ephemeral Container"
-_BEFORE_RESOURCES = ("restartPolicy", "restartPolicyRules", "ports")
-_EPHEMERAL_FORBIDDEN = (*_BEFORE_RESOURCES, "resizePolicy", *PROBES, "lifecycle")
+_EPHEMERAL_FORBIDDEN = ("resizePolicy", "restartPolicy", "restartPolicyRules", *PROBES, "lifecycle")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,9 +117,9 @@ def validate_ephemeral_containers(
 def _forbid_for_ephemeral(container: Object, path: Path) -> list[FieldError]:
     resources = container.get("resources") or {}
     amounts = any(resources.get(part) is not None for part in ("limits", "requests", "claims"))
-    found = [field for field in _EPHEMERAL_FORBIDDEN if container.get(field) is not None]
-    if amounts:
-        found.insert(sum(field in _BEFORE_RESOURCES for field in found), "resources")
+    found = ["ports"] if container.get("ports") is not None else []
+    found += ["resources"] if amounts else []
+    found += [field for field in _EPHEMERAL_FORBIDDEN if container.get(field) is not None]
     errors = [forbidden(path.child(field), _NOT_EPHEMERAL) for field in found]
     for index, mount in enumerate(items_of(container.get("volumeMounts"))):
         for field in ("subPath", "subPathExpr"):
@@ -157,7 +156,7 @@ def _validate_common(container: Object, path: Path, around: Surroundings) -> lis
         errors.append(required(path.child("image")))
     errors += _choice(container, "terminationMessagePolicy", MESSAGE_POLICIES, path)
     errors += _validate_ports(items_of(container.get("ports")), path.child("ports"))
-    errors += validate_env(items_of(container.get("env")), path.child("env"), around.volumes)
+    errors += validate_env(items_of(container.get("env")), path.child("env"))
     errors += validate_env_from(items_of(container.get("envFrom")), path.child("envFrom"))
     errors += validate_volume_mounts(container, around.volumes, path.child("volumeMounts"))
     errors += validate_volume_devices(container, around.volumes, path.child("volumeDevices"))

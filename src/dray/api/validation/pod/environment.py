@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, invalid, not_found, not_supported, required
 from dray.api.meta import Object
 from dray.api.quantity import parse_quantity
+from dray.api.validation.lists import items_of
+from dray.api.validation.pod.confinement import containers_with_paths
 from dray.api.validation.pod.mounts import validate_no_backsteps
 
 ENV_FIELDS = (
@@ -26,8 +27,6 @@ RESOURCES = (
     "requests.cpu", "requests.ephemeral-storage", "requests.memory",
 )  # fmt: skip
 
-NO_VOLUMES: Mapping[str, Object] = MappingProxyType({})
-
 _CONVERTIBLE = {*ENV_FIELDS, *VOLUME_FIELDS, "spec.restartPolicy", "spec.schedulerName", "status.phase"}
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 _SUBSCRIPT = re.compile(r"(.+)\['([^']*)'\]")
@@ -40,10 +39,7 @@ _DIVISORS = {
 _HUGE_PAGES = ("limits.hugepages-", "requests.hugepages-")
 
 
-def validate_env(
-    variables: list[Object], path: Path, volumes: Mapping[str, Object] = NO_VOLUMES
-) -> list[FieldError]:
-    """`volumes` are those of the pod, by name."""
+def validate_env(variables: list[Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
     for index, variable in enumerate(variables):
         at = path.index(index)
@@ -51,7 +47,7 @@ def validate_env(
             errors += [invalid(at.child("name"), name, text) for text in names.env_name(name)]
         else:
             errors.append(required(at.child("name")))
-        errors += _validate_source(variable, at.child("valueFrom"), volumes)
+        errors += _validate_source(variable, at.child("valueFrom"))
     return errors
 
 
@@ -72,7 +68,7 @@ def validate_env_from(sources: list[Object], path: Path) -> list[FieldError]:
     return errors
 
 
-def _validate_source(variable: Object, path: Path, volumes: Mapping[str, Object]) -> list[FieldError]:
+def _validate_source(variable: Object, path: Path) -> list[FieldError]:
     source = variable.get("valueFrom")
     if source is None:
         return []
@@ -94,9 +90,6 @@ def _validate_source(variable: Object, path: Path, volumes: Mapping[str, Object]
         errors.append(invalid(path, "", "may not be specified when `value` is not empty"))
     elif count > 1:
         errors.append(invalid(path, "", "may not have more than one field specified at a time"))
-    if source.get("fileKeyRef") is not None:
-        at = path.child("fileKeyRef", "volumeName")
-        errors += _validate_file_volume(source["fileKeyRef"].get("volumeName") or "", at, volumes)
     return errors
 
 
@@ -177,6 +170,19 @@ def _validate_file_reference(reference: Object, path: Path) -> list[FieldError]:
     errors += [invalid(at, volume, text) for text in names.dns_label(volume)] if volume else [required(at)]
     at = path.child("path")
     return errors + (validate_no_backsteps(place, at) if place else [required(at)])
+
+
+def validate_file_volumes(spec: Object, path: Path) -> list[FieldError]:
+    """Variables that come from files of volumes come from volumes of the pod that hold files."""
+    volumes = {volume.get("name") or "": volume for volume in items_of(spec.get("volumes"))}
+    errors: list[FieldError] = []
+    for at, container in containers_with_paths(spec, path):
+        for index, variable in enumerate(items_of(container.get("env"))):
+            reference = (variable.get("valueFrom") or {}).get("fileKeyRef")
+            if reference is not None:
+                where = at.child("env").index(index).child("valueFrom", "fileKeyRef", "volumeName")
+                errors += _validate_file_volume(reference.get("volumeName") or "", where, volumes)
+    return errors
 
 
 def _validate_file_volume(volume: str, path: Path, volumes: Mapping[str, Object]) -> list[FieldError]:

@@ -5,10 +5,12 @@ from dray.api.fields import FieldError, Path, forbidden, invalid, required
 from dray.api.meta import Object
 from dray.api.validation.addresses import validate_plain_address
 from dray.api.validation.lists import items_of
+from dray.api.validation.pod.confinement import containers_with_paths
 
 _NAMESERVERS_MAX = 3
 _SEARCHES_MAX = 32
 _SEARCH_CHARACTERS_MAX = 2048
+_USERS = "when `hostUsers` is false"
 
 
 def validate_host_ports(spec: Object, path: Path, *, is_pod: bool) -> list[FieldError]:
@@ -76,8 +78,14 @@ def validate_host_aliases(aliases: list[Object], path: Path) -> list[FieldError]
 
 
 def validate_user_namespace(spec: Object, path: Path) -> list[FieldError]:
-    """A pod with users of its own shares no other namespace with the host."""
+    """A pod with users of its own shares no other namespace with the host, and has no raw devices."""
     if spec.get("hostUsers") is not False:
         return []
-    shared = [field for field in ("hostNetwork", "hostPID", "hostIPC") if spec.get(field)]
-    return [forbidden(path.child(field), "when `hostUsers` is false") for field in shared]
+    # Kubernetes writes two of them so.
+    shared = [("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")]
+    errors = [forbidden(path.child(shown), _USERS) for field, shown in shared if spec.get(field)]
+    return errors + [
+        forbidden(at.child("volumeDevices"), _USERS)
+        for at, container in containers_with_paths(spec, path)
+        if items_of(container.get("volumeDevices"))
+    ]

@@ -19,6 +19,7 @@ from dray.api.validation.pod.containers import (
     validate_images_of_pod,
     validate_init_containers,
 )
+from dray.api.validation.pod.environment import validate_file_volumes
 from dray.api.validation.pod.network import (
     validate_dns,
     validate_host_aliases,
@@ -122,7 +123,9 @@ def validate_pod_spec(
     errors += validate_affinity(spec.get("affinity"), path.child("affinity"))
     errors += validate_dns(spec.get("dnsConfig"), spec.get("dnsPolicy") or "", path.child("dnsConfig"))
     errors += _validate_gates(spec, path, rules)
+    errors += validate_host_processes(spec, path)
     errors += validate_user_namespace(spec, path)
+    errors += _validate_hostname(spec, path.child("hostnameOverride"))
     errors += _validate_names(spec, path, "serviceAccountName", "nodeName")
     errors += _validate_deadline(spec, path.child("activeDeadlineSeconds"))
     errors += _validate_names(spec, path, "hostname", "subdomain")
@@ -185,9 +188,7 @@ def _validate_deadline(spec: Object, path: Path) -> list[FieldError]:
 
 
 def _validate_rest(spec: Object, path: Path) -> list[FieldError]:
-    errors = _validate_hostname(spec, path.child("hostnameOverride"))
-    errors += validate_host_processes(spec, path)
-    errors += validate_preemption_policy(spec.get("preemptionPolicy"), path.child("preemptionPolicy"))
+    errors = validate_preemption_policy(spec.get("preemptionPolicy"), path.child("preemptionPolicy"))
     if spec.get("overhead"):
         errors += validate_amounts({"limits": spec["overhead"]}, path.child("overhead"))
     system = spec.get("os")
@@ -196,9 +197,8 @@ def _validate_rest(spec: Object, path: Path) -> list[FieldError]:
         at = path.child("os")
         errors.append(not_supported(at, name, ("linux", "windows")) if name else required(at.child("name")))
     errors += validate_for_system(spec, path)
-    return errors + _validate_group(
-        spec.get("schedulingGroup"), path.child("schedulingGroup", "podGroupName")
-    )
+    errors += _validate_group(spec.get("schedulingGroup"), path.child("schedulingGroup", "podGroupName"))
+    return errors + validate_file_volumes(spec, path)
 
 
 def _validate_group(group: Object | None, path: Path) -> list[FieldError]:
@@ -215,12 +215,14 @@ def _validate_hostname(spec: Object, path: Path) -> list[FieldError]:
     name = spec.get("hostnameOverride")
     if name is None:
         return []
-    errors = [too_long(path, _HOSTNAME_MAX)] if names.byte_length(name) > _HOSTNAME_MAX else []
-    errors += [invalid(path, name, text) for text in names.dns_subdomain(name)]
-    for field in ("hostNetwork", "setHostnameAsFQDN"):
-        if spec.get(field):
-            errors.append(forbidden(path, f"may not be specified when {field} is true"))
-    return errors
+    errors = [
+        forbidden(path, f"may not be specified when {field} is true")
+        for field in ("setHostnameAsFQDN", "hostNetwork")
+        if spec.get(field)
+    ]
+    if names.byte_length(name) > _HOSTNAME_MAX:
+        errors.append(too_long(path, _HOSTNAME_MAX))
+    return errors + [invalid(path, name, text) for text in names.dns_subdomain(name)]
 
 
 def validate_preemption_policy(policy: str | None, path: Path) -> list[FieldError]:
