@@ -1,11 +1,12 @@
 """Prints JSON values as Go's fmt does, for the error texts that embed them."""
 
+import decimal
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from dray.api.fields import quote
 from dray.api.schema.json_text import Number, number_of
+from dray.kits.go_json import number_text
 
 
 def show(value: Any) -> str:
@@ -62,17 +63,24 @@ def kind_name(value: Any) -> str:
 
 def json_number(value: str | float) -> str:
     """A number as Go's JSON encoder writes it; text as it is."""
-    if not isinstance(value, float):
-        return str(value)
-    if value and not 1e-6 <= abs(value) < 1e21:
-        mantissa, _, exponent = repr(value).partition("e")
-        return f"{mantissa.removesuffix('.0')}e{int(exponent):+d}"
-    # The digits that tell it from other floats, and zeros.
-    return format(Decimal(repr(value)), "f").removesuffix(".0")
+    return number_text(value) if isinstance(value, float) else str(value)
+
+
+LARGEST_PLAIN: Final = 1e6
+SMALLEST_PLAIN: Final = 1e-4
 
 
 def _number(value: float) -> str:
-    if value.is_integer() and abs(value) < 1e21:
+    if value.is_integer() and abs(value) < LARGEST_PLAIN:
         return str(int(value))
-    mantissa, mark, exponent = repr(value).partition("e")
-    return f"{mantissa}e{int(exponent):+03d}" if mark else mantissa
+    if value and not SMALLEST_PLAIN <= abs(value) < LARGEST_PLAIN:
+        return _scientific(value)
+    return repr(value)
+
+
+def _scientific(value: float) -> str:
+    """As few digits as tell the number from its neighbours, one of them before the point."""
+    sign, digits, exponent = decimal.Decimal(repr(value)).normalize().as_tuple()
+    mantissa = "".join(map(str, digits))
+    point = f".{mantissa[1:]}" if len(mantissa) > 1 else ""
+    return f"{'-' * sign}{mantissa[0]}{point}e{int(exponent) + len(mantissa) - 1:+03d}"

@@ -5,6 +5,9 @@ from typing import Any, Final
 
 import yaml
 
+from dray.api.schema.go_text import show
+from dray.kits.go_json import number_text
+
 _BASE: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _STR: Final = "tag:yaml.org,2002:str"
 _PARTS: Final = re.compile(r"\d+|\D")
@@ -17,6 +20,7 @@ _NO_TEXT: Final = re.compile(
     | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(([Tt]|[ \t]+)[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([ \t]*(Z|[-+][0-9:]+))?)?"""
 )
 """Texts that stand for something else where they are not quoted."""
+_INTEGERS: Final = 2**63
 
 
 class _Dumper(_BASE):  # type: ignore[misc]
@@ -55,8 +59,17 @@ def _text(dumper: Any, value: str) -> Any:
 
 
 def _word(dumper: Any, value: bool | int | float | None) -> Any:
-    text = "null" if value is None else str(value).lower()
+    if value is None:
+        text = "null"
+    else:
+        text = _number(value) if isinstance(value, float) else str(value).lower()
     return dumper.represent_scalar(_STR, text)
+
+
+def _number(value: float) -> str:
+    """What is whole and not too large for a machine has been a whole number on the way."""
+    is_whole = value.is_integer() and -_INTEGERS <= value < 2 * _INTEGERS
+    return number_text(value) if is_whole else show(value)
 
 
 _Dumper.add_representer(str, _text)

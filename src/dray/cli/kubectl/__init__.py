@@ -173,8 +173,10 @@ def logs(flags: Globals, pod: str, container_name: str, selector: str, **options
 @command.command()
 @click.argument("resources", nargs=-1)
 @click.option("-f", "--filename", "files", multiple=True)
-@click.option("-l", "--selector", default="")
+@click.option("-l", "--selector", "labels", default="")
+@click.option("--field-selector", "fields", default="")
 @click.option("--all", "every", is_flag=True)
+@click.option("-A", "--all-namespaces", is_flag=True)
 @click.option("--wait", type=bool, default=True, is_flag=False, flag_value=True, help="Until they are gone.")
 @click.option("--force", is_flag=True)
 @click.option("--grace-period", type=int)
@@ -186,8 +188,12 @@ def delete(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], *
     """Delete objects and wait until they are gone."""
     from dray.cli.kubectl.delete import Options
     from dray.cli.kubectl.delete import delete as delete_objects
+    from dray.cli.kubectl.targets import Selecting
 
-    _finish(flags, lambda session: delete_objects(session, resources, files, Options(**options)))
+    chosen = Selecting(
+        **{name: options.pop(name) for name in ("labels", "fields", "every", "all_namespaces")}
+    )
+    _finish(flags, lambda session: delete_objects(session, resources, files, Options(chosen, **options)))
 
 
 @command.command(name="exec", context_settings={"allow_interspersed_args": True})
@@ -223,23 +229,36 @@ def events(flags: Globals, all_namespaces: bool, about: str, types: str, no_head
 
 @command.command()
 @click.argument("resources", nargs=-1)
-@click.option("--for", "condition", default="", help="delete, create, condition=Ready, jsonpath={.a.b}=c.")
+@click.option(
+    "--for", "conditions", multiple=True, help="delete, create, condition=Ready, jsonpath={.a.b}=c."
+)
 @click.option("--timeout", default="30s", show_default=True)
-@click.option("-l", "--selector", default="")
+@click.option("-l", "--selector", "labels", default="")
+@click.option("--field-selector", "fields", default="")
 @click.option("--all", "every", is_flag=True)
+@click.option("-A", "--all-namespaces", is_flag=True)
+@click.option("-o", "--output", default="", help="yaml, json, name, jsonpath=...")
 @click.option("-f", "--filename", "files", multiple=True)
 @global_flags
 def wait(
-    flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], timeout: str, **options: Any
+    flags: Globals,
+    resources: tuple[str, ...],
+    files: tuple[str, ...],
+    conditions: tuple[str, ...],
+    timeout: str,
+    output: str,
+    **selecting: Any,
 ) -> None:
     """Wait until objects are as they should be."""
-    from dray.cli.kubectl.logs import seconds_of
+    from dray.cli.kubectl.durations import seconds_of
+    from dray.cli.kubectl.targets import Selecting
     from dray.cli.kubectl.wait import Options
     from dray.cli.kubectl.wait import wait as wait_for
 
     async def action(session: Session) -> None:
         seconds = seconds_of(timeout, "--timeout", "wait")
-        await wait_for(session, resources, files, Options(timeout_seconds=seconds, **options))
+        options = Options(conditions, seconds, Selecting(**selecting), output)
+        await wait_for(session, resources, files, options)
 
     _finish(flags, action)
 

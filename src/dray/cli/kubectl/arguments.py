@@ -26,10 +26,8 @@ class Kubectl(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, verb_first(args))
-        except click.NoSuchOption as error:
-            raise Refused(_unknown_flag(error)) from error
         except click.UsageError as error:
-            raise Refused(f"error: {error.format_message()}") from error
+            raise Refused(_refusal(error)) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -44,12 +42,20 @@ class Kubectl(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except click.NoSuchOption as error:
-            raise Refused(_unknown_flag(error)) from error
         except click.UsageError as error:
-            raise Refused(f"error: {error.format_message()}") from error
+            raise Refused(_refusal(error)) from error
         except KeyboardInterrupt:
             raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _refusal(error: click.UsageError) -> str:
+    if isinstance(error, click.NoSuchOption):
+        return _unknown_flag(error)
+    if isinstance(error, click.BadOptionUsage) and "requires an argument" in error.message:
+        name, verb = error.option_name, error.ctx.command.name if error.ctx else ""
+        what = name if name.startswith("--") else f"{name[-1]!r} in {name}"
+        return f"Error: flag needs an argument: {what}\nSee 'kubectl {verb} --help' for usage."
+    return f"error: {error.format_message()}"
 
 
 def _unknown_flag(error: click.NoSuchOption) -> str:

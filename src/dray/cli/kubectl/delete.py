@@ -9,8 +9,9 @@ import click
 from dray.api import errors
 from dray.api.meta import Object
 from dray.cli.kubectl.dry_run import dry_words
+from dray.cli.kubectl.failures import tell
 from dray.cli.kubectl.session import NOTHING_NAMED, Failure, Session, server_error
-from dray.cli.kubectl.targets import Target, named_in_files, named_or_selected
+from dray.cli.kubectl.targets import Selecting, Target, named_in_files, named_or_selected
 
 POLL_SECONDS = 0.05
 _AT_ONCE = (
@@ -21,8 +22,7 @@ _AT_ONCE = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Options:
-    selector: str = ""
-    every: bool = False
+    selecting: Selecting = Selecting()  # noqa: RUF009  it cannot be changed
     wait: bool = True
     force: bool = False
     now: bool = False
@@ -51,9 +51,7 @@ async def delete(session: Session, words: Sequence[str], files: Sequence[str], o
     if files:
         targets = await named_in_files(session, files)
     else:
-        targets = await named_or_selected(
-            session, words, "delete", selector=options.selector, every=options.every
-        )
+        targets = await named_or_selected(session, words, "delete", options.selecting)
     if not targets:
         click.echo("No resources found")
     if options.force:
@@ -69,10 +67,7 @@ async def delete(session: Session, words: Sequence[str], files: Sequence[str], o
                 failures.append(server_error(error, doing))
     if options.wait and not options.force and options.dry_run == "none":
         await asyncio.gather(*(_wait_gone(session, target, uid) for target, uid in going))
-    for failure in failures:
-        click.echo(failure, err=True)
-    if failures:
-        raise Failure("")
+    tell(failures)
 
 
 async def _delete_one(session: Session, target: Target, options: Options) -> str:

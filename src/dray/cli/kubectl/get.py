@@ -6,12 +6,15 @@ import click
 
 from dray.api import errors
 from dray.api.meta import Object
+from dray.cli.kubectl.failures import tell
 from dray.cli.kubectl.naming import Served
-from dray.cli.kubectl.printing import print_objects
-from dray.cli.kubectl.reading import Options, request, table_blocks, table_of
+from dray.cli.kubectl.printing import list_of, printer_for
+from dray.cli.kubectl.reading import Options, request, rows_sorted, table_blocks, table_of
 from dray.cli.kubectl.session import Failure, Session, server_error, split_arguments
+from dray.cli.kubectl.sorting import sorted_by
 from dray.cli.kubectl.targets import Target, named_in_files
 from dray.cli.kubectl.watching import watch
+from dray.kits import go_json
 
 NOTHING_NAMED = """You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.
 
@@ -36,6 +39,8 @@ async def get_raw(session: Session, path: str) -> None:
 
 async def get(session: Session, words: Sequence[str], files: Sequence[str], options: Options) -> None:
     """Raises Failure, UnknownResource and what the server reports."""
+    if options.show_labels and not options.is_table:
+        raise Failure(f"error: --show-labels option cannot be used with {options.output} printer")
     targets = await named_in_files(session, files) if files else await _targets(session, words, options)
     if options.watch:
         await watch(session, targets, options)
@@ -69,18 +74,15 @@ async def _show_tables(session: Session, targets: Sequence[Target], options: Opt
     failures: list[str] = []
     tables = await _tables(session, targets, options, failures)
     blocks = table_blocks(tables, options, several=len({target.served for target in targets}) > 1)
-    for failure in failures:
-        click.echo(failure, err=True)
     if blocks:
         click.echo("\n\n".join(blocks))
     elif not failures and not options.ignore_not_found:
         _say_nothing_found(session, targets, options)
-    if failures:
-        raise Failure("")
+    tell(failures)
 
 
 def _say_nothing_found(session: Session, targets: Sequence[Target], options: Options) -> None:
-    if options.all_namespaces or not any(target.served.resource.namespaced for target in targets):
+    if options.all_namespaces or not all(target.served.resource.namespaced for target in targets):
         click.echo("No resources found", err=True)
     else:
         click.echo(f"No resources found in {session.namespace} namespace.", err=True)
@@ -97,11 +99,25 @@ async def _tables(
             if not (options.ignore_not_found and target.name):
                 failures.append(server_error(error))
             continue
-        if tables and tables[-1][0] == target.served and target.name:
-            tables[-1][1]["rows"] += table.get("rows") or []
+        tables.append((target.served, table))
+    if (
+        options.sort_by and len(tables) > 1
+    ):  # then kubectl looks for the field in the tables, not in their rows
+        tables = sorted_by(tables, options.sort_by, lambda each: each[1], is_path=False)
+    return _joined([(served, rows_sorted(table, options)) for served, table in tables])
+
+
+def _joined(tables: Sequence[tuple[Served, Object]]) -> list[tuple[Served, Object]]:
+    """Neighbours of one type under one header."""
+    found: list[tuple[Served, Object]] = []
+    for served, table in tables:
+        if found and found[-1][0] == served:
+            before = found[-1][1]
+            rows = [*(before.get("rows") or ()), *(table.get("rows") or ())]
+            found[-1] = (served, {**before, "rows": rows})
         else:
-            tables.append((target.served, table))
-    return tables
+            found.append((served, table))
+    return found
 
 
 # --- objects ---
@@ -115,25 +131,38 @@ async def _show_objects(session: Session, targets: Sequence[Target], options: Op
         try:
             answer = await request(session, target, options)
         except errors.NotFound as error:
+            if is_single and not options.ignore_not_found:
+                raise
             if not options.ignore_not_found:
                 failures.append(server_error(error))
             continue
         objects += [answer] if target.name else _items(answer, target.served)
-    if not options.show_managed_fields and options.output in ("yaml", "json"):
-        objects = [_without_managed_fields(obj) for obj in objects]
-    if objects or not is_single:
-        displays = {target.served.resource.kind: target.served.display for target in targets}
-        print_objects(
-            objects,
-            options.output,
-            lambda obj: displays.get(obj["kind"], str(obj["kind"]).lower()),
-            is_single=is_single,
-            no_headers=options.no_headers,
-        )
-    for failure in failures:
-        click.echo(failure, err=True)
-    if failures:
-        raise Failure("")
+    if objects or not options.ignore_not_found:
+        _print(session, targets, objects, options, is_single=is_single)
+    tell(failures)
+
+
+def _print(
+    session: Session,
+    targets: Sequence[Target],
+    objects: Sequence[Object],
+    options: Options,
+    *,
+    is_single: bool,
+) -> None:
+    displays = {target.served.resource.kind: target.served.display for target in targets}
+    show = printer_for(
+        options.output,
+        lambda obj: displays.get(obj["kind"], str(obj["kind"]).lower()),
+        no_headers=options.no_headers,
+        show_managed_fields=options.show_managed_fields,
+    )
+    if is_single:
+        show(go_json.read_as_go(objects[0]))
+        return
+    if options.sort_by and objects:
+        objects = sorted_by(objects, options.sort_by, lambda obj: obj)
+    show(list_of(objects))
 
 
 def _items(answer: Object, served: Served) -> list[Object]:
@@ -142,8 +171,3 @@ def _items(answer: Object, served: Served) -> list[Object]:
         {"apiVersion": resource.api_version, "kind": resource.kind, **item}
         for item in answer.get("items") or ()
     ]
-
-
-def _without_managed_fields(obj: Object) -> Object:
-    meta = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
-    return {**obj, "metadata": meta}

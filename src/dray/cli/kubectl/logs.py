@@ -2,20 +2,19 @@
 
 import asyncio
 import dataclasses
-import re
 import sys
 from collections.abc import Sequence
 
 from dray.api import errors
 from dray.api.meta import Object, name_of, namespace_of
 from dray.api.resources import PODS
+from dray.cli.kubectl.durations import seconds_of
 from dray.cli.kubectl.session import Failure, Session
 from dray.client.protocol import Selection
 
 SELECTED_TAIL = 10
 """Lines shown of each pod when a selector was given and --tail was not."""
 MAX_FOLLOWED = 5
-UNITS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 DEFAULT_CONTAINER_ANNOTATION = "kubectl.kubernetes.io/default-container"
 
 
@@ -124,20 +123,6 @@ def _query(container: str, selected: bool, options: Options) -> dict[str, str]:
         "limitBytes": str(options.limit_bytes) if options.limit_bytes else "",
     }
     return {key: value for key, value in query.items() if value}
-
-
-def seconds_of(duration: str, flag: str, verb: str) -> float:
-    """`1h30m` in seconds. Raises Failure, naming the flag, for what is no duration."""
-    sign = -1 if duration.startswith("-") else 1
-    parts = re.findall(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s)", duration.lstrip("+-"))
-    if duration == "0":
-        return 0.0
-    if not parts or "".join(number + unit for number, unit in parts) != duration.lstrip("+-"):
-        raise Failure(
-            f'Error: invalid argument "{duration}" for "{flag}" flag: time: invalid duration "{duration}"\n'
-            f"See 'kubectl {verb} --help' for usage."
-        )
-    return sign * sum(float(number) * UNITS[unit] for number, unit in parts)
 
 
 async def _stream(session: Session, pod: Object, container: str, selected: bool, options: Options) -> None:

@@ -1,13 +1,13 @@
 """What `kubectl get` asks the server for, and the tables that come of it."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.cli.kubectl import jsonpath
 from dray.cli.kubectl.naming import Served
 from dray.cli.kubectl.session import Session
+from dray.cli.kubectl.sorting import NoOrder, sorted_by
 from dray.cli.kubectl.tables import TABLE_ACCEPT, Layout, table_rows
 from dray.cli.kubectl.targets import Target
 
@@ -78,15 +78,21 @@ async def table_of(session: Session, target: Target, options: Options) -> Object
         page = await request(session, target, options, accept=TABLE_ACCEPT, **query, **{"continue": token})
         rows = [*(table.get("rows") or ()), *(page.get("rows") or ())]
         table = {**table, "metadata": page["metadata"], "rows": rows}
-    if options.sort_by:
-        table["rows"] = sorted(table.get("rows") or (), key=lambda row: _sort_key(row, options.sort_by))
     return table
 
 
-def _sort_key(row: Mapping[str, Object], path: str) -> tuple[bool, str | float]:
-    found = jsonpath.find_all(jsonpath.normalise(path)[1:-1], row.get("object") or {})
-    value = found[0] if found else ""
-    return (isinstance(value, str), value if isinstance(value, str | int | float) else str(value))
+def rows_sorted(table: Object, options: Options) -> Object:
+    """The table in the order that is wanted. kubectl shows none of the rows where there is no such order."""
+    rows: Sequence[Object] = table.get("rows") or []
+    if not options.sort_by or len(rows) < 2:
+        return table
+    try:
+        return {
+            **table,
+            "rows": sorted_by(rows, options.sort_by, lambda row: row.get("object") or {}, is_path=False),
+        }
+    except NoOrder:
+        return {**table, "rows": []}
 
 
 def table_blocks(

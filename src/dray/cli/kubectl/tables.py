@@ -1,8 +1,10 @@
 """Server-side Tables as text, laid out as kubectl lays them out: columns as wide as their content, three blanks apart."""
 
+import re
 from collections.abc import Sequence
 
 from dray.api.meta import Object
+from dray.api.schema.go_text import show
 
 TABLE_ACCEPT = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
 GAP = "   "
@@ -59,13 +61,18 @@ def _row(
 
 
 def _cell(value: object) -> str:
+    """kubectl shows only the first line of a text that has several."""
     if value is None:
-        return "<none>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    # kubectl shows only the first line of a cell that has several.
-    text, newline, _ = str(value).partition("\n")
-    return f"{text}..." if newline else text
+        return ""
+    if not isinstance(value, str):
+        return escaped(show(value))
+    first = re.split("[\f\n\r]", value, maxsplit=1)
+    return escaped(first[0]) + ("..." if len(first) > 1 else "")
+
+
+def escaped(text: str) -> str:
+    """Without what a terminal would take for a command."""
+    return text.replace("\x1b", "^[").replace("\r", "\\r")
 
 
 class Layout:

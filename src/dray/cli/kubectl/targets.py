@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from dray.api.meta import Object, name_of
+from dray.api.meta import Object, name_of, namespace_of
 from dray.cli.kubectl.manifests import Manifest, read_sources
 from dray.cli.kubectl.naming import Served, UnknownResource
 from dray.cli.kubectl.session import Failure, Session, split_arguments
@@ -35,22 +35,50 @@ async def named_in_files(session: Session, files: Sequence[str]) -> list[Target]
     return targets
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Selecting:
+    """Of a type that is given without names: which objects."""
+
+    labels: str = ""
+    fields: str = ""
+    every: bool = False
+    all_namespaces: bool = False
+
+    @property
+    def is_selector(self) -> bool:
+        return bool(self.labels or self.fields)
+
+
 async def named_or_selected(
-    session: Session, words: Sequence[str], verb: str, *, selector: str, every: bool
+    session: Session, words: Sequence[str], verb: str, selecting: Selecting
 ) -> list[Target]:
-    """The objects that the arguments of `verb` name; of a type without names all, or those that `selector` takes."""
+    """The objects that the arguments of `verb` name; of a type without names all, or those that are selected."""
+    wanted = split_arguments(words, verb)
+    if any(name for _, name in wanted):
+        _check_named(words, selecting)
     targets: list[Target] = []
-    for kind, name in split_arguments(words, verb):
+    for kind, name in wanted:
         served = await session.find(kind)
-        namespace = session.namespace if served.resource.namespaced else ""
+        is_inside = served.resource.namespaced and not selecting.all_namespaces
+        namespace = session.namespace if is_inside else ""
         if name:
             targets.append(Target(served, namespace, name))
-        elif every or selector:
-            selected = await session.client.list(served.resource, Selection(namespace, selector))
-            targets += [Target(served, namespace, name_of(obj)) for obj in selected.items]
+        elif selecting.every or selecting.is_selector:
+            selection = Selection(namespace, selecting.labels, selecting.fields)
+            selected = await session.client.list(served.resource, selection)
+            targets += [Target(served, namespace_of(obj), name_of(obj)) for obj in selected.items]
         else:
             raise Failure("error: resource(s) were provided, but no name was specified")
     return targets
+
+
+def _check_named(words: Sequence[str], selecting: Selecting) -> None:
+    if selecting.is_selector and any("/" in word for word in words):
+        raise Failure("error: selectors and the all flag cannot be used when passing resource/name arguments")
+    if selecting.is_selector:
+        raise Failure("error: name cannot be provided when a selector is specified")
+    if selecting.all_namespaces:
+        raise Failure("error: a resource cannot be retrieved by name across all namespaces")
 
 
 async def served_manifest(session: Session, manifest: Manifest) -> Served:

@@ -4,102 +4,127 @@ import asyncio
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import click
 
 from dray.api import errors
 from dray.api.meta import Object
-from dray.cli.kubectl import jsonpath
-from dray.cli.kubectl.session import NOTHING_NAMED, Failure, Session
-from dray.cli.kubectl.targets import Target, named_in_files, named_or_selected
+from dray.cli.kubectl.failures import tell
+from dray.cli.kubectl.printing import TEMPLATES, printer_for
+from dray.cli.kubectl.session import NOTHING_NAMED, Failure, Session, server_error
+from dray.cli.kubectl.targets import Selecting, Target, named_in_files, named_or_selected
+from dray.cli.kubectl.wait_conditions import Holds, conditions, is_among
 
 POLL_SECONDS = 0.1
-Holds = Callable[[Object | None], bool]
+FORMATS = ("json", *TEMPLATES, "name", "yaml")
+TIMED_OUT = "error: timed out waiting for the condition"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Options:
-    condition: str
-    """`--for`: delete, create, condition=NAME[=VALUE], jsonpath={PATH}[=VALUE]."""
+    conditions: tuple[str, ...]
+    """Each `--for`: delete, create, condition=NAME[=VALUE], jsonpath={PATH}[=VALUE]."""
     timeout_seconds: float = 30.0
     """0: look once; negative: a week, as kubectl has it."""
-    selector: str = ""
-    every: bool = False
+    selecting: Selecting = Selecting()  # noqa: RUF009  it cannot be changed
+    output: str = ""
 
 
 async def wait(session: Session, words: Sequence[str], files: Sequence[str], options: Options) -> None:
-    """Raises Failure when the time is up, and NotFound for an object that is not there."""
+    """Raises Failure when the time is up, and for what is not there."""
+    _check_output(options.output)
+    waiting = _Waiting(session, words, files, options)
     if not words and not files:
         raise Failure(NOTHING_NAMED)
-    holds = _condition(options.condition)
-    seconds = options.timeout_seconds if options.timeout_seconds >= 0 else math.inf
-    end = time.monotonic() + seconds
-    if files:
-        targets = await named_in_files(session, files)
-    else:
-        targets = await named_or_selected(
-            session, words, "wait", selector=options.selector, every=options.every
-        )
-    if not targets:
-        raise Failure("error: no matching resources found")
-    late = [
-        target for target in targets if not await _becomes(session, target, holds, options.condition, end)
-    ]
-    if late and options.condition == "create":
-        raise Failure("error: timed out waiting for the condition")
-    for target in late:
-        click.echo(
-            f"error: timed out waiting for the condition on {target.served.resource.plural}/{target.name}",
-            err=True,
-        )
-    if late:
-        raise Failure("")
+    if is_among(options.conditions, "create"):
+        await waiting.until_created()
+    await waiting.until_met()
 
 
-def _condition(text: str) -> Holds:
-    kind, _, rest = text.partition("=")
-    match kind.lower():
-        case "delete":
-            return lambda obj: obj is None
-        case "create":
-            return lambda obj: obj is not None
-        case "condition" if rest:
-            name, _, value = rest.partition("=")
-            return lambda obj: obj is not None and _has_condition(obj, name, value or "true")
-        case "jsonpath" if rest:
-            path, _, value = rest.partition("}")
-            path, value = f"{path}}}".strip("'\""), value.removeprefix("=").strip("'\"")
-            return lambda obj: obj is not None and _has_value(obj, path, value)
-    raise Failure(f'error: unrecognized condition: "{text}"')
+class _Waiting:
+    """One command: what it waits for, and until when."""
 
+    def __init__(
+        self, session: Session, words: Sequence[str], files: Sequence[str], options: Options
+    ) -> None:
+        self._session = session
+        self._words = words
+        self._files = files
+        self._options = options
+        self._wanted = conditions(options.conditions)
+        seconds = options.timeout_seconds
+        self._end = time.monotonic() + (seconds if seconds >= 0 else math.inf)
 
-def _has_condition(obj: Object, name: str, value: str) -> bool:
-    found = (obj.get("status") or {}).get("conditions") or ()
-    return any(
-        each["type"].lower() == name.lower() and str(each.get("status")).lower() == value.lower()
-        for each in found
-    )
+    async def until_created(self) -> None:
+        while True:
+            found = [await self._get(target) for target in await self._targets()]
+            if found and None not in found:
+                return
+            await self._pause(TIMED_OUT)
 
+    async def until_met(self) -> None:
+        failures: list[str] = []
+        is_for_delete = is_among(self._options.conditions, "delete")
+        targets = await self._targets()
+        for target in targets:
+            try:
+                await self._until_met(target, is_for_delete)
+            except Failure as failure:
+                failures.append(str(failure))
+            except errors.StatusError as error:
+                failures.append(server_error(error))
+        tell(failures)
+        if not targets and not is_for_delete:
+            raise Failure("error: no matching resources found")
 
-def _has_value(obj: Object, path: str, value: str) -> bool:
-    found = jsonpath.find_all(jsonpath.normalise(path)[1:-1], obj)
-    return bool(found) and (not value or str(found[0]) == value)
+    async def _until_met(self, target: Target, is_for_delete: bool) -> None:
+        obj = await self._get(target)
+        if obj is None and is_for_delete:
+            return
+        for holds in self._wanted:
+            obj = await self._until_holds(target, holds, obj)
+            self._show(target, obj)
 
+    async def _until_holds(self, target: Target, holds: Holds, last: Object | None) -> Object:
+        """The object as it then is, or was when it was seen last."""
+        resource = target.served.resource
+        while True:
+            obj = await self._get(target)
+            if holds(obj):
+                return obj or last or {}
+            if obj is None:
+                raise errors.not_found(resource.group, resource.plural, target.name)
+            last = obj
+            named = f"{resource.plural}/{target.name}"
+            if self._options.timeout_seconds == 0:
+                raise Failure(f"error: condition not met for {named}")
+            await self._pause(f"{TIMED_OUT} on {named}")
 
-async def _becomes(session: Session, target: Target, holds: Holds, condition: str, end: float) -> bool:
-    while True:
-        obj: Object | None = None
-        try:
-            obj = await session.client.get(target.served.resource, target.name, target.namespace)
-        except errors.NotFound as error:
-            if condition not in ("delete", "create"):
-                raise await session.absence(error, target.namespace) from None
-            if condition == "delete":
-                return True
-        if holds(obj):
-            click.echo(f"{target.served.display}/{target.name} condition met")
-            return True
-        if time.monotonic() >= end:
-            return False
+    async def _pause(self, too_late: str) -> None:
+        if time.monotonic() >= self._end:
+            raise Failure(too_late)
         await asyncio.sleep(POLL_SECONDS)
+
+    async def _targets(self) -> list[Target]:
+        if self._files:
+            return await named_in_files(self._session, self._files)
+        return await named_or_selected(self._session, self._words, "wait", self._options.selecting)
+
+    async def _get(self, target: Target) -> Object | None:
+        try:
+            return await self._session.client.get(target.served.resource, target.name, target.namespace)
+        except errors.NotFound:
+            return None
+
+    def _show(self, target: Target, obj: Object) -> None:
+        display = target.served.display
+        if self._options.output:
+            printer_for(self._options.output, lambda _: display, formats=FORMATS)(obj)
+        else:
+            click.echo(f"{display}/{target.name} condition met")
+
+
+def _check_output(output: str) -> None:
+    if output:
+        printer_for(output, lambda _: "", formats=FORMATS)

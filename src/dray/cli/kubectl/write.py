@@ -9,6 +9,7 @@ from dray.api import errors
 from dray.api.resources import NAMESPACES
 from dray.cli.kubectl.client_apply import apply_here
 from dray.cli.kubectl.dry_run import dry_query, dry_words
+from dray.cli.kubectl.failures import tell
 from dray.cli.kubectl.manifests import Manifest, read_sources
 from dray.cli.kubectl.session import Failure, Session, server_error
 from dray.cli.kubectl.targets import namespace_of_manifest, served_manifest
@@ -108,10 +109,7 @@ async def create_from_files(session: Session, files: Sequence[str], dry_run: str
             await _create_one(session, manifest, dry_run)
         except errors.StatusError as error:
             failures.append(server_error(error, f'error when creating "{manifest.source}": '))
-    for failure in failures:
-        click.echo(failure, err=True)
-    if failures:
-        raise Failure("")
+    tell(failures)
 
 
 async def _create_one(session: Session, manifest: Manifest, dry_run: str) -> None:

@@ -97,6 +97,10 @@ def test_values_print_as_gos_fmt_prints_them() -> None:
     value = {"image": "q", "ports": [80, True, None], "size": 1.5, "big": 1e30}
 
     assert show(value) == "map[big:1e+30 image:q ports:[80 true <nil>] size:1.5]"
+    numbers = [1234567.5, 1e6, 1e5, 100000.5, 1e-4, 1.234e-5, -1234567.5, 1.5e300, 0.0]
+    assert show(numbers) == (
+        "[1.2345675e+06 1e+06 100000 100000.5 0.0001 1.234e-05 -1.2345675e+06 1.5e+300 0]"
+    )
     assert show_typed({"a": ["b", 1]}) == 'map[string]interface {}{"a":[]interface {}{"b", 1}}'
     assert [type_name(item) for item in (1, 1.5, "x", True, {}, [], None)] == [
         "int64", "float64", "string", "bool", "map[string]interface {}", "[]interface {}", "<nil>",
