@@ -19,6 +19,7 @@ KNOWN = {
     "fields": {},
     "kinds": {},
     "updates": {},
+    "workloads": {},
     "own": {
         "own-auth-38780b7b": "reviews have no partial form here",
         "own-auth-96f06e36": "reviews record no managedFields here, which a YAML answer is compared with",
@@ -40,6 +41,7 @@ KNOWN = {
         ("own", 334),
         ("fields", 880),
         ("updates", 151),
+        ("workloads", 290),
     ],
 )
 async def test_every_recorded_scenario_agrees_but_for_the_known_ones(file: str, scenarios: int) -> None:

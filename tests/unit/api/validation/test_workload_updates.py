@@ -116,3 +116,11 @@ def test_claims_of_a_set_are_counted_before_its_other_volumes() -> None:
 )
 def test_a_replication_controller_makes_pods_that_it_chooses(spec: Object, found: list[str]) -> None:
     assert told(validate_replication_controller({"spec": spec})) == found
+
+
+def test_a_claim_of_a_set_has_one_source_however_it_is_written() -> None:
+    older, newer = ({"kind": "PersistentVolumeClaim", "name": name} for name in "ab")
+    claim = {**CLAIM, "spec": {**CLAIM["spec"], "dataSource": older, "dataSourceRef": newer}}
+    assert told(validate_stateful_set({"spec": {**SET, "volumeClaimTemplates": [claim]}})) == [
+        "spec.volumeClaimTemplates[0].spec: Invalid value: {}: must match dataSourceRef"
+    ]

@@ -181,7 +181,7 @@ def _validate_agreement(spec: Object, path: Path) -> list[FieldError]:
         return []
     if newer.get("namespace"):
         text = "may not be specified when dataSourceRef.namespace is specified"
-        return [invalid(path, str(path.child("dataSource")), text)]
+        return [invalid(path, {}, text)]
     if all((older.get(field) or "") == (newer.get(field) or "") for field in ("apiGroup", "kind", "name")):
         return []
-    return [invalid(path, str(path.child("dataSource")), "must match dataSourceRef")]
+    return [invalid(path, {}, "must match dataSourceRef")]
