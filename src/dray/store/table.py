@@ -121,7 +121,10 @@ class Table:
         previous = self.records.get(record.path)
         if is_history and not (deleted and previous is None):
             kind = "DELETED" if deleted else ("MODIFIED" if previous else "ADDED")
-            self.events.append(Event(kind, record, previous))  # type: ignore[arg-type]
+            event = Event(kind, record, previous)  # type: ignore[arg-type]
+            # As after the minute for which those who keep up are waited for: few will ask for it.
+            event.rest()
+            self.events.append(event)
             self._bytes += len(record.data)
         if deleted:
             self.records.pop(record.path, None)

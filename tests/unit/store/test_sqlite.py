@@ -94,6 +94,24 @@ async def test_compacted_history_leaves_the_file_and_stays_compacted_after_a_res
     await again.close()
 
 
+async def test_history_that_is_read_again_is_held_encoded_alone(tmp_path: Path) -> None:
+    store = SqliteStore.open(tmp_path)
+    a = await store.create(CM, "ns/a", config_map("a", x="1"))
+    b = await store.update(CM, "ns/a", config_map("a", x="2"), a.revision)
+    await store.delete(CM, "ns/a", config_map("a", x="2"), b.revision)
+    d = await store.create(CM, "ns/d", config_map("d", x="1"))
+    told = [event.record.obj for event in store.watch(CM, a.revision - 1).ready()]
+    await store.close()
+
+    again = SqliteStore.open(tmp_path)
+    events = again.watch(CM, a.revision - 1).ready()
+
+    assert [event.record.obj for event in events] == told
+    parsed = {event.revision for event in events if event.record.obj is event.record.obj}
+    assert parsed == {d.revision}
+    await again.close()
+
+
 async def test_history_that_came_to_its_end_leaves_the_file_too(tmp_path: Path) -> None:
     store = SqliteStore.open(tmp_path)
     a = await store.create(CM, "ns/a", config_map("a", x="1"))
