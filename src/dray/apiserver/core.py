@@ -221,8 +221,8 @@ class AdmissionRequest:
     """What `object` is where it is no object of the call's kind: a Binding, an Eviction, the options of an exec."""
     options: Object | None = None
     """The DeleteOptions of a DELETE."""
-    reinvocation: Reinvocation | None = None
-    """Set once a webhook changed the object: who else wants to see it again."""
+    reinvocation: Reinvocation = dataclasses.field(default_factory=Reinvocation)
+    """Who wants to see the object again once somebody else changed it."""
 
     def __post_init__(self) -> None:
         self.name = self.name or self.call.name

@@ -22,6 +22,7 @@ from dray.cel.library import (
     messages,
     operators,
     optionals,
+    patches,
     regex,
     sets,
     strings,
@@ -77,6 +78,9 @@ LIBRARIES: tuple[Library, ...] = (
     Library("lists 3", Version(1, 34), lists.EXTENSION, lists.MACROS),
 )  # fmt: skip
 """In the order in which upstream loads them, which decides the order of overloads."""
+
+PATCHES = Library("kubernetes.jsonpatch", ALWAYS, patches.FUNCTIONS)
+"""For expressions that make patches, whatever the release."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

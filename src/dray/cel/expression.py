@@ -12,7 +12,7 @@ from dray.cel.check.scope import Structs
 from dray.cel.compilation import Compilation, Language, compile_text, no_hint
 from dray.cel.declarations import Version
 from dray.cel.device_expression import COST_LIMIT
-from dray.cel.environment import WELL_KNOWN_STRUCTS, declare, libraries_of
+from dray.cel.environment import PATCHES, WELL_KNOWN_STRUCTS, declare, libraries_of
 from dray.cel.errors import CelCompileError
 from dray.cel.library import messages
 from dray.cel.types import CelType
@@ -57,11 +57,16 @@ class Vocabulary:
         variables: Mapping[str, CelType],
         structs: Mapping[str, Mapping[str, CelType]],
         version: Version | None = None,
+        *,
+        has_patches: bool = False,
     ) -> None:
-        """`version`: the release whose libraries may be used; the newest ones without."""
+        """`version`: the release whose libraries may be used; the newest ones without.
+
+        `has_patches`: expressions may make patches, of `Object{...}` or `JSONPatch{...}`."""
         fields = {**messages.FIELDS, **structs}
-        declarations = declare(libraries_of(version), variables)
-        self._language = Language(declarations, Structs(fields), no_hint)
+        libraries = libraries_of(version)
+        declarations = declare((*libraries, PATCHES) if has_patches else libraries, variables)
+        self._language = Language(declarations, Structs(fields, has_patches=has_patches), no_hint)
 
     def compile(self, text: str, results: Sequence[CelType] = ()) -> Expression:
         """`results`: the types an expression may have, exactly; any without. Raises CelCompileError."""

@@ -22,11 +22,8 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 _NO_CUSTOM = "custom resources and aggregation are not served"
-_NO_MUTATING_POLICY = "objects are changed by webhooks and built-in admission alone"
 _NO_FAIRNESS = "requests are not queued by priority"
 NOT_SERVED = {
-    "admissionregistration.k8s.io/v1 mutatingadmissionpolicies": _NO_MUTATING_POLICY,
-    "admissionregistration.k8s.io/v1 mutatingadmissionpolicybindings": _NO_MUTATING_POLICY,
     "apiextensions.k8s.io/v1 customresourcedefinitions": _NO_CUSTOM,
     "apiregistration.k8s.io/v1 apiservices": _NO_CUSTOM,
     "flowcontrol.apiserver.k8s.io/v1 flowschemas": _NO_FAIRNESS,

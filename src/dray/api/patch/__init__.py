@@ -9,6 +9,7 @@ from dray.api.patch.merge import merge_patch
 from dray.api.patch.refusals import (
     PatchError,
     PatchFormatError,
+    PatchTestError,
     arranged,
     invalid_patch,
     rendered,
@@ -20,6 +21,7 @@ from dray.api.patch.strategic import strategic_merge_patch, use_up
 __all__ = [
     "PatchError",
     "PatchFormatError",
+    "PatchTestError",
     "arranged",
     "invalid_patch",
     "is_known_member",

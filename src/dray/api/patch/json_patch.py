@@ -6,12 +6,13 @@ document takes an object or an array. Every other misfit raises PatchError.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from dray.api.errors import BadRequest, RequestEntityTooLarge
-from dray.api.patch.refusals import PatchError
+from dray.api.fields import quote
+from dray.api.patch.refusals import PatchError, PatchTestError
 from dray.api.schema import go_text, json_text
 
 MAX_OPERATIONS = 10_000
@@ -109,6 +110,14 @@ def json_patch(document: Any, operations: Sequence[Operation]) -> Any:
     return working.root
 
 
+class _Pointer(NamedTuple):
+    """A JSON pointer."""
+
+    text: str
+    parts: list[str]
+    """None at all for the whole document."""
+
+
 class _Working:
     """A document being changed: what is written to is copied once, however many operations write to it."""
 
@@ -119,19 +128,23 @@ class _Working:
         self._own: set[int] = set()
         """Identities of the containers that were made here, and so may be changed in place."""
 
-    def edit(self, parts: list[str], verb: str, change: Callable[[Any, str], None]) -> None:
+    def edit(self, at: _Pointer, verb: str, change: Callable[[Any, str], None]) -> None:
         """Put the container of the last part through `change`."""
+        parts = at.parts
         if not parts or not isinstance(self.root, Mapping | list):
-            raise _missing(verb, parts)
+            raise _missing(verb, at)
         container = self.root = self._owned(self.root)
-        for position, key in enumerate(parts[:-1], 1):
+        for key in parts[:-1]:
             place = key if isinstance(container, Mapping) else _index(container, key, len(container) - 1)
             child = container.get(place) if isinstance(container, Mapping) else container[place]
             if not isinstance(child, Mapping | list):
-                raise _missing(verb, parts[position:])
+                raise _missing(verb, at)
             container[place] = child = self._owned(child)
             container = child
-        change(container, parts[-1])
+        try:
+            change(container, parts[-1])
+        except PatchError as error:
+            raise PatchError(f"error in {verb} for path: '{at.text}': {error}") from None
 
     def _owned(self, container: Any) -> Any:
         if id(container) in self._own:
@@ -140,7 +153,7 @@ class _Working:
         self._own.add(id(made))
         return made
 
-    def insert(self, parts: list[str], value: Any, verb: str) -> None:
+    def insert(self, at: _Pointer, value: Any, verb: str) -> None:
         def change(container: Any, key: str) -> None:
             if isinstance(container, Mapping):
                 container[key] = value  # type: ignore[index]
@@ -148,9 +161,9 @@ class _Working:
                 index = len(container) if key == "-" else _index(container, key, len(container))
                 container.insert(index, value)
 
-        self.edit(parts, verb, change)
+        self.edit(at, verb, change)
 
-    def delete(self, parts: list[str], verb: str) -> None:
+    def delete(self, at: _Pointer, verb: str) -> None:
         def change(container: Any, key: str) -> None:
             if isinstance(container, Mapping):
                 if key not in container:
@@ -159,7 +172,7 @@ class _Working:
             else:
                 del container[_index(container, key, len(container) - 1)]
 
-        self.edit(parts, verb, change)
+        self.edit(at, verb, change)
 
 
 def _add(working: _Working, operation: Operation) -> None:
@@ -171,9 +184,9 @@ def _remove(working: _Working, operation: Operation) -> None:
 
 
 def _replace(working: _Working, operation: Operation) -> None:
-    parts = _pointer(operation, "path")
+    at = _pointer(operation, "path")
     value = operation.get("value")
-    if not parts:
+    if not at.parts:
         if not isinstance(value, Mapping | list):
             raise PatchError("replace operation value must be object or array")
         working.root = value
@@ -183,19 +196,20 @@ def _replace(working: _Working, operation: Operation) -> None:
         place = key if isinstance(container, Mapping) else _index(container, key, len(container) - 1)
         container[place] = value
 
-    working.edit(parts, "replace", change)
+    working.edit(at, "replace", change)
 
 
 def _move(working: _Working, operation: Operation) -> None:
     source = _pointer(operation, "from")
     value = _find(working.root, source, "move")
-    working.delete(source, "move")
+    # Upstream names the last part alone where it cannot be removed.
+    working.delete(source._replace(text="".join(source.parts[-1:])), "move")
     working.insert(_pointer(operation, "path"), value, "move")
 
 
 def _copy(working: _Working, operation: Operation) -> None:
     source = _pointer(operation, "from")
-    if not source:  # Kubernetes finds nothing that holds the whole document
+    if not source.parts:  # Kubernetes finds nothing that holds the whole document
         raise _missing("copy", source)
     value = _find(working.root, source, "copy")
     data = _written(value)
@@ -222,10 +236,10 @@ def _written(value: Any) -> bytes:
 
 
 def _test(working: _Working, operation: Operation) -> None:
-    parts = _pointer(operation, "path")
-    actual = _find(working.root, parts, "test") if parts else working.root
+    at = _pointer(operation, "path")
+    actual = _find(working.root, at, "test") if at.parts else working.root
     if not _equal(actual, operation.get("value")):
-        raise PatchError(f"testing value {operation.get('path')} failed: test failed")
+        raise PatchTestError(f"testing value {at.text} failed: test failed")
 
 
 _OPERATIONS: Mapping[str, Callable[[_Working, Operation], None]] = {
@@ -238,32 +252,31 @@ _OPERATIONS: Mapping[str, Callable[[_Working, Operation], None]] = {
 }
 
 
-def _pointer(operation: Operation, member: str) -> list[str]:
-    """The parts of a JSON pointer; [] for the whole document."""
+def _pointer(operation: Operation, member: str) -> _Pointer:
     path = operation.get(member)
+    verb = operation.get("op")
     if not isinstance(path, str):
-        raise PatchError(f"{operation.get('op')} operation failed to decode {member}: missing value")
+        why = f"operation, missing {member} field: missing value"
+        raise PatchError(f"{verb} operation failed to decode {member}: {why}")
     if not path:
-        return []
+        return _Pointer(path, [])
     if not path.startswith("/"):
-        raise PatchError(f"{operation.get('op')} operation does not apply: doc is missing path: {path}")
-    return [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
+        raise PatchError(
+            f"{verb} operation does not apply: doc is missing path: {quote(path)}: missing value"
+        )
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
+    return _Pointer(path, parts)
 
 
-_READING: Final = ("test", "copy")
-"""To these a member that is not there is null."""
-
-
-def _find(document: Any, parts: list[str], verb: str) -> Any:
-    for part in parts:
+def _find(document: Any, at: _Pointer, verb: str) -> Any:
+    """A member that is not there is null."""
+    for part in at.parts:
         if isinstance(document, Mapping):
-            if part not in document and verb not in _READING:
-                raise _missing(verb, parts)
             document = document.get(part)
         elif isinstance(document, list):
             document = document[_index(document, part, len(document) - 1)]
         else:
-            raise _missing(verb, parts)
+            raise _missing(verb, at)
     return document
 
 
@@ -277,9 +290,9 @@ def _index(container: Sequence[Any], key: str, last: int) -> int:
     return counted
 
 
-def _missing(verb: str, parts: list[str]) -> PatchError:
+def _missing(verb: str, at: _Pointer) -> PatchError:
     return PatchError(
-        f"{verb} operation does not apply: doc is missing path: /{'/'.join(parts)}: missing value"
+        f"{verb} operation does not apply: doc is missing path: {quote(at.text)}: missing value"
     )
 
 

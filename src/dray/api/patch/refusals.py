@@ -15,6 +15,10 @@ class PatchError(ValueError):
     """The patch does not apply to this document; `str()` says where."""
 
 
+class PatchTestError(PatchError):
+    """What the patch wants to be there is not."""
+
+
 class PatchFormatError(PatchError):
     """The patch contradicts itself, whatever the document."""
 

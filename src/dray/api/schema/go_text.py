@@ -9,6 +9,17 @@ from dray.api.schema.json_text import Number, number_of
 from dray.kits.go_json import number_text
 
 
+class GoValue:
+    """A value of Go that is none of JSON, as it is printed."""
+
+    __slots__ = ("plain", "type", "typed")
+
+    def __init__(self, type: str, typed: str, plain: str = "") -> None:
+        self.type = type
+        self.typed = typed
+        self.plain = plain or typed
+
+
 def show(value: Any) -> str:
     """`%v`: `map[image:q]`, `[a b]`, `<nil>`."""
     if value is None:
@@ -17,6 +28,8 @@ def show(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Number):
         return show(number_of(value))
+    if isinstance(value, GoValue):
+        return value.plain
     if isinstance(value, Mapping):
         return f"map[{' '.join(f'{key}:{show(item)}' for key, item in sorted(value.items()))}]"
     if isinstance(value, list):
@@ -35,7 +48,7 @@ def show_typed(value: Any) -> str:
         return f"map[string]interface {{}}{{{members}}}"
     if isinstance(value, list):
         return f"[]interface {{}}{{{', '.join(show_typed(item) for item in value)}}}"
-    return show(value)
+    return value.typed if isinstance(value, GoValue) else show(value)
 
 
 def type_name(value: Any) -> str:
@@ -46,6 +59,8 @@ def type_name(value: Any) -> str:
         return "bool"
     if isinstance(value, Number):
         return type_name(number_of(value))
+    if isinstance(value, GoValue):
+        return value.type
     if isinstance(value, int):
         return "int64"
     if isinstance(value, float):

@@ -14,7 +14,7 @@ from dray.apiserver.admission.pod_groups import GangJobs, PodGroupRules
 from dray.apiserver.admission.pod_resize import PodResize
 from dray.apiserver.admission.pod_security import PodSecurity
 from dray.apiserver.admission.pods import PodDefaults, ServiceAccounts
-from dray.apiserver.admission.policies.plugin import PolicyAdmission
+from dray.apiserver.admission.policies.plugin import PolicyAdmission, PolicyMutation
 from dray.apiserver.admission.priority_classes import OneDefaultPriority
 from dray.apiserver.admission.quotas import QuotaAdmission
 from dray.apiserver.admission.runtime_classes import RuntimeClassRules
@@ -72,13 +72,11 @@ class AdmissionChain:
         return [each.plugin if isinstance(each, _OnlyMain) else each for each in every]
 
     async def mutate(self, request: AdmissionRequest) -> None:
-        """Once, and once more when a webhook has changed the object."""
+        """Once, and once more when a policy or webhook has changed the object."""
         await self._run(request, "admit")
-        rounds = request.reinvocation
-        if rounds is None or not rounds.wanted:
-            return
-        rounds.running = True
-        await self._run(request, "admit")
+        if request.reinvocation.wanted:
+            request.reinvocation.running = True
+            await self._run(request, "admit")
 
     async def validate(self, request: AdmissionRequest) -> None:
         await self._run(request, "validate")
@@ -140,7 +138,12 @@ def default_admission(
     restriction, escalation, security = NodeRestriction(), EscalationCheck(rbac), PodSecurity()
     limits, protection = LimitRanges(), _OnlyMain(InUseProtection())
     client = WebhookClient(metrics)
-    configured = (MutatingWebhooks(client), PolicyAdmission(), ValidatingWebhooks(client))
+    configured = (
+        PolicyMutation(),
+        MutatingWebhooks(client),
+        PolicyAdmission(),
+        ValidatingWebhooks(client),
+    )
     return AdmissionChain(
         {
             "pods": (

@@ -28,6 +28,7 @@ _PLUGINS: Final[Mapping[str, tuple[str, tuple[Phase, ...]]]] = {
     "PodDefaults": ("Priority", ("admit",)),
     "PodResize": ("PodResizeValidator", ("validate",)),
     "PodSecurity": ("PodSecurity", ("validate",)),
+    "PolicyMutation": ("MutatingAdmissionPolicy", ("admit",)),
     "PolicyAdmission": ("ValidatingAdmissionPolicy", ("validate",)),
     "QuotaAdmission": ("ResourceQuota", ("validate",)),
     "RuntimeClassRules": ("RuntimeClass", _BOTH),

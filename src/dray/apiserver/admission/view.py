@@ -11,7 +11,7 @@ from dray.api.meta import Object
 from dray.api.resources import NAMESPACES
 from dray.apiserver.core import AdmissionRequest
 from dray.apiserver.registry.kind import Kind, User
-from dray.apiserver.structure import from_hub
+from dray.apiserver.structure import from_hub, to_hub
 from dray.apiserver.type_name import TypeName, type_name
 from dray.apiserver.verbs.scale import SCALE, scale_of
 
@@ -116,8 +116,16 @@ class View:
             return obj
         return scale_of(obj) if self.subresource == "scale" else from_hub(form.kind, obj, form.version)
 
-    def changed(self) -> None:
-        """The written object is another now."""
+    def replace(self, obj: Object, form: Form) -> None:
+        """Write `obj`, which has the form, instead; it is taken over."""
+        request = self.request
+        if request.posted is not None:
+            request.object = obj
+        elif self.subresource == "scale":
+            if request.object is not None:
+                request.object["spec"]["replicas"] = (obj.get("spec") or {}).get("replicas") or 0
+        else:
+            request.object = to_hub(form.kind, obj, form.version)
         self._objects = {key: value for key, value in self._objects.items() if key[0]}
 
     def namespace_object(self) -> Object | None:

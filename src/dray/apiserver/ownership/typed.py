@@ -70,7 +70,7 @@ def _scalar_faults(value: Any, schema: Schema) -> list[Fault]:
     if expected is None:  # quantities, times, int-or-string: any scalar
         return (
             [("", f"expected any scalar, got {go_text.show(value)}")]
-            if isinstance(value, dict | list)
+            if not isinstance(value, str | int | float)
             else []
         )
     if expected == "string":

@@ -18,6 +18,8 @@ class AdmissionExpressions(ExpressionCheck):
             "rule": expressions.RULE,
             "message": expressions.MESSAGE,
             "annotation": expressions.ANNOTATION,
+            "configuration": expressions.CONFIGURATION,
+            "operations": expressions.OPERATIONS,
         }
         self._compiler = expressions.Compiler(has_params=has_params, has_variables=has_variables)
         # Match conditions are judged before there are variables.

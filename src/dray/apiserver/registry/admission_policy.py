@@ -4,7 +4,11 @@ import datetime as dt
 
 from dray.api.fields import FieldError, Path, forbidden
 from dray.api.meta import Object
-from dray.api.resources import VALIDATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICY_BINDINGS
+from dray.api.resources import (
+    VALIDATING_ADMISSION_POLICIES,
+    VALIDATING_ADMISSION_POLICY_BINDINGS,
+    Resource,
+)
 from dray.api.validation.admission.policy import (
     validate_binding,
     validate_policy,
@@ -34,19 +38,19 @@ def _default_match(match: Object | None) -> None:
                 rule["scope"] = "*"
 
 
-def _default_policy(obj: Object, version: str) -> None:
+def default_policy(obj: Object, version: str) -> None:
     spec = obj.setdefault("spec", {})
-    if not spec.get("failurePolicy"):
+    if spec.get("failurePolicy") is None:
         spec["failurePolicy"] = "Fail"
     _default_match(spec.get("matchConstraints"))
 
 
-def _default_binding(obj: Object, version: str) -> None:
+def default_binding(obj: Object, version: str) -> None:
     spec = obj.setdefault("spec", {})
     _default_match(spec.get("matchResources"))
 
 
-def _check(obj: Object) -> AdmissionExpressions:
+def policy_check(obj: Object) -> AdmissionExpressions:
     spec = obj.get("spec") or {}
     return AdmissionExpressions(
         has_params=spec.get("paramKind") is not None, has_variables=bool(spec.get("variables"))
@@ -54,7 +58,11 @@ def _check(obj: Object) -> AdmissionExpressions:
 
 
 def _validate_policy(context: WriteContext, obj: Object) -> list[FieldError]:
-    found = validate_policy(obj, _check(obj), context.old)
+    return checked_policy(context, obj, validate_policy(obj, policy_check(obj), context.old))
+
+
+def checked_policy(context: WriteContext, obj: Object, found: list[FieldError]) -> list[FieldError]:
+    """`found`, or what is to be said against the user: who lets a policy read parameters must be allowed to read them."""
     kind, before = find(obj, "spec", "paramKind"), find(context.old or {}, "spec", "paramKind")
     if found or not kind or kind == before:
         return found
@@ -66,13 +74,19 @@ def _validate_policy(context: WriteContext, obj: Object) -> list[FieldError]:
 
 
 def _validate_binding(context: WriteContext, obj: Object) -> list[FieldError]:
-    found = validate_binding(obj)
+    return checked_binding(context, obj, VALIDATING_ADMISSION_POLICIES, validate_binding(obj))
+
+
+def checked_binding(
+    context: WriteContext, obj: Object, policies: Resource, found: list[FieldError]
+) -> list[FieldError]:
+    """The same for the parameters that a binding names; `policies` are those that it may be of."""
     spec, before = obj.get("spec") or {}, (context.old or {}).get("spec") or {}
     reference = spec.get("paramRef")
     unchanged = all(spec.get(field) == before.get(field) for field in ("paramRef", "policyName"))
     if found or not reference or unchanged:
         return found
-    policy = context.find(VALIDATING_ADMISSION_POLICIES, spec.get("policyName") or "")
+    policy = context.find(policies, spec.get("policyName") or "")
     kind = find(policy or {}, "spec", "paramKind")
     if may_read_params(context, kind, reference.get("name") or "", reference.get("namespace") or ""):
         return []
@@ -95,6 +109,14 @@ def _parameter(obj: Object, now: dt.datetime) -> str:
     return "<selector>" if reference.get("selector") is not None else UNKNOWN
 
 
+PARAMETER_KIND = Column("ParamKind", _parameter_kind, description="Kind of its parameters.")
+BINDING_COLUMNS = (
+    NAME,
+    Column("PolicyName", at("spec", "policyName"), description="The policy."),
+    Column("ParamRef", _parameter, description="Its parameters."),
+    AGE,
+)
+
 VALIDATING_ADMISSION_POLICY = Kind(
     VALIDATING_ADMISSION_POLICIES,
     singular="validatingadmissionpolicy",
@@ -107,10 +129,10 @@ VALIDATING_ADMISSION_POLICY = Kind(
             type="integer",
             description="How many rules it has.",
         ),
-        Column("ParamKind", _parameter_kind, description="Kind of its parameters."),
+        PARAMETER_KIND,
         AGE,
     ),
-    default=_default_policy,
+    default=default_policy,
     prepare_create=clear_status,
     prepare_update=keep_status,
     validate_create=_validate_policy,
@@ -124,13 +146,8 @@ VALIDATING_ADMISSION_POLICY_BINDING = Kind(
     VALIDATING_ADMISSION_POLICY_BINDINGS,
     singular="validatingadmissionpolicybinding",
     categories=("api-extensions",),
-    columns=(
-        NAME,
-        Column("PolicyName", at("spec", "policyName"), description="The policy."),
-        Column("ParamRef", _parameter, description="Its parameters."),
-        AGE,
-    ),
-    default=_default_binding,
+    columns=BINDING_COLUMNS,
+    default=default_binding,
     validate_create=_validate_binding,
     validate_update=_validate_binding,
     has_generation=True,

@@ -9,11 +9,14 @@ from typing import Final, NamedTuple
 
 from dray.cel import CelCompileError, Expression, Vocabulary
 from dray.cel.admission.vocabulary import UNTYPED, Types, vocabulary
-from dray.cel.types import BOOL, DYN, NULL, STRING, CelType, Kind, list_of, map_of
+from dray.cel.types import BOOL, DYN, NULL, STRING, CelType, Kind, list_of, map_of, struct
+from dray.cel.values.patch import JSON_PATCH, OBJECT
 
 RULE: Final = (BOOL,)
 MESSAGE: Final = (STRING,)
 ANNOTATION: Final = (STRING, NULL)
+CONFIGURATION: Final = (struct(OBJECT),)
+OPERATIONS: Final = (list_of(struct(JSON_PATCH)),)
 ANYTHING: Final[tuple[CelType, ...]] = ()
 """The types that the expressions of each role may have."""
 
@@ -37,7 +40,7 @@ class Compiler:
         self._has_params = has_params
         self._objects = types
         self._types: dict[str, CelType] | None = {} if has_variables else None
-        self._known: dict[tuple[bool, bool], Vocabulary] = {}
+        self._known: dict[tuple[bool, bool, bool], Vocabulary] = {}
 
     def variable(self, name: str, text: str, *, is_new: bool = False) -> Compiled:
         """The expression of a variable; those that come later know it, with its type."""
@@ -50,13 +53,15 @@ class Compiler:
     def compile(
         self, text: str, results: Sequence[CelType], *, has_authorizer: bool = True, is_new: bool = False
     ) -> Compiled:
+        has_patches = results in (CONFIGURATION, OPERATIONS)
         try:
-            return Compiled(text, self._vocabulary(has_authorizer, is_new).compile(text, results))
+            vocabulary = self._vocabulary(has_authorizer, is_new, has_patches)
+            return Compiled(text, vocabulary.compile(text, results))
         except CelCompileError as error:
             return Compiled(text, None, str(error))
 
-    def _vocabulary(self, has_authorizer: bool, is_new: bool) -> Vocabulary:
-        key = has_authorizer, is_new
+    def _vocabulary(self, has_authorizer: bool, is_new: bool, has_patches: bool) -> Vocabulary:
+        key = has_authorizer, is_new, has_patches
         if key not in self._known:
             self._known[key] = vocabulary(
                 has_params=self._has_params,
@@ -64,6 +69,7 @@ class Compiler:
                 variables=self._types,
                 is_new=is_new,
                 types=self._objects,
+                has_patches=has_patches,
             )
         return self._known[key]
 

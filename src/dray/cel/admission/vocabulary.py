@@ -91,6 +91,7 @@ def vocabulary(
     variables: Mapping[str, CelType] | None = None,
     is_new: bool = False,
     types: Types = UNTYPED,
+    has_patches: bool = False,
 ) -> Vocabulary:
     """`variables`: the types of the policy's own variables, which may grow; None where there are none.
 
@@ -111,4 +112,5 @@ def vocabulary(
     if variables is not None:
         known["variables"] = struct(VARIABLES)
         structs[VARIABLES] = variables
-    return Vocabulary(known, structs, NEW.library_version if is_new else None)
+    version = NEW.library_version if is_new else None
+    return Vocabulary(known, structs, version, has_patches=has_patches)

@@ -87,7 +87,7 @@ class Checker:
     def __init__(self, declarations: Declarations, structs: Structs) -> None:
         self._declarations = declarations
         self._structs = structs
-        self._scope = Scope(declarations.identifiers)
+        self._scope = Scope(declarations.identifiers, structs)
         self._bindings: Bindings = {}
         self._free = 0
         self._typed: list[Expr] = []

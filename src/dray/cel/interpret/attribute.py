@@ -14,6 +14,7 @@ from dray.cel.values.container import MISSING, find
 from dray.cel.values.display import show
 from dray.cel.values.kind import go_type_name
 from dray.cel.values.optional import ABSENT, Optional
+from dray.cel.values.patch import Part
 from dray.cel.values.uint import Uint
 
 _KEYS = (str, int, Uint, bool, float)
@@ -31,6 +32,8 @@ def look_up(container: Any, key: Any) -> Any:
     if isinstance(container, list):
         index = to_list_index(key)
         return container[index] if 0 <= index < len(container) else MISSING
+    if isinstance(container, Part):
+        return container.fields.get(key, MISSING)
     return MISSING
 
 

@@ -4,6 +4,7 @@ Lists and maps of constants and conversions of constants are evaluated now, and 
 all of these are free when the expression runs. A conversion or pattern that fails does so now too: `PlanError`.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,10 +46,11 @@ from dray.cel.interpret.steps import (
     equals,
     member_set,
 )
-from dray.cel.library import conversions
+from dray.cel.library import conversions, messages, patches
 from dray.cel.library.regex import InvalidPattern, compile_pattern
 from dray.cel.values.container import encode_key
 from dray.cel.values.kind import accepts, go_type_name, type_name
+from dray.cel.values.patch import is_of_patches
 
 _PATTERNS = ("matches", "find", "findAll")
 
@@ -216,7 +218,9 @@ class _Planner:
     def _message(self, expr: CreateMessage) -> Step:
         fields = [str(entry.key) for entry in expr.entries]
         values = [self.plan(entry.value) for entry in expr.entries]
-        return MessageStep(expr.id, expr.name, fields, values, [entry.optional for entry in expr.entries])
+        library = patches if is_of_patches(expr.name) else messages
+        construct = functools.partial(library.construct, expr.name)
+        return MessageStep(expr.id, construct, fields, values, [entry.optional for entry in expr.entries])
 
     def _comprehension(self, expr: Comprehension) -> Step:
         return FoldStep(

@@ -7,7 +7,6 @@ from dray.cel.cost.actual import call_cost, result_cost
 from dray.cel.cost.bounds import LIST_COST, MAP_COST, MESSAGE_COST
 from dray.cel.errors import EvalFailure, no_such_overload
 from dray.cel.interpret.step import Frame, Step
-from dray.cel.library.messages import construct
 from dray.cel.values.comparison import equal
 from dray.cel.values.container import check_hashable, encode_key
 from dray.cel.values.display import show
@@ -250,13 +249,18 @@ def _set_entry(entries: dict[Any, Any], key: Any, value: Any, *, optional: bool)
 class MessageStep(Step):
     """`Name{field: value}`."""
 
-    __slots__ = ("_fields", "_name", "_optional", "_values")
+    __slots__ = ("_construct", "_fields", "_optional", "_values")
 
     def __init__(
-        self, id: int, name: str, fields: Sequence[str], values: Sequence[Step], optional: Sequence[bool]
+        self,
+        id: int,
+        construct: Callable[[dict[Any, Any]], Any],
+        fields: Sequence[str],
+        values: Sequence[Step],
+        optional: Sequence[bool],
     ) -> None:
         super().__init__(id)
-        self._name = name
+        self._construct = construct
         self._fields = fields
         self._values = values
         self._optional = optional
@@ -278,7 +282,7 @@ class MessageStep(Step):
             if failure is not None:
                 return failure
         try:
-            return construct(self._name, fields)
+            return self._construct(fields)
         except EvalFailure as failure:
             return failure
 

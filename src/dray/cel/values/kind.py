@@ -16,6 +16,7 @@ from dray.cel.values.named import TypeValue
 from dray.cel.values.named_format import NamedFormat
 from dray.cel.values.network import CIDR, IP
 from dray.cel.values.optional import Optional
+from dray.cel.values.patch import JSON_PATCH, Part, PatchOperation
 from dray.cel.values.time import Duration, Timestamp
 from dray.cel.values.uint import Uint
 from dray.cel.values.url import URL
@@ -45,6 +46,7 @@ TYPE_NAMES: dict[type, str] = {
     IP: "net.IP",
     CIDR: "net.CIDR",
     LazyMap: "kubernetes.variables",
+    PatchOperation: JSON_PATCH,
     authorization.Authorizer: "kubernetes.authorization.Authorizer",
     authorization.PathCheck: "kubernetes.authorization.PathCheck",
     authorization.GroupCheck: "kubernetes.authorization.GroupCheck",
@@ -77,7 +79,7 @@ _GO_TYPES: dict[type, str] = {
 
 def type_name(value: Any) -> str:
     """The run-time type name, as `type(x)` gives it and errors quote it."""
-    return TYPE_NAMES[type(value)]
+    return value.name if type(value) is Part else TYPE_NAMES[type(value)]
 
 
 def go_type_name(value: Any) -> str:
@@ -93,7 +95,7 @@ def accepts(declared: CelType, value: Any) -> bool:
     kind = declared.kind
     if kind in (Kind.DYN, Kind.ANY, Kind.PARAM):
         return True
-    name = TYPE_NAMES[type(value)]
+    name = type_name(value)
     if name != declared.name:
         return declared.nullable and value is None
     if kind is Kind.LIST and value:

@@ -81,7 +81,7 @@ async def test_an_expression_that_does_not_compile_is_shown_with_its_place(clust
         ),
         (
             {"variables": [{"name": "in", "expression": "1"}]},
-            'spec.variables[0].name: Invalid value: "in": name is not a valid CEL identifier',
+            'spec.variables[0].name: Invalid value: "in": must be a valid CEL identifier',
         ),
         (
             {"paramKind": {"apiVersion": "a/b/c", "kind": "K"}},

@@ -10,7 +10,7 @@ from dray.api import names
 from dray.api.fields import FieldError, Path, duplicate, invalid, required, too_many
 from dray.api.meta import Object
 
-Role = Literal["condition", "rule", "message", "annotation"]
+Role = Literal["condition", "rule", "message", "annotation", "configuration", "operations"]
 
 MAX_CONDITIONS: Final = 64
 

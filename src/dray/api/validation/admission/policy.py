@@ -67,7 +67,7 @@ def validate_policy(obj: Object, check: ExpressionCheck, old: Object | None = No
     spec, before = obj.get("spec") or {}, (old or {}).get("spec") or {}
     errors = validate_choice(spec.get("failurePolicy"), _SPEC.child("failurePolicy"), FAILURE_POLICIES)
     if spec.get("paramKind") is not None:
-        errors += _validate_param_kind(spec["paramKind"], _SPEC.child("paramKind"))
+        errors += validate_param_kind(spec["paramKind"], _SPEC.child("paramKind"))
     match = spec.get("matchConstraints")
     if match is None:
         errors.append(required(_SPEC.child("matchConstraints")))
@@ -75,17 +75,17 @@ def validate_policy(obj: Object, check: ExpressionCheck, old: Object | None = No
         errors += validate_match_resources(match, _SPEC.child("matchConstraints"))
         if not match.get("resourceRules"):
             errors.append(required(_SPEC.child("matchConstraints", "resourceRules")))
-    if old is None or _may_affect_conditions(spec, before):
+    if old is None or may_affect_conditions(spec, before):
         known = expressions_of(items_of(before.get("matchConditions")))
         conditions = items_of(spec.get("matchConditions"))
         errors += validate_match_conditions(conditions, _SPEC.child("matchConditions"), check, known)
     known = _expressions(before)
     for index, variable in enumerate(items_of(spec.get("variables"))):
-        errors += _validate_variable(variable, _SPEC.child("variables").index(index), check, known)
+        errors += validate_variable(variable, _SPEC.child("variables").index(index), check, known)
     return errors + _validate_rules(obj, spec, check, known)
 
 
-def _may_affect_conditions(spec: Object, before: Object) -> bool:
+def may_affect_conditions(spec: Object, before: Object) -> bool:
     return any(spec.get(field) != before.get(field) for field in ("paramKind", "matchConditions"))
 
 
@@ -120,7 +120,7 @@ def _validate_rules(obj: Object, spec: Object, check: ExpressionCheck, known: se
     return errors
 
 
-def _validate_param_kind(kind: Object, path: Path) -> list[FieldError]:
+def validate_param_kind(kind: Object, path: Path) -> list[FieldError]:
     api_version, name = kind.get("apiVersion") or "", kind.get("kind") or ""
     errors = _validate_group_version(api_version, path.child("apiVersion"))
     if not name:
@@ -147,7 +147,7 @@ def _validate_group_version(api_version: str, path: Path) -> list[FieldError]:
     return errors
 
 
-def _validate_variable(
+def validate_variable(
     variable: Object, path: Path, check: ExpressionCheck, known: set[str]
 ) -> list[FieldError]:
     name, text = variable.get("name") or "", variable.get("expression") or ""
@@ -155,7 +155,7 @@ def _validate_variable(
     if not name.strip():
         errors.append(required(path.child("name"), "name is not specified"))
     elif not _IDENTIFIER.fullmatch(name) or name in _RESERVED:
-        errors.append(invalid(path.child("name"), name, "name is not a valid CEL identifier"))
+        errors.append(invalid(path.child("name"), name, "must be a valid CEL identifier"))
     if not text.strip():
         return [*errors, required(path.child("expression"), "expression is not specified")]
     stored = text.strip() in known
@@ -216,6 +216,12 @@ def validate_policy_status(obj: Object) -> list[FieldError]:
 
 
 def validate_binding(obj: Object) -> list[FieldError]:
+    actions = (obj.get("spec") or {}).get("validationActions") or []
+    return validate_bound_policy(obj) + _validate_actions(actions, _SPEC.child("validationActions"))
+
+
+def validate_bound_policy(obj: Object) -> list[FieldError]:
+    """What the bindings of all kinds of policies share."""
     spec = obj.get("spec") or {}
     policy = spec.get("policyName") or ""
     errors = [] if policy else [required(_SPEC.child("policyName"))]
@@ -223,8 +229,7 @@ def validate_binding(obj: Object) -> list[FieldError]:
         errors += [invalid(_SPEC.child("policyName"), policy, text) for text in names.dns_subdomain(policy)]
     if spec.get("paramRef") is not None:
         errors += _validate_param_ref(spec["paramRef"], _SPEC.child("paramRef"))
-    errors += validate_match_resources(spec.get("matchResources"), _SPEC.child("matchResources"))
-    return errors + _validate_actions(spec.get("validationActions") or [], _SPEC.child("validationActions"))
+    return errors + validate_match_resources(spec.get("matchResources"), _SPEC.child("matchResources"))
 
 
 def _validate_param_ref(reference: Object, path: Path) -> list[FieldError]:

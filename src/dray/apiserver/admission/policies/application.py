@@ -30,7 +30,9 @@ class Refusal:
     @property
     def message(self) -> str:
         by = f"with binding '{self.binding.name}' " if self.binding else ""
-        return f"ValidatingAdmissionPolicy '{self.policy.name}' {by}denied request: {self.denial.message}"
+        return (
+            f"ValidatingAdmissionPolicy '{self.policy.terms.name}' {by}denied request: {self.denial.message}"
+        )
 
 
 async def apply_policies(bound: Sequence[tuple[Policy, list[Binding]]], view: View) -> None:
@@ -44,10 +46,10 @@ async def apply_policies(bound: Sequence[tuple[Policy, list[Binding]]], view: Vi
 
 async def _apply(policy: Policy, bindings: Sequence[Binding], view: View) -> list[Refusal]:
     try:
-        form = policy.criteria.match(view)
+        form = policy.terms.criteria.match(view)
         if form is None:
             return []
-        kind = param_kind(policy, view.request.call.core)
+        kind = param_kind(policy.terms, view.request.call.core)
     except (BadCriteria, BadPolicy) as error:
         return _misconfigured(policy, None, error)
     refusals: list[Refusal] = []
@@ -56,7 +58,7 @@ async def _apply(policy: Policy, bindings: Sequence[Binding], view: View) -> lis
         try:
             if binding.criteria.match(view) is None:
                 continue
-            params = binding.params(policy, kind, view)
+            params = binding.params(policy.terms, kind, view)
         except (BadCriteria, BadBinding) as error:
             refusals += _misconfigured(policy, binding, error)
             continue
@@ -65,12 +67,12 @@ async def _apply(policy: Policy, bindings: Sequence[Binding], view: View) -> lis
             refusals += _follow(policy, binding, verdict, view)
             _note(notes, verdict)
     for key, values in notes.items():
-        view.request.call.annotations[f"{policy.name}/{key}"] = ", ".join(values)
+        view.request.call.annotations[f"{policy.terms.name}/{key}"] = ", ".join(values)
     return refusals
 
 
 def _misconfigured(policy: Policy, binding: Binding | None, error: Exception) -> list[Refusal]:
-    if not policy.fails:
+    if not policy.terms.fails:
         return []
     what = "binding" if binding else "policy"
     return [Refusal(policy, binding, Denial(f"failed to configure {what}: {error}"))]
@@ -83,7 +85,7 @@ def _follow(policy: Policy, binding: Binding, verdict: Verdict, view: View) -> I
         if "Deny" in binding.actions:
             yield Refusal(policy, binding, denial)
         if "Warn" in binding.actions:
-            what = f"ValidatingAdmissionPolicy '{policy.name}' with binding '{binding.name}'"
+            what = f"ValidatingAdmissionPolicy '{policy.terms.name}' with binding '{binding.name}'"
             call.warnings.append(f"Validation failed for {what}: {denial.message}")
         if "Audit" in binding.actions:
             call.annotations.setdefault(FAILURE_ANNOTATION, _failure(policy, binding, denial))
@@ -94,7 +96,7 @@ def _follow(policy: Policy, binding: Binding, verdict: Verdict, view: View) -> I
 def _failure(policy: Policy, binding: Binding, denial: Denial) -> str:
     failure = {
         "message": denial.message,
-        "policy": policy.name,
+        "policy": policy.terms.name,
         "binding": binding.name,
         "expressionIndex": denial.index,
         "validationActions": list(binding.actions),

@@ -1,4 +1,4 @@
-"""A ValidatingAdmissionPolicyBinding: for which writes a policy holds, with which parameters, and what follows.
+"""The binding of a policy: for which writes a policy holds, with which parameters, and what follows.
 
 Source: kubernetes apiserver/pkg/admission/plugin/policy/generic/policy_dispatcher.go, 1.36.
 """
@@ -16,7 +16,7 @@ from dray.apiserver.registry.kind import Kind
 from dray.apiserver.structure import from_hub
 
 if TYPE_CHECKING:
-    from dray.apiserver.admission.policies.policy import Policy
+    from dray.apiserver.admission.policies.terms import Terms
 
 
 class BadBinding(Exception):
@@ -33,6 +33,7 @@ class Binding:
     policy: str
     criteria: Criteria
     actions: Sequence[str]
+    """What follows from a denial; nothing is denied by a policy that changes objects."""
     param_ref: Mapping[str, Any] | None
 
     @classmethod
@@ -46,13 +47,13 @@ class Binding:
             spec.get("paramRef"),
         )
 
-    def params(self, policy: "Policy", kind: Kind | None, view: View) -> list[Object | None]:
+    def params(self, terms: "Terms", kind: Kind | None, view: View) -> list[Object | None]:
         """The parameters with which the policy is applied, once each; [None] for a policy without. Raises BadBinding."""
-        if policy.param_kind is None or kind is None or self.param_ref is None:
+        if terms.param_kind is None or kind is None or self.param_ref is None:
             return [None]
         reference = self.param_ref
         namespace = _namespace(reference, kind, view)
-        core, version = view.request.call.core, policy.param_kind[0].rpartition("/")[2]
+        core, version = view.request.call.core, terms.param_kind[0].rpartition("/")[2]
         found: list[Object | None] = [
             from_hub(kind, obj, version) for obj in _find(core, kind, namespace, reference)
         ]
@@ -61,11 +62,11 @@ class Binding:
         return found
 
 
-def param_kind(policy: "Policy", core: Core) -> Kind | None:
+def param_kind(terms: "Terms", core: Core) -> Kind | None:
     """Raises BadPolicy for a kind that is not served."""
-    if policy.param_kind is None:
+    if terms.param_kind is None:
         return None
-    api_version, name = policy.param_kind
+    api_version, name = terms.param_kind
     group, _, version = api_version.rpartition("/")
     kind = core.kinds.find_kind(group, version, name)
     if kind is None:

@@ -1,17 +1,20 @@
-"""The admission plugin that applies validating policies, with what it costs where there are none: a comparison."""
+"""The admission plugins that apply policies, with what they cost where there are none: a comparison."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dray.api.meta import Object
-from dray.api.resources import VALIDATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICY_BINDINGS
-from dray.apiserver.admission.configured import Stored
-from dray.apiserver.admission.policies.binding import Binding
+from dray.api.resources import (
+    MUTATING_ADMISSION_POLICIES,
+    MUTATING_ADMISSION_POLICY_BINDINGS,
+    VALIDATING_ADMISSION_POLICIES,
+    VALIDATING_ADMISSION_POLICY_BINDINGS,
+)
+from dray.apiserver.admission.policies.bound import BoundPolicies
 from dray.apiserver.admission.view import View
 from dray.apiserver.core import AdmissionRequest
-from dray.store.backend import Store
 
 if TYPE_CHECKING:
+    from dray.apiserver.admission.policies.mutation import MutatingPolicy
     from dray.apiserver.admission.policies.policy import Policy
 
 
@@ -19,16 +22,15 @@ class PolicyAdmission:
     """Refuses, warns and notes as the stored policies say."""
 
     def __init__(self) -> None:
-        self._policies = Stored(VALIDATING_ADMISSION_POLICIES, _compile)
-        self._bindings = Stored(VALIDATING_ADMISSION_POLICY_BINDINGS, Binding.of)
-        self._seen = (-1, -1)
-        self._bound: list[tuple[Policy, list[Binding]]] = []
+        self._policies = BoundPolicies(
+            VALIDATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICY_BINDINGS, _compile
+        )
 
     async def mutate(self, request: AdmissionRequest) -> None:
         return None
 
     async def validate(self, request: AdmissionRequest) -> None:
-        bound = self._in_force(request.call.core.store)
+        bound = self._policies.in_force(request.call.core.store)
         if not bound:
             return
         view = View(request)
@@ -38,20 +40,28 @@ class PolicyAdmission:
 
         await apply_policies(bound, view)
 
-    def _in_force(self, store: Store) -> "Sequence[tuple[Policy, list[Binding]]]":
-        """The policies that are bound at all, each with its bindings, by name."""
-        bindings = self._bindings.current(store)
-        if not bindings:
-            return ()
-        policies = self._policies.current(store)
-        seen = self._policies.changes, self._bindings.changes
-        if seen != self._seen:
-            by_policy: dict[str, list[Binding]] = {}
-            for binding in bindings:
-                by_policy.setdefault(binding.policy, []).append(binding)
-            self._bound = [(each, by_policy[each.name]) for each in policies if each.name in by_policy]
-            self._seen = seen
-        return self._bound
+
+class PolicyMutation:
+    """Changes what is written as the stored policies say; what is deleted has nothing to change."""
+
+    def __init__(self) -> None:
+        self._policies = BoundPolicies(
+            MUTATING_ADMISSION_POLICIES, MUTATING_ADMISSION_POLICY_BINDINGS, _compile_mutating
+        )
+
+    async def mutate(self, request: AdmissionRequest) -> None:
+        bound = self._policies.in_force(request.call.core.store)
+        if not bound or request.operation == "DELETE":
+            return
+        view = View(request)
+        if view.is_exempt:
+            return
+        from dray.apiserver.admission.policies.changing import change
+
+        await change(bound, view)
+
+    async def validate(self, request: AdmissionRequest) -> None:
+        return None
 
 
 def _compile(obj: Object) -> "Policy":
@@ -59,3 +69,9 @@ def _compile(obj: Object) -> "Policy":
     from dray.apiserver.admission.policies.policy import Policy
 
     return Policy.compile(obj)
+
+
+def _compile_mutating(obj: Object) -> "MutatingPolicy":
+    from dray.apiserver.admission.policies.mutation import MutatingPolicy
+
+    return MutatingPolicy.compile(obj)

@@ -8,11 +8,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dray.api.meta import Object, name_of
+from dray.api.meta import Object
 from dray.api.validation.lists import items_of
-from dray.apiserver.admission.conditions import MatchConditions, MatchFault
-from dray.apiserver.admission.matching import Criteria
+from dray.apiserver.admission.conditions import MatchFault
 from dray.apiserver.admission.policies.evaluation import BUDGET, Activation, Meter, Outcome, OutOfBudget
+from dray.apiserver.admission.policies.terms import Terms, text_of
 from dray.cel.admission.compiler import (
     ANNOTATION,
     MESSAGE,
@@ -57,46 +57,28 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
-    name: str
-    criteria: Criteria
-    fails: bool
-    """failurePolicy: what cannot be evaluated is refused."""
-    param_kind: tuple[str, str] | None
-    """apiVersion and kind of its parameters."""
-    conditions: MatchConditions
-    variables: Mapping[str, Compiled]
+    terms: Terms
     rules: Sequence[Rule]
     annotations: Sequence[tuple[str, Compiled]]
 
     @classmethod
     def compile(cls, obj: Object) -> "Policy":
         spec = obj.get("spec") or {}
-        kind = spec.get("paramKind")
-        compiler = Compiler(has_params=kind is not None, has_variables=True)
-        variables = {
-            _text(each, "name"): compiler.variable(_text(each, "name"), _text(each, "expression"))
-            for each in items_of(spec.get("variables"))
-        }
-        fails = spec.get("failurePolicy") != "Ignore"
+        terms, compiler = Terms.compile(obj)
         return cls(
-            name=name_of(obj),
-            criteria=Criteria.of_resources(spec.get("matchConstraints") or {}),
-            fails=fails,
-            param_kind=(_text(kind, "apiVersion"), _text(kind, "kind")) if kind else None,
-            conditions=MatchConditions.compile(items_of(spec.get("matchConditions")), compiler, fails=fails),
-            variables=variables,
+            terms,
             rules=[_rule(each, compiler) for each in items_of(spec.get("validations"))],
             annotations=[
-                (_text(each, "key"), compiler.compile(_text(each, "valueExpression"), ANNOTATION))
+                (text_of(each, "key"), compiler.compile(text_of(each, "valueExpression"), ANNOTATION))
                 for each in items_of(spec.get("auditAnnotations"))
             ],
         )
 
     def judge(self, values: Mapping[str, Any], meter: Meter) -> Verdict:
         """`values`: what the expressions see. Raises Impatient."""
-        activation = Activation(meter, values, self.variables)
+        activation = Activation(meter, values, self.terms.variables)
         try:
-            if not self.conditions.match(activation):
+            if not self.terms.conditions.match(activation):
                 return Verdict()
         except MatchFault as fault:
             return self._failed(str(fault))
@@ -108,14 +90,14 @@ class Policy:
         return verdict
 
     def _failed(self, message: str) -> Verdict:
-        return Verdict([Denial(message)] if self.fails else [])
+        return Verdict([Denial(message)] if self.terms.fails else [])
 
     def _apply_rules(self, activation: Activation) -> Verdict:
         outcomes, budget = activation.evaluate_all([rule.expression for rule in self.rules], BUDGET)
         verdict = Verdict()
         for index, (rule, outcome) in enumerate(zip(self.rules, outcomes, strict=True)):
             if outcome.fault:
-                if self.fails:
+                if self.terms.fails:
                     verdict.denials.append(Denial(outcome.fault, index=index))
             elif outcome.value is not True:
                 denial, budget = self._deny(rule, index, activation, budget)
@@ -130,7 +112,7 @@ class Policy:
                 (outcome,), budget = activation.evaluate_all([rule.message_expression], budget)
             except OutOfBudget as error:
                 failed = Denial(f"failed messageExpression: {error}", index=index)
-                return ([failed] if self.fails else []), 0
+                return ([failed] if self.terms.fails else []), 0
             message = _usable(outcome)
         message = message or rule.message or f"failed expression: {rule.expression.text.strip()}"
         return [Denial(message, rule.reason, index)], budget
@@ -145,7 +127,7 @@ class Policy:
                     "Return type must be either string or null."
                 )
                 verdict.faults.append(Denial(fault))
-            elif fault and self.fails:
+            elif fault and self.terms.fails:
                 verdict.faults.append(Denial(fault))
             elif not fault and value and value.strip():
                 verdict.annotations.append((key, _cut(value.strip())))
@@ -154,16 +136,11 @@ class Policy:
 def _rule(validation: Object, compiler: Compiler) -> Rule:
     text = validation.get("messageExpression")
     return Rule(
-        compiler.compile(_text(validation, "expression"), RULE),
-        _text(validation, "message").strip(),
+        compiler.compile(text_of(validation, "expression"), RULE),
+        text_of(validation, "message").strip(),
         compiler.compile(text, MESSAGE, has_authorizer=False) if text else None,
         validation.get("reason") or "Invalid",
     )
-
-
-def _text(obj: Object, field: str) -> str:
-    """What is stored may be older than the rules for it: a hole fails the policy, not the server."""
-    return obj.get(field) or ""
 
 
 def _usable(outcome: Outcome) -> str:

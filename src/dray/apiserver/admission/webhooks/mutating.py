@@ -22,7 +22,6 @@ from dray.apiserver.admission.webhooks.failures import CallFailed, internal, unc
 from dray.apiserver.admission.webhooks.webhook import Webhook, webhooks_of
 from dray.apiserver.audit.policy import PATCH_NOTES
 from dray.apiserver.core import AdmissionRequest
-from dray.apiserver.reinvocation import Reinvocation
 from dray.apiserver.structure import Body, clone, strict_decode
 from dray.kits import go_json, klog
 
@@ -46,28 +45,25 @@ class MutatingWebhooks:
         view = View(request)
         if view.is_exempt:
             return
-        if request.reinvocation is None:
-            request.reinvocation = Reinvocation()
         rounds = request.reinvocation
-        if rounds.running and request.object != rounds.output:
-            rounds.changed()
+        applied = rounds.of("webhooks")
+        rounds.begins(applied, request.object)
         webhooks = [webhook for configuration in configurations for webhook in configuration]
         for index, webhook in enumerate(webhooks):
             form = await webhook.match(view)
-            if form is None or rounds.skips(webhook.key):
+            if form is None or rounds.skips(applied, webhook.key):
                 continue
             if await self._ask(index, webhook, view, form):
-                rounds.changed()
-                rounds.wanted = True
+                rounds.changed(applied)
             if webhook.is_reinvoked:
-                rounds.called(webhook.key)
+                applied.saw(webhook.key)
         if not rounds.running:
-            rounds.output = clone(request.object)
+            applied.output = clone(request.object)
 
     async def _ask(self, index: int, webhook: Webhook, view: View, form: Form) -> bool:
         """Whether the webhook changed the object. Raises its refusal, or a 500 when it cannot be asked."""
-        call, rounds = view.request.call, view.request.reinvocation
-        position = f"round_{int(rounds is not None and rounds.running)}_index_{index}"
+        call = view.request.call
+        position = f"round_{int(view.request.reinvocation.running)}_index_{index}"
         place = f"{MUTATION}{position}"
         has_changed = False
         try:
@@ -114,21 +110,5 @@ def _apply(patch: bytes, webhook: Webhook, view: View, form: Form) -> bool:
     except (languages.PatchError, DecodeError) as error:
         raise internal(error) from None
     has_changed = patched != shown
-    _take(patched, view, form)
+    view.replace(patched, form)
     return has_changed
-
-
-def _take(patched: Object, view: View, form: Form) -> None:
-    request = view.request
-    stored = request.call.stored
-    if request.posted is not None:
-        request.object = patched
-    elif view.subresource == "scale":
-        if request.object is not None:
-            request.object["spec"]["replicas"] = (patched.get("spec") or {}).get("replicas") or 0
-    else:
-        form.kind.default(patched, form.version)
-        hub = form.kind.to_hub(patched, form.version)
-        hub["apiVersion"], hub["kind"] = stored.api_version, stored.kind
-        request.object = hub
-    view.changed()
