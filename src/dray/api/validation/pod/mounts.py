@@ -13,7 +13,7 @@ _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
 def validate_volume_mounts(container: Object, volumes: Mapping[str, Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
     mounted: set[str] = set()
-    devices = items_of(container.get("volumeDevices"))
+    devices = _places(items_of(container.get("volumeDevices")), "devicePath")
     for index, mount in enumerate(items_of(container.get("volumeMounts"))):
         at = path.index(index)
         errors += _check_volume(mount, volumes, at)
@@ -23,7 +23,7 @@ def validate_volume_mounts(container: Object, volumes: Mapping[str, Object], pat
         if place in mounted:
             errors.append(invalid(at.child("mountPath"), place, "must be unique"))
         mounted.add(place)
-        errors += _check_devices(mount, devices, at)
+        errors += _check_apart(mount, "mountPath", devices, "volumeDevices", at)
         errors += _validate_sub_paths(mount, path, at)
         errors += _validate_propagation(mount, container, path.child("mountPropagation"))
         errors += _validate_recursion(mount, path.child("recursiveReadOnly"))
@@ -32,27 +32,51 @@ def validate_volume_mounts(container: Object, volumes: Mapping[str, Object], pat
 
 def validate_volume_devices(container: Object, volumes: Mapping[str, Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
-    used: set[str] = set()
+    names: set[str] = set()
     places: set[str] = set()
+    mounts = _places(items_of(container.get("volumeMounts")), "mountPath")
     for index, device in enumerate(items_of(container.get("volumeDevices"))):
         at = path.index(index)
-        if (name := device.get("name") or "") in used:
-            errors.append(invalid(at.child("name"), name, "must be unique"))
-        errors += _check_volume(device, volumes, at)
-        used.add(name)
-        source = volumes.get(name) or {}
-        if source and not source.get("persistentVolumeClaim") and not source.get("ephemeral"):
-            text = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
-            errors.append(invalid(at.child("name"), name, text))
-        place = device.get("devicePath") or ""
-        if not place:
-            errors.append(required(at.child("devicePath")))
-        elif place in places:
-            errors.append(invalid(at.child("devicePath"), place, "must be unique"))
-        elif ".." in place.split("/"):
-            errors.append(invalid(at.child("devicePath"), place, "can not contain backsteps ('..')"))
-        places.add(place)
+        errors += _check_block(device, volumes, at, names)
+        errors += _check_device_path(device.get("devicePath") or "", at.child("devicePath"), places)
+        errors += _check_apart(device, "devicePath", mounts, "volumeMounts", at)
     return errors
+
+
+def _check_block(
+    device: Object, volumes: Mapping[str, Object], path: Path, taken: set[str]
+) -> list[FieldError]:
+    """The volume of a raw device is a claim's; its name is added to `taken`."""
+    name, at = device.get("name") or "", path.child("name")
+    errors = [] if name else [required(at)]
+    if name in taken:
+        errors.append(invalid(at, name, "must be unique"))
+    if name:
+        taken.add(name)
+    source = volumes.get(name)
+    if source is None:
+        errors.append(not_found(at, name))
+    elif source.get("persistentVolumeClaim") is None and source.get("ephemeral") is None:
+        text = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
+        errors.append(invalid(at, name, text))
+    return errors
+
+
+def _check_device_path(place: str, path: Path, taken: set[str]) -> list[FieldError]:
+    """One that is in order is added to `taken`."""
+    errors = [] if place else [required(path)]
+    if place in taken:
+        errors.append(invalid(path, place, "must be unique"))
+    if ".." in place.split("/"):
+        errors.append(invalid(path, place, "can not contain backsteps ('..')"))
+    else:
+        taken.add(place)
+    return errors
+
+
+def _places(uses: list[Object], field: str) -> Mapping[str, str]:
+    """By name of the volume, of which the last use counts."""
+    return {use.get("name") or "": use.get(field) or "" for use in uses}
 
 
 def validate_local_path(text: str, path: Path) -> list[FieldError]:
@@ -73,14 +97,16 @@ def _check_volume(use: Object, volumes: Mapping[str, Object], path: Path) -> lis
     return errors if name in volumes else [*errors, not_found(at, name)]
 
 
-def _check_devices(mount: Object, devices: list[Object], path: Path) -> list[FieldError]:
+def _check_apart(
+    use: Object, field: str, others: Mapping[str, str], shown: str, path: Path
+) -> list[FieldError]:
+    """A volume is mounted or a raw device, not both, and each has a place of its own; `others`: see `_places`."""
     errors: list[FieldError] = []
-    name, place = mount.get("name") or "", mount.get("mountPath") or ""
-    if name in {device.get("name") for device in devices}:
-        errors.append(invalid(path.child("name"), name, "must not already exist in volumeDevices"))
-    if place in {device.get("devicePath") for device in devices}:
-        text = "must not already exist as a path in volumeDevices"
-        errors.append(invalid(path.child("mountPath"), place, text))
+    name, place = use.get("name") or "", use.get(field) or ""
+    if name in others:
+        errors.append(invalid(path.child("name"), name, f"must not already exist in {shown}"))
+    if place in others.values():
+        errors.append(invalid(path.child(field), place, f"must not already exist as a path in {shown}"))
     return errors
 
 

@@ -100,7 +100,7 @@ def validate_pod_spec(
     spec: Object, path: Path, rules: PodRules = NEW_POD, *, is_pod: bool = False, is_mirror: bool = False
 ) -> list[FieldError]:
     """`is_mirror`: it stands for a pod that a kubelet has from a file, which cannot have claims."""
-    volumes, errors = validate_volumes(items_of(spec.get("volumes")), path.child("volumes"))
+    volumes, errors = validate_volumes(items_of(spec.get("volumes")), path.child("volumes"), is_pod=is_pod)
     claims = items_of(spec.get("resourceClaims"))
     if is_mirror and claims:
         # Kubernetes names no field here.
