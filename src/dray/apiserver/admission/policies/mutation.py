@@ -127,8 +127,8 @@ def _check_names(part: Part) -> None:
 
 def _atomic_parts(value: Any, schema: Schema, path: str) -> Iterator[str]:
     """Where a value has something that could only be replaced as a whole, with what it does not mention."""
-    if isinstance(value, dict) and schema.shape in ("struct", "map"):
-        if schema.is_atomic:
+    if isinstance(value, dict):
+        if schema.is_atomic or schema.shape == "any":
             yield path
         for name, item in value.items():
             field = schema.fields.get(name)
