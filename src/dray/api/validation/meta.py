@@ -68,10 +68,14 @@ def validate_meta_create(
     return errors + (_validate_standard_finalizers(finalizers, at) if reads_finalizers else [])
 
 
-def validate_meta_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:
-    """Findings on replacing the metadata `old` by `new`, as the kind at hand looks at it."""
-    finalizers = _validate_standard_finalizers(new.get("finalizers") or (), path.child("finalizers"))
-    return validate_change(new, old, path) + _validate_contents(new, path) + finalizers
+def validate_meta_update(
+    new: Object, old: Object, path: Path = METADATA, *, reads_finalizers: bool = True
+) -> list[FieldError]:
+    """Findings on replacing the metadata `old` by `new`, as the kind at hand looks at it; see `validate_meta_create`."""
+    errors = validate_change(new, old, path) + _validate_contents(new, path)
+    if not reads_finalizers:
+        return errors
+    return errors + _validate_standard_finalizers(new.get("finalizers") or (), path.child("finalizers"))
 
 
 def validate_any_update(new: Object, old: Object, path: Path = METADATA) -> list[FieldError]:

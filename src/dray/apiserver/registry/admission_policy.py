@@ -138,6 +138,8 @@ VALIDATING_ADMISSION_POLICY = Kind(
     validate_create=_validate_policy,
     validate_update=_validate_policy,
     status=StatusStrategy(keep_spec, lambda context, obj: validate_policy_status(obj)),
+    reads_finalizers=False,
+    metadata_checks=("whole",),
     has_generation=True,
     unconditional_update=False,
 )
@@ -150,6 +152,8 @@ VALIDATING_ADMISSION_POLICY_BINDING = Kind(
     default=default_binding,
     validate_create=_validate_binding,
     validate_update=_validate_binding,
+    reads_finalizers=False,
+    metadata_checks=("whole",),
     has_generation=True,
     unconditional_update=False,
 )

@@ -144,5 +144,6 @@ CSI_STORAGE_CAPACITY = Kind(
     singular="csistoragecapacity",
     validate_create=_validate_capacity,
     validate_update=_validate_capacity_update,
+    metadata_checks=("whole", "change"),
     unconditional_update=False,
 )

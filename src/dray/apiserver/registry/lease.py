@@ -21,6 +21,16 @@ def _validate(context: WriteContext, obj: Object) -> list[FieldError]:
     return errors
 
 
+def _prepare(context: WriteContext, obj: Object) -> None:
+    """Who should lead, and by which rule that is found out, belongs to a feature."""
+    before = (context.old or {}).get("spec") or {}
+    if context.features.enabled("CoordinatedLeaderElection"):
+        return
+    for field in ("preferredHolder", "strategy"):
+        if before.get(field) is None:
+            (obj.get("spec") or {}).pop(field, None)
+
+
 LEASE = Kind(
     LEASES,
     singular="lease",
@@ -29,8 +39,11 @@ LEASE = Kind(
         Column("Holder", at("spec", "holderIdentity"), description="Who holds the lease."),
         AGE,
     ),
+    prepare_create=_prepare,
+    prepare_update=_prepare,
     validate_create=_validate,
     validate_update=_validate,
+    reads_finalizers=False,
     unconditional_update=False,
     create_on_update=True,
 )

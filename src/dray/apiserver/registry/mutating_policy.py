@@ -51,6 +51,8 @@ MUTATING_ADMISSION_POLICY = Kind(
     default=default_policy,
     validate_create=_validate_policy,
     validate_update=_validate_policy,
+    reads_finalizers=False,
+    metadata_checks=("whole",),
     has_generation=True,
     unconditional_update=False,
 )
@@ -65,6 +67,8 @@ MUTATING_ADMISSION_POLICY_BINDING = Kind(
     default=default_binding,
     validate_create=_validate_binding,
     validate_update=_validate_binding,
+    reads_finalizers=False,
+    metadata_checks=("whole",),
     has_generation=True,
     unconditional_update=False,
 )

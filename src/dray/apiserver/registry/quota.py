@@ -1,6 +1,7 @@
 """ResourceQuota and LimitRange: how much of anything a namespace, or one object in it, may have."""
 
 import datetime as dt
+import uuid
 
 from dray.api.fields import FieldError, Path
 from dray.api.limits import fill_in
@@ -53,6 +54,12 @@ def _default_limits(obj: Object, version: str) -> None:
         fill_in(item)
 
 
+def _name_limits(context: WriteContext, obj: Object) -> None:
+    """Who names them not leaves that to the server."""
+    if not obj["metadata"].get("name"):
+        obj["metadata"]["name"] = str(uuid.uuid4())
+
+
 RESOURCE_QUOTA = Kind(
     RESOURCE_QUOTAS,
     singular="resourcequota",
@@ -78,6 +85,8 @@ LIMIT_RANGE = Kind(
     short_names=("limits",),
     columns=(NAME, CREATED_AT),
     default=_default_limits,
+    prepare_create=_name_limits,
+    metadata_checks=("whole",),
     validate_create=checks(validate_limit_range),
     validate_update=checks(validate_limit_range),
     create_on_update=True,

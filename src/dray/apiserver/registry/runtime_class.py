@@ -25,6 +25,7 @@ RUNTIME_CLASS = Kind(
     columns=(NAME, Column("Handler", at("handler"), description="The runtime's handler."), AGE),
     validate_create=_validate,
     validate_update=_validate_update,
+    metadata_checks=("whole", "change"),
     unconditional_update=False,
     reads_finalizers=False,
 )

@@ -2,22 +2,25 @@
 
 import datetime as dt
 
-from dray.api.fields import FieldError, Path, invalid
+from dray.api.fields import Path
 from dray.api.meta import Object, controller_of
 from dray.api.names import dns_label
 from dray.api.resources import CONTROLLER_REVISIONS, STATEFUL_SETS
+from dray.api.validation.core.controller_revision import (
+    validate_controller_revision,
+    validate_controller_revision_update,
+)
 from dray.api.validation.core.stateful_set import validate_stateful_set, validate_stateful_set_update
 from dray.api.validation.core.workload_status import validate_stateful_set_status
 from dray.api.validation.lists import items_of
-from dray.api.validation.meta import IMMUTABLE
 from dray.api.validation.pod.warnings import claim_warnings
-from dray.api.validation.sameness import same
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at, find
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
 from dray.apiserver.registry.pod_defaults import default_template
 from dray.apiserver.registry.templates import (
     CONTAINERS,
     IMAGES,
+    checks,
     checks_pods,
     checks_pods_update,
     checks_update,
@@ -25,7 +28,7 @@ from dray.apiserver.registry.templates import (
     template_warnings,
 )
 from dray.apiserver.registry.volume_defaults import default_volume_claim_spec
-from dray.apiserver.registry.writes import clear_status, in_turn, keep_spec, keep_status, old_of
+from dray.apiserver.registry.writes import clear_status, in_turn, keep_spec, keep_status
 
 
 def _default(obj: Object, version: str) -> None:
@@ -108,12 +111,6 @@ def _warnings(context: WriteContext, obj: Object) -> list[str]:
 _DROP = in_turn(_drop_unavailable, drops_disabled("spec", "template"))
 
 
-def _validate_revision_update(context: WriteContext, obj: Object) -> list[FieldError]:
-    if same(obj.get("data"), old_of(context).get("data")):
-        return []
-    return [invalid(Path("data"), obj.get("data"), IMMUTABLE)]
-
-
 STATEFUL_SET = Kind(
     STATEFUL_SETS,
     singular="statefulset",
@@ -148,5 +145,7 @@ CONTROLLER_REVISION = Kind(
         Column("Revision", at("revision", default=0), description="The higher, the younger."),
         AGE,
     ),
-    validate_update=_validate_revision_update,
+    validate_create=checks(validate_controller_revision),
+    validate_update=checks_update(validate_controller_revision_update),
+    metadata_checks=("whole", "change"),
 )

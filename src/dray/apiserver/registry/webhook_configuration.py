@@ -56,6 +56,8 @@ def _configuration(resource: Resource) -> Kind:
         default=_default,
         validate_create=_validate,
         validate_update=_validate,
+        reads_finalizers=False,
+        metadata_checks=("whole",),
         has_generation=True,
         generation_of=lambda obj: obj.get("webhooks"),
         unconditional_update=False,

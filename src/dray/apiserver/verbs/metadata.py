@@ -136,6 +136,10 @@ def update_errors(
 ) -> list[FieldError]:
     """Kubernetes looks at metadata once for every kind and then as the kind at hand does, and lists what each finds."""
     errors = path_errors(meta) + validate_any_update(meta, before)
+    reads = call.kind.reads_finalizers
     for check in checks:
-        errors += create_errors(call, meta) if check == "whole" else validate_meta_update(meta, before)
+        if check == "whole":
+            errors += create_errors(call, meta)
+        else:
+            errors += validate_meta_update(meta, before, reads_finalizers=reads)
     return errors

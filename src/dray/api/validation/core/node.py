@@ -92,7 +92,7 @@ def _validate_resources(status: Object) -> list[FieldError]:
             amount, at = parse_quantity(text), STATUS.child(field, name)
             if amount.sign() < 0:
                 errors.append(invalid(at, str(amount), "must be greater than or equal to 0"))
-            if is_whole(name) and not amount.is_integer():
+            if is_whole(name) and not amount.has_whole_thousands():
                 errors.append(invalid(at, str(amount), "must be an integer"))
     return errors
 

@@ -63,7 +63,7 @@ def validate_quota_amounts(amounts: Mapping[str, Any], path: Path) -> list[Field
         errors += _validate_name(name, place)
         if amount.sign() < 0:
             errors.append(invalid(place, str(amount), "must be greater than or equal to 0"))
-        if is_whole(name) and not amount.is_integer():
+        if is_whole(name) and not amount.has_whole_thousands():
             errors.append(invalid(place, str(amount), "must be an integer"))
     return errors
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from dray.api import names
-from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported, required
+from dray.api.fields import Choice, FieldError, Path, forbidden, invalid, not_supported, required
 from dray.api.meta import Object
 from dray.api.schema.emptiness import same_by
 from dray.api.schema.registry import type_schema
@@ -93,7 +93,7 @@ def _validate_policies(spec: Object) -> list[FieldError]:
     policy = spec.get("podManagementPolicy") or ""
     if policy not in ("OrderedReady", "Parallel"):
         text = "must be 'OrderedReady' or 'Parallel'"
-        errors.append(invalid(SPEC.child("podManagementPolicy"), policy, text))
+        errors.append(invalid(SPEC.child("podManagementPolicy"), Choice(policy), text))
     errors += _validate_strategy(spec.get("updateStrategy") or {}, SPEC.child("updateStrategy"))
     retention = spec.get("persistentVolumeClaimRetentionPolicy")
     for field in ("whenDeleted", "whenScaled") if retention is not None else ():

@@ -41,6 +41,11 @@ SuccessPolicy:
 SuccessPolicyRule:
   SucceededIndexes succeededIndexes any
   SucceededCount succeededCount any
+PodDisruptionBudgetSpec:
+  MinAvailable minAvailable any
+  Selector selector meta
+  MaxUnavailable maxUnavailable any
+  UnhealthyPodEvictionPolicy unhealthyPodEvictionPolicy any
 UncountedTerminatedPods:
   Succeeded succeeded []any
   Failed failed []any
