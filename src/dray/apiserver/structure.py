@@ -41,8 +41,17 @@ class Body:
     """What a strict reader of the text found already."""
     careful: bool = False
     """The numbers of the value may be `json_text.Number`s."""
+    yaml: bytes | None = None
+    """What it came as, if that was YAML."""
     skips_unknown: bool = False
     """Of a form whose readers skip what they do not know, however strict: protobuf."""
+
+    @property
+    def sent(self) -> bytes:
+        """What errors show of it."""
+        if self.text is not None:
+            return self.text
+        return self.yaml if self.yaml is not None else orjson.dumps(self.tree)
 
     @property
     def may_be_empty(self) -> bool:
@@ -72,7 +81,7 @@ def read_delete_options(body: Body) -> Object:
             tree = {key: value for key, value in tree.items() if key not in ("apiVersion", "kind")}
     _check_type(Body(tree), DELETE_OPTIONS)
     try:
-        return strict_decode(Body(tree), DELETE_OPTIONS, None)
+        return strict_decode(dataclasses.replace(body, tree=tree), DELETE_OPTIONS, None)
     except DecodeError as error:
         raise errors.BadRequest(str(error)) from None
 
@@ -196,7 +205,7 @@ def _check_type(body: Body, wanted: TypeName, warnings: list[str] | None = None)
     """`warnings` takes what a strict reader finds in an object of another version."""
     tree = {} if body.tree is None else body.tree
     if not isinstance(tree, Mapping):
-        data = body.text if body.text is not None else orjson.dumps(body.tree)
+        data = body.sent
         raise unrecognized(data, wanted.kind, untyped(tree))
     for key in ("apiVersion", "kind"):
         value = tree.get(key)
@@ -205,11 +214,11 @@ def _check_type(body: Body, wanted: TypeName, warnings: list[str] | None = None)
             raise _not_typed(body, wanted, why)
     api_version = tree.get("apiVersion") or wanted.api_version
     if api_version.count("/") > 1:
-        data = body.text if body.text is not None else orjson.dumps(tree)
+        data = body.sent
         raise unrecognized(data, wanted.kind, f"unexpected GroupVersion string: {api_version}")
     group, _, version = api_version.rpartition("/")
     if group and not version and group != wanted.api_version.rpartition("/")[0]:
-        data = body.text if body.text is not None else orjson.dumps(tree)
+        data = body.sent
         why = f"Object 'apiVersion' is missing in '{data.decode('utf-8', 'replace')}'"
         empty = TypeName("", str(tree.get("kind") or wanted.kind))
         raise errors.BadRequest(_cannot_handle(empty.kind, empty, why, expected=wanted.kind))
@@ -271,7 +280,7 @@ def no_conversion(given: TypeName, wanted: TypeName) -> str:
 
 
 def _not_typed(body: Body, wanted: TypeName, why: str) -> errors.BadRequest:
-    data = body.text if body.text is not None else orjson.dumps(body.tree)
+    data = body.sent
     return unrecognized(data, wanted.kind, f"couldn't get version/kind; json parse error: json: {why}")
 
 

@@ -53,7 +53,11 @@ def arranged(document: Any, touched: Any) -> Any:
     """The document with its keys in the order in which they stand after a patch that went into `touched`."""
     if isinstance(touched, list):
         return _sorted(document)
-    if not isinstance(document, Mapping) or not isinstance(touched, Mapping):
+    if not isinstance(touched, Mapping):
+        return document
+    if isinstance(document, list):
+        return [arranged(item, touched.get(str(index))) for index, item in enumerate(document)]
+    if not isinstance(document, Mapping):
         return document
     return {key: arranged(document[key], touched.get(key)) for key in sorted(document)}
 

@@ -6,10 +6,9 @@ Server-side apply and strategic merge patch go this way, so their type errors re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from dray.api.schema import go_text
 from dray.api.schema.decoding import Decoded, Surprise, reader
-from dray.api.schema.go_text import json_number, kind_name
-from dray.api.schema.inspection import Walk, finished
-from dray.api.schema.json_text import Number
+from dray.api.schema.inspection import Walk, described, finished
 from dray.api.schema.model import Schema
 from dray.api.schema.scalars import BadScalar, WrongType
 
@@ -41,7 +40,7 @@ class _ConverterWalk(Walk):
 
     def scalar(self, tree: Any, schema: Schema) -> Any:
         if schema.scalar == "intOrString" and isinstance(tree, float):
-            tree = Number(json_number(tree))
+            tree = go_text.reread(tree)
         bits = _BITS.get(schema.scalar)
         if bits and _is_whole(tree):
             return _wrapped(tree, bits)
@@ -53,7 +52,9 @@ class _ConverterWalk(Walk):
         super().wrong(tree, go_type, schema, numeric=numeric, aborts=True)
 
     def wrong_text(self, tree: Any, go_type: str, shape: str, scalar: str, numeric: bool) -> str:
-        kind = kind_name(tree)
+        if (tried := _OF_THEIR_OWN.get(scalar)) is not None:
+            return f"json: cannot unmarshal {described(tree, tried == 'int32')} into Go value of type {tried}"
+        kind = go_text.kind_name(tree)
         if shape == "struct":
             return f"cannot restore struct from: {kind}"
         if shape in ("map", "list"):
@@ -63,10 +64,11 @@ class _ConverterWalk(Walk):
             return f"cannot convert {kind} to {go_type}"
         if scalar == "bytes":
             return f"cannot restore slice from {kind}"
-        return f"unrecognized type: {_GO_KINDS.get(scalar, scalar)}"
+        return f"unrecognized type: {'struct' if scalar == 'quantity' else scalar}"
 
 
-_GO_KINDS: Final = {"quantity": "struct", "time": "struct", "microTime": "struct", "intOrString": "struct"}
+_OF_THEIR_OWN: Final = {"time": "string", "microTime": "string", "intOrString": "int32"}
+"""Types that read JSON themselves, and what they try first or last."""
 
 
 def _is_whole(value: Any) -> bool:

@@ -81,13 +81,23 @@ def json_number(value: str | float) -> str:
     return number_text(value) if isinstance(value, float) else str(value)
 
 
+def reread(value: float) -> int | float:
+    """A float as it is read again after Go wrote it as JSON: a whole number where 64 bits with a sign hold one."""
+    if not value.is_integer() or abs(value) > _INT64:
+        return value
+    whole = int(json_number(value))
+    return whole if -_INT64 <= whole < _INT64 else value
+
+
+_INT64: Final = 2**63
+
 LARGEST_PLAIN: Final = 1e6
 SMALLEST_PLAIN: Final = 1e-4
 
 
 def _number(value: float) -> str:
     if value.is_integer() and abs(value) < LARGEST_PLAIN:
-        return str(int(value))
+        return f"{value:.0f}"
     if value and not SMALLEST_PLAIN <= abs(value) < LARGEST_PLAIN:
         return _scientific(value)
     return repr(value)

@@ -205,7 +205,7 @@ class Walk:
 
     def wrong_text(self, tree: Any, go_type: str, shape: str, scalar: str, numeric: bool) -> str:
         where = f"struct field {self.struct}.{'.'.join(self.fields)}" if self.fields else "value"
-        return f"json: cannot unmarshal {_describe(tree, numeric)} into Go {where} of type {go_type}"
+        return f"json: cannot unmarshal {described(tree, numeric)} into Go {where} of type {go_type}"
 
     def say(self, what: str, name: str) -> None:
         place = "".join(part if part.startswith("[") else f".{part}" for part in (*self.places, name))
@@ -262,7 +262,8 @@ def _plain(tree: Any) -> Any:
     return tree
 
 
-def _describe(tree: Any, numeric: bool) -> str:
+def described(tree: Any, numeric: bool) -> str:
+    """A value that does not fit, by its type; `numeric`: a number by itself, too."""
     if isinstance(tree, bool):
         return "bool"
     if isinstance(tree, Number | int | float):

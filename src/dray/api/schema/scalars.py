@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from dray.api.fields import quote
 from dray.api.meta import format_micro_time, format_time
-from dray.api.quantity import InvalidQuantity, parse_quantity
+from dray.api.quantity import InvalidQuantity, Quantity, parse_quantity
 from dray.api.schema.go_text import json_number
 
 
@@ -108,9 +108,15 @@ def read_quantity(value: Any) -> str:
 def read_resource(value: Any) -> str:
     """An amount of a resource: what is finer than a thousandth is rounded up."""
     text = read_quantity(value)
-    if not text.endswith(("n", "u")):
+    if not text.endswith(("n", "u")) and "e" not in text:
         return text
-    return str(parse_quantity(f"{parse_quantity(text).milli_value()}m"))
+    exact = parse_quantity(text)
+    return (
+        str(Quantity(exact.milli_value(), -3, exact.format)) if exact.nanos % _NANOS_OF_A_THOUSANDTH else text
+    )
+
+
+_NANOS_OF_A_THOUSANDTH: Final = 10**6
 
 
 def read_int_or_string(value: Any) -> int | str:

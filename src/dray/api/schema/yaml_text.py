@@ -234,7 +234,7 @@ def _finite(value: Any) -> Any:
         return value
     if not math.isfinite(value):
         raise BadYaml(f"json: unsupported value: {_written(value)}")
-    return int(value) if value.is_integer() and abs(value) < 2**63 else value
+    return go_text.reread(value)
 
 
 def _written(value: float) -> str:

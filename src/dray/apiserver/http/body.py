@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from dray.api import errors
+from dray.api.schema import go_text
 from dray.api.schema.duplicates import has_duplicates
 from dray.api.schema.yaml_text import BadYaml, read_yaml
 from dray.apiserver.http.negotiation import JSON, PROTOBUF, YAML
@@ -92,7 +93,8 @@ def _read_yaml(data: bytes, kind_name: str) -> Body:
         document = read_yaml(data)
     except BadYaml as error:
         raise unrecognized(data, kind_name, str(error)) from None
-    return Body(document.value, complaints=(document.complaint,) if document.complaint else ())
+    complaints = (document.complaint,) if document.complaint else ()
+    return Body(document.value, complaints=complaints, yaml=data)
 
 
 READERS: Final[Mapping[str, Callable[[bytes, str], Body]]] = {
@@ -147,11 +149,7 @@ def as_numbers(value: Any) -> Any:
     elif isinstance(value, list):
         value[:] = map(as_numbers, value)
     elif value.__class__ is float:
-        return int(value) if value.is_integer() and abs(value) < _WHOLE else value
+        return go_text.reread(value)
     elif value.__class__ is int and not -(2**63) <= value < 2**63:
         return float(value)
     return value
-
-
-_WHOLE: Final = 2.0**53
-"""Up to here, a float that has no fraction is the number that was written."""

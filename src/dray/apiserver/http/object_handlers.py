@@ -26,9 +26,7 @@ from dray.apiserver.options import (
     list_options,
     patch_options,
 )
-from dray.apiserver.structure import (
-    read_delete_options,
-)
+from dray.apiserver.structure import Body, read_delete_options
 from dray.apiserver.verbs.collection import delete_collection
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.delete import delete
@@ -155,9 +153,7 @@ async def _delete_body(wanted: ResourceRequest) -> Object | None:
     if not wanted.request.body_exists:
         return None
     body = await bodies.read_object(wanted.request, "")
-    if body.tree is None:
-        return None
-    options = read_delete_options(body)
+    options = read_delete_options(Body({}) if body.tree is None else body)
     if wanted.trail is not None:
         given = {key: value for key, value in options.items() if key != "metadata"}
         wanted.trail.requested({**given, "apiVersion": _INTERNAL})

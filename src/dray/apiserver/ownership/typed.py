@@ -67,18 +67,25 @@ def _under(prefix: str, faults: list[Fault]) -> list[Fault]:
 
 def _scalar_faults(value: Any, schema: Schema) -> list[Fault]:
     expected = _EXPECTED.get(schema.scalar)
-    if expected is None:  # quantities, times, int-or-string: any scalar
+    if schema.scalar == "intOrString":
+        return []
+    if expected is None:  # quantities, times: any scalar
         return (
-            [("", f"expected any scalar, got {go_text.show(value)}")]
+            [("", f"expected any scalar, got {_held(value)}")]
             if not isinstance(value, str | int | float)
             else []
         )
     if expected == "string":
         return [] if isinstance(value, str) else [("", f"expected string, got {_pointed(value)}")]
     if expected == "boolean":
-        return [] if isinstance(value, bool) else [("", f"expected boolean, got {_pointed(value)}")]
+        return [] if isinstance(value, bool) else [("", f"expected boolean, got &{{{go_text.show(value)}}}")]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return [] if is_number else [("", f"expected {expected}, got {go_text.type_name(value)}")]
+
+
+def _held(value: Any) -> str:
+    shown = go_text.show(value)
+    return f"&{{{shown}}}" if isinstance(value, dict | list) else shown
 
 
 def _pointed(value: Any) -> str:

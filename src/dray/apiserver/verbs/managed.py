@@ -67,6 +67,13 @@ def applied(call: Call, live: Object | None, config: Mapping[str, Any]) -> Objec
     )
 
 
+def disown(new: Object, sent: Any) -> None:
+    """Let nobody own anything any more where the document `sent` says so: by an empty list, which is not as none here."""
+    meta = sent.get("metadata") if isinstance(sent, Mapping) else None
+    if isinstance(meta, Mapping) and meta.get("managedFields") == []:
+        new["metadata"].pop("managedFields", None)
+
+
 def settle(new: Object, old: Object) -> None:
     """At the end of a write that changed nothing after all, nobody's time of ownership changes either."""
     _take(new, keep_times_when_unchanged(old, new))

@@ -51,6 +51,7 @@ async def patch(call: Call, patch_type: PatchType, body: Body) -> Record:
         metadata.match_name(call, obj["metadata"])
         hub = to_hub(call.kind, obj, call.version)
         managed.record(call, hub, stored)
+        managed.disown(hub, wanted.document)
         return hub
 
     return await replace(call, change, is_unconditional=not asked, sent=lambda: wanted.document)
@@ -62,18 +63,17 @@ async def apply(call: Call, body: Body) -> tuple[Record, bool]:
     Raises BadRequest, NotFound (for a subresource), Conflict, Invalid, or what admission says.
     """
     config = body.tree
-    _take_complaints(call, body)
     _check_configuration(call, config)
     if call.record() is None and not call.subresource:
         _check_absent(call, config)
         try:
-            merged = await worked_out(call.size, lambda: _merged(call, None, config))
+            merged = await worked_out(call.size, lambda: _merged(call, None, body))
             return await create(call, merged, is_owned=True), True
         except errors.AlreadyExists:
             pass  # somebody was faster: apply to what they made
 
     def change(stored: Object) -> Object:
-        return _merged(call, stored, config)
+        return _merged(call, stored, body)
 
     meta = config.get("metadata")
     asked = isinstance(meta, Mapping) and meta.get("resourceVersion")
@@ -86,7 +86,8 @@ def _take_complaints(call: Call, body: Body) -> None:
         why = ", ".join(body.complaints)
         raise errors.BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {why}")
     if call.options.field_validation == "Warn":
-        call.warnings += [line for complaint in body.complaints for line in told_singly(complaint)]
+        told = [line for complaint in body.complaints for line in told_singly(complaint)]
+        call.warnings += [line for line in told if line not in call.warnings]
 
 
 def _check_absent(call: Call, config: Mapping[str, Any]) -> None:
@@ -98,10 +99,11 @@ def _check_absent(call: Call, config: Mapping[str, Any]) -> None:
         raise conflict(call, why)
 
 
-def _merged(call: Call, stored: Object | None, config: Mapping[str, Any]) -> Object:
+def _merged(call: Call, stored: Object | None, body: Body) -> Object:
     live = from_hub(call.kind, stored, call.version) if stored is not None else None
-    merged = managed.applied(call, live, config)
+    merged = managed.applied(call, live, body.tree)
     obj = strict_decode(Body(merged), type_name(call.kind, call.version), None)
+    _take_complaints(call, body)
     metadata.match_name(call, obj["metadata"])
     if stored is None:
         obj["metadata"].pop("resourceVersion", None)

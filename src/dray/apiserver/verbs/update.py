@@ -4,7 +4,7 @@ What the new object should be is given as a function of the stored one, so that 
 again on the newer object.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from dray.api import errors, fields
@@ -56,18 +56,13 @@ async def update(call: Call, obj: Object, sent: Any = None) -> tuple[Record, boo
     uid = obj["metadata"].get("uid")
     metadata.merge_owners(call, obj["metadata"], after_admission=False)
 
-    meta = sent.get("metadata") if isinstance(sent, Mapping) else None
-    # An empty list, unlike none, says that nobody shall own anything any more.
-    is_disowned = isinstance(meta, Mapping) and meta.get("managedFields") == []
-
     def wanted(stored: Object) -> Object:
         if uid and uid != stored["metadata"]["uid"]:
             raise _other_object(call, uid, stored["metadata"]["uid"])
         # A second attempt must start from what the client sent, not from what the first made of it.
         new: Object = clone(obj)
         managed.record(call, new, stored)
-        if is_disowned:
-            new["metadata"].pop("managedFields", None)
+        managed.disown(new, sent)
         return new
 
     return await replace(call, wanted, is_unconditional=not asked, sent=lambda: sent), False

@@ -59,6 +59,11 @@ def test_a_merged_number_is_shown_as_it_was_written() -> None:
     assert rendered(document, patch) == '{"a":{"b":1E3,"n":1.50,"q":1},"z":1}'
 
 
+def test_only_the_elements_a_json_patch_went_into_are_shown_sorted() -> None:
+    document = {"l": [{"b": 1, "a": 1}, {"d": 1, "c": {"z": 1, "y": 1}}]}
+    assert rendered(document, {"l": {"1": {}}}) == '{"l":[{"b":1,"a":1},{"c":{"z":1,"y":1},"d":1}]}'
+
+
 def test_lists_of_a_patch_are_shown_with_their_keys_sorted() -> None:
     patch = {"a": [{"z": 1, "b": [{"d": 1, "c": 2}]}]}
     assert rendered(merge_patch({}, patch), patch) == '{"a":[{"b":[{"c":2,"d":1}],"z":1}]}'

@@ -247,6 +247,8 @@ CONVERTER_ERRORS = {
     '{"metadata":{"generation":1.5}}': "cannot convert float64 to int64",
     '{"metadata":{"finalizers":1.0}}': "cannot restore slice from float64",
     '{"immutable":1,"data":"x","metadata":5}': "cannot restore struct from: int64",
+    '{"metadata":{"creationTimestamp":5}}': "json: cannot unmarshal number into Go value of type string",
+    '{"metadata":{"creationTimestamp":{}}}': "json: cannot unmarshal object into Go value of type string",
 }
 
 
@@ -259,6 +261,27 @@ def test_restoring_parsed_values_speaks_the_converters_words(text: str) -> None:
         restore(json.loads(text), schema)
 
     assert str(refused.value) == CONVERTER_ERRORS[text]
+
+
+@pytest.mark.parametrize(
+    ("sent", "what"),
+    [
+        (True, "bool"),
+        ({}, "object"),
+        ([], "array"),
+        (1.5, "number 1.5"),
+        (3_000_000_000, "number 3000000000"),
+        (1e21, "number 1e+21"),
+    ],
+)
+def test_restoring_what_is_neither_a_number_nor_text(sent: Any, what: str) -> None:
+    schema = schema_for("apps/v1", "Deployment")
+    assert schema is not None
+    with pytest.raises(DecodeError) as refused:
+        restore({"spec": {"strategy": {"rollingUpdate": {"maxSurge": sent}}}}, schema)
+    assert str(refused.value) == f"json: cannot unmarshal {what} into Go value of type int32"
+    rolling = restore({"spec": {"strategy": {"rollingUpdate": {"maxSurge": 2.0}}}}, schema).object
+    assert rolling["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 2}
 
 
 @pytest.mark.parametrize(

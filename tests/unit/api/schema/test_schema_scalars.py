@@ -11,6 +11,7 @@ from dray.api.schema.scalars import (
     read_int_or_string,
     read_micro_time,
     read_quantity,
+    read_resource,
     read_time,
 )
 
@@ -89,3 +90,20 @@ def test_base64_may_be_broken_into_lines() -> None:
     assert read_bytes("YWJj\nZGVm") == "YWJjZGVm"
     with pytest.raises(BadScalar, match="illegal base64 data at input byte 4"):
         read_bytes("YWJjZ")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("1e-9", "1e-3"),
+        ("1e-400", "1e-3"),
+        (1e-7, "1e-3"),
+        ("0.0000001", "1m"),
+        ("100n", "1m"),
+        ("1e-3", "1e-3"),
+        ("1e3", "1e3"),
+        ("1Gi", "1Gi"),
+    ],
+)
+def test_an_amount_of_a_resource_is_rounded_up_to_thousandths(sent: object, kept: str) -> None:
+    assert read_resource(sent) == kept

@@ -187,7 +187,9 @@ async def test_values_without_a_form_in_json_are_never_stored(cluster: Cluster) 
 async def test_opaque_parameters_are_changed_as_a_whole_only(cluster: Cluster) -> None:
     part = "Object.spec.devices.config"
     opaque = f'{part}.opaque{{driver: "d.example.com", parameters: {part}.opaque.parameters{{a: 1}}}}'
-    expression = f"Object{{spec: Object.spec{{devices: Object.spec.devices{{config: [{part}{{opaque: {opaque}}}]}}}}}}"
+    expression = (
+        f"Object{{spec: Object.spec{{devices: Object.spec.devices{{config: [{part}{{opaque: {opaque}}}]}}}}}}"
+    )
     claims = {**MAPS, "apiGroups": ["resource.k8s.io"], "resources": ["resourceclaims"]}
     await mutate(cluster, "p", configuration(expression), rule=claims)
     refused = await cluster.refusal(lambda: cluster.client.create(RESOURCE_CLAIMS, claim(), "default"))
