@@ -122,6 +122,7 @@ def test_detached_cluster_goes_on_with_its_pods_and_leaves_nothing(tmp_path: pat
     with detached(tmp_path) as started:
         assert started.returncode == 0, started.stderr
         assert "Cluster 'dray' is ready: API server, scheduler, controllers, 2 nodes" in started.stdout
+        assert "nodes:2" in user.kubectl("get", "--raw", "/flagz").splitlines()
         install_driver(user)
         user.apply("example/resourceclaim.yaml", "example/pod.yaml")
         until("pod0 runs", lambda: user.phase("pod0") == "Running")

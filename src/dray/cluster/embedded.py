@@ -7,6 +7,7 @@ upstream. Everything outside (kubectl, drivers in pods, other programs) comes in
 import asyncio
 import contextlib
 import dataclasses
+import dataclasses
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ class EmbeddedCluster:
             cluster=spec.name,
             features=self.features,
             runtime_config=spec.runtime_config,
+            flags={name.replace("_", "-"): str(value) for name, value in dataclasses.asdict(spec).items()},
         )
         self._api = ApiServerRole(layout, settings, self._clock)
 
