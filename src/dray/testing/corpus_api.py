@@ -3,7 +3,8 @@
 A recording has one scenario a line: `id`, `area`, `title`, `setup` (requests whose answers do not count) and `steps`, each
 a request with `expect` (`code`, some `headers`, `body`). Placeholders in requests: `<ns>` and `<u>` for a namespace and a
 word of the scenario's own, `${stepK.path}` for a value of an earlier answer, `{"$base": ..., "$merge": ...}` for an
-earlier object with a merge patch. Scenarios are independent and run concurrently.
+earlier object with a merge patch. `raw` stands for `body` where the bytes count; lone surrogates in it are bytes that are no
+UTF-8. Scenarios are independent and run concurrently.
 """
 
 import asyncio
@@ -249,7 +250,7 @@ class ScenarioRun:
         headers |= {key: self._filled(value) for key, value in (step.get("headers") or {}).items()}
         body: bytes | None = None
         if "raw" in step:
-            body = str(self._filled(step["raw"])).encode()
+            body = str(self._filled(step["raw"])).encode("utf-8", "surrogateescape")
         elif step.get("body") is not None:
             body = json.dumps(self._filled(step["body"]), sort_keys=True).encode()
         path = quote(self._filled(step["path"]), safe=_SAFE)
