@@ -31,7 +31,7 @@ async def create(call: Call, obj: Object, *, is_owned: bool = False, sent: Any =
 async def _create(call: Call, obj: Object, *, is_owned: bool, sent: Any) -> Record:
     meta = obj["metadata"]
     metadata.match_namespace(call, meta)
-    lifecycle.check_create(call, meta.get("name") or "")
+    lifecycle.check_create(call, obj)
     metadata.merge_owners(call, meta, after_admission=False)
     if not is_owned:
         await worked_out(call.size, lambda: managed.record(call, obj, None))

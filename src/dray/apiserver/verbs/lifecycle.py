@@ -3,7 +3,7 @@
 from typing import Final
 
 from dray.api import errors
-from dray.api.meta import is_deleting
+from dray.api.meta import Object, is_deleting
 from dray.api.resources import NAMESPACES
 from dray.apiserver.core import Call
 
@@ -11,8 +11,11 @@ PROTECTED: Final = frozenset({"default", "kube-system", "kube-public"})
 _EXEMPT_GROUPS: Final = frozenset({"authorization.k8s.io", "authentication.k8s.io"})
 
 
-def check_create(call: Call, name: str) -> None:
-    """Raises NotFound for a namespace that does not exist, Forbidden for one that is going."""
+def check_create(call: Call, obj: Object) -> None:
+    """Raises NotFound for a namespace that does not exist, Forbidden for one that is going.
+
+    What is posted to an object that is there, as a binding to its pod, comes into being no less.
+    """
     resource = call.kind.resource
     if not resource.namespaced or resource.group in _EXEMPT_GROUPS:
         return
@@ -22,7 +25,9 @@ def check_create(call: Call, name: str) -> None:
     if not is_deleting(namespace):
         return
     why = f"unable to create new content in namespace {call.namespace} because it is being terminated"
-    refused = errors.forbidden(resource.group, resource.plural, name or "Unknown", why)
+    meta = obj["metadata"]
+    name = call.name or meta.get("name") or meta.get("generateName") or "Unknown"
+    refused = errors.forbidden(resource.group, resource.plural, name, why)
     cause = {
         "reason": "NamespaceTerminating",
         "message": f"namespace {call.namespace} is being terminated",

@@ -30,6 +30,7 @@ class Posted:
 
     async def post(self, call: Call, obj: Object) -> Object:
         """Raises what admission says, and what the deed does."""
+        lifecycle.check_create(call, obj)
         request = AdmissionRequest(call, "CREATE", obj, None, posted=self.type)
         await call.core.admission.mutate(request)
         await call.core.admission.validate(request)
@@ -40,7 +41,7 @@ async def bind_named(call: Call, obj: Object) -> Object:
     """A binding posted beside the pods instead of to one. Raises BadRequest for one without a name, and as `bind`."""
     meta = obj["metadata"]
     match_namespace(call, meta)
-    lifecycle.check_create(call, meta.get("name") or "")
+    lifecycle.check_create(call, obj)
     if not meta.get("name"):
         raise errors.BadRequest("Name parameter required.")
     meta.pop("uid", None)  # as on every creation: the server gives it
