@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import aiohttp
 import orjson
+from multidict import CIMultiDict
 
 import dray
 from dray.api import errors
@@ -59,9 +60,10 @@ class HttpClient:
         self._field_manager = field_manager
         self._on_warning = on_warning or (lambda text: log.warning("Warning: %s", text))
         self._warned: set[str] = set()
-        self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
+        self._headers = CIMultiDict({"User-Agent": user_agent, "Accept": "application/json"})
         if config.impersonate:
             self._headers["Impersonate-User"] = config.impersonate
+            self._headers.extend(("Impersonate-Group", group) for group in config.impersonate_groups)
         self._session: aiohttp.ClientSession | None = None
 
     def _warn(self, text: str) -> None:
@@ -248,7 +250,7 @@ class HttpClient:
         timeout_seconds: float | None = REQUEST_TIMEOUT_SECONDS,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The raw response, for logs and the like. Raises Unreachable when there is none, or it breaks off."""
-        headers = dict(self._headers)
+        headers = self._headers.copy()
         if accept:
             headers["Accept"] = accept
         if token := self.config.bearer_token():
@@ -276,7 +278,7 @@ class HttpClient:
         self, path: str, query: Iterable[tuple[str, str]], protocols: Sequence[str]
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """A WebSocket, for exec and attach. Raises StatusError when the server refuses, Unreachable without one."""
-        headers = dict(self._headers)
+        headers = self._headers.copy()
         if token := self.config.bearer_token():
             headers["Authorization"] = f"Bearer {token}"
         url = f"{self.config.server}{path}?{urllib.parse.urlencode(list(query))}"

@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from dray.cli.kubectl.arguments import Kubectl
+from dray.cli.kubectl.arguments import SEPARATED, WHOLE, Kubectl
 from dray.cli.kubectl.session import Failure, Globals, Session, run
 
 Action = Callable[[Session], Awaitable[None]]
 DRY_RUNS = ("none", "client", "server")
+SEE_LOGS = "See 'kubectl logs -h' for help and examples"
 
 
 def _finish(flags: Globals, action: Action) -> None:
@@ -72,12 +73,16 @@ def command() -> None:
 def get(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], raw: str, **options: Any) -> None:
     """Show objects: `get pods`, `get pod/x svc/y`, `get resourceclaims.v1beta1.resource.k8s.io x -o yaml`."""
     from dray.cli.kubectl.get import get as show
-    from dray.cli.kubectl.get import get_raw
+    from dray.cli.kubectl.get import get_raw, refuse_raw
     from dray.cli.kubectl.reading import Options
 
     if raw:
+        refuse_raw(raw, resources, options)
         _finish(flags, lambda session: get_raw(session, raw))
     else:
+        options["label_columns"] = tuple(
+            name for names in options["label_columns"] for name in names.split(",")
+        )
         _finish(flags, lambda session: show(session, resources, files, Options(**options)))
 
 
@@ -140,8 +145,7 @@ def create(flags: Globals, what: tuple[str, ...], files: tuple[str, ...], dry_ru
 
 
 @command.command()
-@click.argument("pod", default="")
-@click.argument("container_name", default="")
+@click.argument("words", nargs=-1)
 @click.option("-c", "--container", default="")
 @click.option("-l", "--selector", default="")
 @click.option("--all-containers", is_flag=True)
@@ -149,23 +153,30 @@ def create(flags: Globals, what: tuple[str, ...], files: tuple[str, ...], dry_ru
 @click.option("-p", "--previous", is_flag=True)
 @click.option("--timestamps", is_flag=True)
 @click.option("--prefix", is_flag=True)
-@click.option("--tail", type=int)
-@click.option("--since", default="")
-@click.option("--limit-bytes", type=int, default=0)
+@click.option("--tail", type=WHOLE)
+@click.option("--since", default="0")
+@click.option("--limit-bytes", type=WHOLE, default=0)
 @global_flags
-def logs(flags: Globals, pod: str, container_name: str, selector: str, **options: Any) -> None:
+def logs(flags: Globals, words: tuple[str, ...], selector: str, since: str, **options: Any) -> None:
     """Print a container's log."""
+    from dray.cli.kubectl.durations import seconds_of
     from dray.cli.kubectl.logs import Options
     from dray.cli.kubectl.logs import logs as show
 
-    options["container"] = options["container"] or container_name
-
     async def action(session: Session) -> None:
-        if bool(pod) == bool(selector):
+        seconds = seconds_of(since, "--since", "logs")
+        if len(words) > 2 or not (words or selector):
             raise Failure(
-                "error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples"
+                "error: expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\n"
+                f"POD or TYPE/NAME is a required argument for the logs command\n{SEE_LOGS}"
             )
-        await show(session, pod, selector, Options(**options))
+        if len(words) == 1 and selector:
+            raise Failure(f"error: only a selector (-l) or a POD name is allowed\n{SEE_LOGS}")
+        if len(words) == 2 and options["container"]:
+            raise Failure("error: only one of -c or an inline [CONTAINER] arg is allowed")
+        pod, container = [*words, "", ""][:2]
+        options["container"] = options["container"] or container
+        await show(session, pod, selector, Options(**options, since_seconds=seconds))
 
     _finish(flags, action)
 
@@ -197,7 +208,7 @@ def delete(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], *
 
 
 @command.command(name="exec", context_settings={"allow_interspersed_args": True})
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
 @click.option("-c", "--container", default="")
 @click.option("-i", "--stdin", is_flag=True)
 @click.option("-t", "--tty", is_flag=True)
@@ -209,16 +220,20 @@ def execute(flags: Globals, words: tuple[str, ...], **options: Any) -> None:
     from dray.cli.kubectl.exec import execute as run_program
 
     name, command = (words[0], words[1:]) if words else ("", ())
+    options["is_separated"] = click.get_current_context().meta[SEPARATED]
     _finish(flags, lambda session: run_program(session, name, command, Options(**options)))
 
 
 @command.command()
+@click.argument("ignored", nargs=-1)
 @click.option("-A", "--all-namespaces", is_flag=True)
 @click.option("--for", "about", default="", help="Of this object only: type/name.")
 @click.option("--types", default="", help="Normal, Warning, or both.")
 @click.option("--no-headers", is_flag=True)
 @global_flags
-def events(flags: Globals, all_namespaces: bool, about: str, types: str, no_headers: bool) -> None:
+def events(
+    flags: Globals, ignored: tuple[str, ...], all_namespaces: bool, about: str, types: str, no_headers: bool
+) -> None:
     """Show what happened, in order."""
     from dray.cli.kubectl.events import Options
     from dray.cli.kubectl.events import events as show
@@ -286,7 +301,7 @@ def explain(flags: Globals, field: str, api_version: str, recursive: bool) -> No
 @command.command(name="api-resources")
 @click.option("-o", "--output", default="", help="wide, name.")
 @click.option("--api-group", help='"" is the core group.')
-@click.option("--namespaced", type=bool)
+@click.option("--namespaced", type=bool, is_flag=False, flag_value=True)
 @click.option("--no-headers", is_flag=True)
 @global_flags
 def api_resources(flags: Globals, **options: Any) -> None:

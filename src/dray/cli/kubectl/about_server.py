@@ -23,7 +23,7 @@ async def version(session: Session, output: str, *, client_only: bool) -> None:
         case "json":
             click.echo(json.dumps(known, indent=2))
         case "yaml":
-            click.echo(dump_yaml(known), nl=False)
+            click.echo(dump_yaml(known))
         case "":
             for side in ("client", "server"):
                 if told := known.get(f"{side}Version"):

@@ -1,14 +1,51 @@
 """kubectl's way with words: flags before the verb, `-o=yaml`, and one clear line where the built-in subset ends."""
 
+import re
 from typing import Any
 
 import click
+
+from dray.api.validation.core.go_numbers import whole_number
 
 WITH_VALUE = ("--kubeconfig", "--context", "--namespace", "-n", "--as", "--as-group")
 """The flags of every verb, which may also stand before it."""
 
 
 INTERRUPTED = 130
+TRUE = ("1", "t", "T", "TRUE", "true", "True")
+FALSE = ("0", "f", "F", "FALSE", "false", "False")
+"""As Go reads them."""
+_EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)")
+_EXTRA_WORDS = {
+    "": "error: unexpected arguments: [{0}]\nSee 'kubectl {verb} -h' for help and examples",
+    "explain": "error: We accept only this format: explain RESOURCE",
+    "version": "error: extra arguments: [{0}]",
+}
+SEPARATED = "dray.kubectl.separated"
+"""Whether `--` is among the words."""
+
+
+class _Whole(click.ParamType[int]):
+    """A whole number, refused in Go's words."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        number = whole_number(value)
+        if isinstance(number, int):
+            return number
+        flag = param.opts[-1] if param else ""
+        raise Refused(invalid(flag, value, f'strconv.ParseInt: parsing "{value}": {number}', ctx))
+
+
+WHOLE = _Whole()
+
+
+def invalid(flag: str, value: str, why: str, ctx: click.Context | None) -> str:
+    verb = ctx.command.name if ctx else ""
+    return f'Error: invalid argument "{value}" for "{flag}" flag: {why}\nSee \'kubectl {verb} --help\' for usage.'
 
 
 class Refused(click.ClickException):
@@ -20,8 +57,36 @@ class Refused(click.ClickException):
         click.echo(self.message, err=True, file=file)
 
 
+class Verb(click.Command):
+    """Flags that are there or not may also be told by a word: `--watch=false`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        ctx.meta[SEPARATED] = end < len(args)
+        told = [word for arg in args[:end] for word in self._told(arg, ctx)]
+        try:
+            return super().parse_args(ctx, told + args[end:])
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
+    def _told(self, arg: str, ctx: click.Context) -> list[str]:
+        name, equals, value = arg.partition("=")
+        option = next((one for one in self.params if name in one.opts), None) if equals else None
+        if not isinstance(option, click.Option):
+            return [arg]
+        if not option.is_flag:  # click takes the sign of `-o=yaml` for part of the value
+            return [arg] if name.startswith("--") else [name, value]
+        if value in TRUE or value in FALSE:
+            return [name] if value in TRUE else []
+        flags = ", ".join(sorted(option.opts, key=len))
+        raise Refused(invalid(flags, value, f'strconv.ParseBool: parsing "{value}": invalid syntax', ctx))
+
+
 class Kubectl(click.Group):
     """The group of the verbs."""
+
+    command_class = Verb
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -55,6 +120,9 @@ def _refusal(error: click.UsageError) -> str:
         name, verb = error.option_name, error.ctx.command.name if error.ctx else ""
         what = name if name.startswith("--") else f"{name[-1]!r} in {name}"
         return f"Error: flag needs an argument: {what}\nSee 'kubectl {verb} --help' for usage."
+    verb = error.ctx.command.name if error.ctx else ""
+    if extra := _EXTRA.fullmatch(error.message):
+        return _EXTRA_WORDS.get(str(verb), _EXTRA_WORDS[""]).format(extra[1], verb=verb)
     return f"error: {error.format_message()}"
 
 
@@ -78,7 +146,7 @@ def _unknown_flag(error: click.NoSuchOption) -> str:
 
 
 def verb_first(args: list[str]) -> list[str]:
-    """The same words with the flags before the verb behind it, each `-o=value` as two words."""
+    """The same words with the flags before the verb behind it."""
     leading: list[str] = []
     rest = list(args)
     while rest and rest[0].startswith("-"):
@@ -90,12 +158,4 @@ def verb_first(args: list[str]) -> list[str]:
             leading.append(rest.pop(0))
     if not rest:
         return args
-    end = rest.index("--") if "--" in rest else len(rest)
-    words = [*rest[:1], *leading, *rest[1:end]]
-    return [part for word in words for part in _split(word)] + rest[end:]
-
-
-def _split(word: str) -> list[str]:
-    """click takes the sign of `-o=yaml` for part of the value."""
-    is_short = len(word) > 2 and word[0] == "-" and word[1].isalpha() and word[2] == "="
-    return [word[:2], word[3:]] if is_short else [word]
+    return [*rest[:1], *leading, *rest[1:]]

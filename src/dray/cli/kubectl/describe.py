@@ -16,9 +16,10 @@ from dray.api.duration import age
 from dray.api.meta import Object, name_of, namespace_of, parse_time
 from dray.api.resources import EVENTS
 from dray.cli.kubectl.elastic import align
+from dray.cli.kubectl.failures import tell
 from dray.cli.kubectl.naming import Served
-from dray.cli.kubectl.session import Session, split_arguments
-from dray.cli.kubectl.targets import Target, named_in_files
+from dray.cli.kubectl.session import Session, server_error
+from dray.cli.kubectl.targets import Selecting, Target, kinds_and_names, named_in_files
 from dray.client.protocol import Selection
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -47,28 +48,39 @@ async def describe(
     session: Session, words: Sequence[str], files: Sequence[str], *, selector: str, all_namespaces: bool
 ) -> None:
     """Raises Failure, UnknownResource and what the server reports."""
-    targets = (
-        await named_in_files(session, files) if files else await _targets(session, words, all_namespaces)
-    )
+    if files:
+        targets = await named_in_files(session, files)
+    else:
+        targets = await _targets(session, words, Selecting(selector, all_namespaces=all_namespaces))
     texts: list[str] = []
+    failures: list[str] = []
     for target in targets:
-        objects = await _objects(session, target, selector)
-        # kubectl ends the description of what a part of a name has found with one newline more.
-        end = "\n" if target.name and any(name_of(obj) != target.name for obj in objects) else ""
-        texts += [await _describe(session, target.served, obj) + end for obj in objects]
+        try:
+            texts += await _texts(session, target, selector)
+        except errors.StatusError as error:
+            failures.append(server_error(error))
     if texts:
         click.echo("\n\n".join(texts), nl=False)
-    elif all_namespaces:
+    elif not failures and all_namespaces:
         click.echo("No resources found", err=True)
-    else:
+    elif not failures:
         click.echo(f"No resources found in {session.namespace} namespace.", err=True)
+    tell(failures)
 
 
-async def _targets(session: Session, words: Sequence[str], all_namespaces: bool) -> list[Target]:
+async def _texts(session: Session, target: Target, selector: str) -> list[str]:
+    """Of each object; those that a part of a name has found are one text, ended by a newline more."""
+    objects = await _objects(session, target, selector)
+    texts = [await _describe(session, target.served, obj) for obj in objects]
+    is_part = target.name and any(name_of(obj) != target.name for obj in objects)
+    return ["".join(f"{text}\n" for text in texts)] if is_part else texts
+
+
+async def _targets(session: Session, words: Sequence[str], selecting: Selecting) -> list[Target]:
     targets = []
-    for kind, name in split_arguments(words, "describe"):
-        served = await session.find(kind)
-        is_inside = served.resource.namespaced and not all_namespaces
+    wanted = await kinds_and_names(session, words, "describe", selecting)
+    for served, name in wanted:
+        is_inside = served.resource.namespaced and not selecting.all_namespaces
         targets.append(Target(served, session.namespace if is_inside else "", name))
     return targets
 

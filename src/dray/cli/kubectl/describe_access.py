@@ -5,7 +5,14 @@ from collections.abc import Iterable, Iterator
 
 from dray.api.meta import Object, name_of, namespace_of, uid_of
 from dray.api.resources import SECRETS
-from dray.cli.kubectl.describe import event_lines, events_of, header_lines, listed
+from dray.cli.kubectl.describe import (
+    annotation_lines,
+    event_lines,
+    events_of,
+    header_lines,
+    label_lines,
+    listed,
+)
 from dray.cli.kubectl.session import Session
 from dray.client.protocol import Selection
 
@@ -42,7 +49,9 @@ def _is_token_of(secret: Object, account: Object) -> bool:
 
 
 async def role(session: Session, obj: Object) -> list[str]:
-    lines = [*header_lines(obj), "PolicyRule:"]
+    # A role's namespace is not told, unlike that of its bindings.
+    lines = [f"Name:\t{name_of(obj)}", *label_lines("Labels", obj["metadata"].get("labels"))]
+    lines += [*annotation_lines(obj), "PolicyRule:"]
     lines += ["  Resources\tNon-Resource URLs\tResource Names\tVerbs"]
     lines += ["  ---------\t-----------------\t--------------\t-----"]
     rules = _compact(_single(obj.get("rules") or ()))

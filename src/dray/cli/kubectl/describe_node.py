@@ -31,7 +31,7 @@ async def node(session: Session, obj: Object) -> list[str]:
     pods = (await session.client.list(PODS, Selection(fields=fields))).items
     return [
         *_header_lines(obj),
-        *_lease_lines(await _lease(session, name)),
+        *await _lease(session, name),
         *_status_lines(obj["status"]),
         *_network_lines(obj["spec"]),
         *_pod_lines(pods, obj["status"].get("allocatable") or {}),
@@ -44,7 +44,9 @@ def _header_lines(obj: Object) -> Iterator[str]:
     roles = sorted(label.removeprefix(_ROLE) for label in labels if label.startswith(_ROLE))
     taints = [
         f"{taint['key']}{'=' if taint.get('value') else ''}{taint.get('value', '')}:{taint['effect']}"
-        for taint in obj["spec"].get("taints") or ()
+        for taint in sorted(
+            obj["spec"].get("taints") or (), key=lambda taint: f"{taint['effect']},{taint['key']}"
+        )
     ]
     yield f"Name:\t{name_of(obj)}"
     yield f"Roles:\t{','.join(roles) or '<none>'}"
@@ -55,13 +57,12 @@ def _header_lines(obj: Object) -> Iterator[str]:
     yield f"Unschedulable:\t{str(bool(obj['spec'].get('unschedulable'))).lower()}"
 
 
-async def _lease(session: Session, name: str) -> Object:
+async def _lease(session: Session, name: str) -> list[str]:
     try:
         lease = await session.client.get(LEASES, name, LEASE_NAMESPACE)
-    except errors.StatusError:
-        return {}
-    spec: Object = lease["spec"]
-    return spec
+    except errors.StatusError as error:
+        return [f"Lease:\tFailed to get lease: {error.message}"]
+    return list(_lease_lines(lease.get("spec") or {}))
 
 
 def _lease_lines(spec: Mapping[str, Any]) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """The descriptions of namespaces, config maps and priority classes."""
 
+from collections.abc import Mapping
+
 from dray.api.meta import Object, name_of
 from dray.api.resources import LIMIT_RANGES, RESOURCE_QUOTAS
 from dray.cli.kubectl import describe_limits, describe_quota
-from dray.cli.kubectl.describe import annotation_lines, event_lines, events_of, header_lines
+from dray.cli.kubectl.describe import event_lines, events_of, header_lines
 from dray.cli.kubectl.session import Session
 from dray.client.protocol import Selection
 
@@ -41,6 +43,10 @@ async def priority_class(session: Session, obj: Object) -> list[str]:
         f"GlobalDefault:\t{str(bool(obj.get('globalDefault'))).lower()}",
         f"PreemptionPolicy:\t{obj.get('preemptionPolicy', '')}",
         f"Description:\t{obj.get('description', '')}",
-        *annotation_lines(obj),
+        *f"Annotations:\t{_in_one_line(obj['metadata'].get('annotations') or {})}".split("\n"),
         *event_lines(await events_of(session, obj)),
     ]
+
+
+def _in_one_line(annotations: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(annotations.items())) or "<none>"

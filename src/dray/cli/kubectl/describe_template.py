@@ -5,6 +5,7 @@ from typing import Any
 
 from dray.api.meta import Object
 from dray.cli.kubectl.describe import listed, long_time
+from dray.cli.kubectl.describe_container import probe_lines, resource_value
 
 Fields = Mapping[str, str]
 """Values of the downward API, by field path."""
@@ -47,6 +48,8 @@ def _container_lines(container: Object, status: Object | None, fields: Fields) -
     if status is not None:
         yield from _state_lines(status)
     yield from _resource_lines(container)
+    yield from probe_lines(container)
+    yield from _environment_sources(container)
     yield from _environment_lines(container, fields)
     yield from _mount_lines(container)
 
@@ -90,6 +93,17 @@ def _resource_lines(container: Object) -> Iterator[str]:
                 yield f"      {name}:\t{quantity}"
 
 
+def _environment_sources(container: Object) -> Iterator[str]:
+    if container.get("envFrom"):
+        yield "    Environment Variables from:"
+    for entry in container.get("envFrom") or ():
+        kind, field = ("ConfigMap", "configMapRef") if "configMapRef" in entry else ("Secret", "secretRef")
+        source = entry.get(field) or {}
+        prefix = f" with prefix '{entry['prefix']}'" if entry.get("prefix") else ""
+        optional = str(bool(source.get("optional"))).lower()
+        yield f"      {source.get('name', '')}\t{kind}{prefix}\tOptional: {optional}"
+
+
 def _environment_lines(container: Object, fields: Fields) -> Iterator[str]:
     entries = container.get("env") or []
     if not entries:
@@ -97,10 +111,12 @@ def _environment_lines(container: Object, fields: Fields) -> Iterator[str]:
         return
     yield "    Environment:"
     for entry in entries:
-        yield f"      {entry['name']}:\t{_environment_value(entry, fields)}"
+        first, *others = _environment_value(container, entry, fields).split("\n")
+        yield f"      {entry['name']}:\t{first}"
+        yield from (f"      \t{line}" for line in others)
 
 
-def _environment_value(entry: Object, fields: Fields) -> str:
+def _environment_value(container: Object, entry: Object, fields: Fields) -> str:
     source = entry.get("valueFrom")
     if not source:
         return str(entry.get("value", ""))
@@ -108,11 +124,13 @@ def _environment_value(entry: Object, fields: Fields) -> str:
         value = fields.get(field["fieldPath"], "")
         return f"{value} ({field.get('apiVersion', 'v1')}:{field['fieldPath']})"
     if resource := source.get("resourceFieldRef"):
-        return f" ({resource['resource']})"
-    for kind, title in (("secretKeyRef", "secret"), ("configMapKeyRef", "config map")):
+        return f"{resource_value(container, resource)} ({resource['resource']})"
+    for kind, title in (("secretKeyRef", "in secret"), ("configMapKeyRef", "of config map")):
         if reference := source.get(kind):
             optional = str(bool(reference.get("optional"))).lower()
-            return f"<set to the key '{reference['key']}' of {title} '{reference['name']}'>  Optional: {optional}"
+            return (
+                f"<set to the key '{reference['key']}' {title} '{reference['name']}'>\tOptional: {optional}"
+            )
     return ""
 
 

@@ -28,12 +28,19 @@ class Options:
     stdin: bool = False
     tty: bool = False
     quiet: bool = False
+    is_separated: bool = True
+    """`--` stands before the command."""
 
 
 async def execute(session: Session, name: str, command: Sequence[str], options: Options) -> None:
     """Raises Failure with the program's exit code unless that is 0."""
     if not name:
         raise Failure("error: pod, type/name or --filename must be specified")
+    if command and not options.is_separated:
+        raise Failure(
+            "error: exec [POD] [COMMAND] is not supported anymore. Use exec [POD] -- [COMMAND] instead\n"
+            "See 'kubectl exec -h' for help and examples"
+        )
     if not command:
         raise Failure("error: you must specify at least one command for the container")
     pod = await pod_behind(session, name)

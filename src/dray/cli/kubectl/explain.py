@@ -16,11 +16,15 @@ _GVK: Final = "x-kubernetes-group-version-kind"
 
 async def explain(session: Session, text: str, api_version: str, *, recursive: bool) -> None:
     """`text` is `TYPE.field.field`. Raises Failure for a type or a field that there is not."""
-    name, *path = text.rstrip(".").split(".")
+    name, *path = text.removesuffix(".").split(".")
+    if not name:
+        raise Failure("error: invalid jsonpath syntax, first node must be field node")
     try:
         served = await session.find(name)
     except UnknownResource:
         raise Failure(f'the server doesn\'t have a resource type "{name}"') from None
+    after_group = _without_group(served, text.removesuffix("."))
+    path = path if after_group is None else after_group
     if api_version:
         try:
             served = (await session.discovery()).find_kind(api_version, served.resource.kind)
@@ -32,6 +36,15 @@ async def explain(session: Session, text: str, api_version: str, *, recursive: b
     page = Page(document, served)
     click.echo("".join(f"{line}\n" for line in page.head()), nl=False)
     click.echo("\n".join(page.body(path, recursive=recursive)))
+
+
+def _without_group(served: Served, text: str) -> list[str] | None:
+    """The fields of `deployments.apps.spec`; None where no group is told."""
+    resource = served.resource
+    whole = f"{resource.plural}.{resource.group}"
+    if resource.group and (text == whole or text.startswith(f"{whole}.")):
+        return text[len(whole) :].split(".")[1:]
+    return None
 
 
 async def _document(session: Session, served: Served) -> Schema:
@@ -68,7 +81,7 @@ class Page:
         for depth, name in enumerate(path):
             fields = self._fields(schema)
             if name not in fields:
-                raise Failure(f'error: field "{name}" does not exist')
+                raise Failure(f'error: field "{path[-1]}" does not exist')
             if depth == len(path) - 1:
                 yield f"FIELD: {name} <{self._type(fields[name])}>"
                 yield from self._enumeration(fields[name], "")

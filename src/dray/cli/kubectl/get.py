@@ -1,18 +1,20 @@
 """`kubectl get`: tables from the server, or objects in another form; of types, of names, of files, and as they change."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from dray.api import errors
+from dray.api.fields import quote
 from dray.api.meta import Object
+from dray.cli.kubectl.arguments import Refused
 from dray.cli.kubectl.failures import tell
 from dray.cli.kubectl.naming import Served
 from dray.cli.kubectl.printing import list_of, printer_for
 from dray.cli.kubectl.reading import Options, request, rows_sorted, table_blocks, table_of
-from dray.cli.kubectl.session import Failure, Session, server_error, split_arguments
+from dray.cli.kubectl.session import Failure, Session, server_error
 from dray.cli.kubectl.sorting import sorted_by
-from dray.cli.kubectl.targets import Target, named_in_files
+from dray.cli.kubectl.targets import Selecting, Target, kinds_and_names, named_in_files
 from dray.cli.kubectl.watching import watch
 from dray.kits import go_json
 
@@ -21,6 +23,20 @@ NOTHING_NAMED = """You must specify the type of resource to get. Use "kubectl ap
 error: Required resource not specified.
 Use "kubectl explain <resource>" for a detailed description of that resource (e.g. kubectl explain pods).
 See 'kubectl get -h' for help and examples"""
+
+
+def refuse_raw(path: str, words: Sequence[str], options: Mapping[str, object]) -> None:
+    """Raises Refused for what does not go with `--raw`."""
+    if words:
+        raise Refused("error: arguments may not be passed when --raw is specified")
+    if options["watch"] or options["selector"]:
+        raise Refused(
+            "error: --raw may not be specified with other flags that filter the server request or alter the output"
+        )
+    if options["output"]:
+        raise Refused("error: --raw and --output are mutually exclusive")
+    if not path.startswith(("/", "http://", "https://")):
+        raise Refused(f"error: --raw must be a valid URL path: parse {quote(path)}: invalid URI for request")
 
 
 async def get_raw(session: Session, path: str) -> None:
@@ -53,13 +69,8 @@ async def get(session: Session, words: Sequence[str], files: Sequence[str], opti
 async def _targets(session: Session, words: Sequence[str], options: Options) -> list[Target]:
     if not words:
         raise Failure(NOTHING_NAMED)
-    wanted = split_arguments(words, "get")
-    if options.all_namespaces and any(name for _, name in wanted):
-        raise Failure("error: a resource cannot be retrieved by name across all namespaces")
-    if wanted == [("all", "")]:
-        found = [(each, "") for each in (await session.discovery()).category("all")]
-    else:
-        found = [(await session.find(kind), name) for kind, name in wanted]
+    selecting = Selecting(options.selector, options.field_selector, all_namespaces=options.all_namespaces)
+    found = await kinds_and_names(session, words, "get", selecting)
     return [Target(served, _namespace(session, served, options), name) for served, name in found]
 
 
@@ -95,8 +106,8 @@ async def _tables(
     for target in targets:
         try:
             table = await table_of(session, target, options)
-        except errors.NotFound as error:
-            if not (options.ignore_not_found and target.name):
+        except errors.StatusError as error:
+            if not _is_ignored(error, target, options):
                 failures.append(server_error(error))
             continue
         tables.append((target.served, table))
@@ -105,6 +116,10 @@ async def _tables(
     ):  # then kubectl looks for the field in the tables, not in their rows
         tables = sorted_by(tables, options.sort_by, lambda each: each[1], is_path=False)
     return _joined([(served, rows_sorted(table, options)) for served, table in tables])
+
+
+def _is_ignored(error: errors.StatusError, target: Target, options: Options) -> bool:
+    return options.ignore_not_found and bool(target.name) and isinstance(error, errors.NotFound)
 
 
 def _joined(tables: Sequence[tuple[Served, Object]]) -> list[tuple[Served, Object]]:
@@ -130,10 +145,10 @@ async def _show_objects(session: Session, targets: Sequence[Target], options: Op
     for target in targets:
         try:
             answer = await request(session, target, options)
-        except errors.NotFound as error:
-            if is_single and not options.ignore_not_found:
-                raise
-            if not options.ignore_not_found:
+        except errors.StatusError as error:
+            if not _is_ignored(error, target, options):
+                if is_single:
+                    raise
                 failures.append(server_error(error))
             continue
         objects += [answer] if target.name else _items(answer, target.served)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dray.api import errors
 from dray.api.meta import Object, name_of, namespace_of
 from dray.api.resources import PODS
-from dray.cli.kubectl.durations import seconds_of
 from dray.cli.kubectl.session import Failure, Session
 from dray.client.protocol import Selection
 
@@ -27,11 +26,13 @@ class Options:
     timestamps: bool = False
     prefix: bool = False
     tail: int | None = None
-    since: str = ""
+    since_seconds: float = 0.0
+    """0 for all."""
     limit_bytes: int = 0
 
 
 async def logs(session: Session, pod_name: str, selector: str, options: Options) -> None:
+    _check(options)
     if selector:
         found = await session.client.list(PODS, Selection(session.namespace, selector))
         pods: Sequence[Object] = found.items
@@ -52,6 +53,19 @@ async def logs(session: Session, pod_name: str, selector: str, options: Options)
         await _stream(session, pod, container, bool(selector), options)
 
 
+def _check(options: Options) -> None:
+    if options.all_containers and options.container:
+        raise Failure(
+            f"error: --all-containers=true should not be specified with container name {options.container}"
+        )
+    if options.limit_bytes < 0:
+        raise Failure("error: --limit-bytes must be greater than 0")
+    if options.since_seconds < 0:
+        raise Failure("error: --since must be greater than 0")
+    if options.tail is not None and options.tail < -1:
+        raise Failure("error: --tail must be greater than or equal to -1")
+
+
 def _containers(pod: Object, options: Options) -> list[str]:
     spec = pod["spec"]
     names = [each["name"] for each in (*(spec.get("initContainers") or ()), *spec["containers"])]
@@ -62,44 +76,51 @@ def _containers(pod: Object, options: Options) -> list[str]:
 
 def chosen_container(pod: Object, wanted: str, *, is_log: bool = False, quiet: bool = False) -> str:
     """The one that is named, or the pod's default, which the user is told. Raises Failure for one it does not have."""
-    spec = pod["spec"]
-    regular = [each["name"] for each in spec["containers"]]
-    names = [each["name"] for each in spec.get("initContainers") or ()]
-    names = [*names, *regular] if is_log else [*regular, *names]
-    if wanted:
-        if wanted not in names:
-            raise Failure(f"error: container {wanted} is not valid for pod {name_of(pod)}")
-        return wanted
-    default = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER_ANNOTATION)
-    if default in names:
-        return str(default)
+    names = _container_names(pod)
+    default = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER_ANNOTATION, "")
+    if default and default not in names and is_log and not wanted:
+        sys.stderr.write(f'Default container name "{default}" not found in pod {name_of(pod)}\n')
+        default = ""
+    chosen = wanted or str(default)
+    if chosen in names:
+        return chosen
+    shown = ", ".join(f"{name}{kind}" for name, kind in names.items())
+    if chosen:
+        raise Failure(f"error: container {chosen} is not valid for pod {name_of(pod)} out of: {shown}")
+    first = next(iter(names))
     if len(names) > 1 and not quiet:
-        sys.stderr.write(f'Defaulted container "{regular[0]}" out of: {", ".join(names)}\n')
-    return str(regular[0])
+        sys.stderr.write(f'Defaulted container "{first}" out of: {shown}\n')
+    return first
+
+
+def _container_names(pod: Object) -> dict[str, str]:
+    """Each with what is said of it where all are named."""
+    kinds = (("containers", ""), ("ephemeralContainers", " (ephem)"), ("initContainers", " (init)"))
+    return {each["name"]: kind for field, kind in kinds for each in pod["spec"].get(field) or ()}
 
 
 async def pod_behind(session: Session, name: str, *, is_log: bool = False) -> Object:
     """The pod that `name`, `pod/name` or, of a workload, `ds/name` means."""
     kind, slash, rest = name.partition("/")
     served = await session.find(kind) if slash else None
-    if served is not None and served.resource.kind != "Pod":
-        return await _pod_of_workload(
-            session, await session.client.get(served.resource, rest, session.namespace)
-        )
+    resource = PODS if served is None else served.resource
     try:
-        return await session.client.get(PODS, rest if slash else name, session.namespace)
+        obj = await session.client.get(resource, rest if slash else name, session.namespace)
+        return obj if resource.kind == "Pod" else await _pod_of_workload(session, obj, is_log=is_log)
     except errors.NotFound as error:
-        if is_log and error.message.startswith("pods "):
+        if is_log:
             raise Failure(
                 f'error: error from server (NotFound): {error.message} in namespace "{session.namespace}"'
             ) from None
         raise
 
 
-async def _pod_of_workload(session: Session, workload: Object) -> Object:
+async def _pod_of_workload(session: Session, workload: Object, *, is_log: bool) -> Object:
     labels = ((workload.get("spec") or {}).get("selector") or {}).get("matchLabels")
     if not labels:
-        raise Failure(f"error: cannot tell the pods of {workload['kind']} {name_of(workload)}")
+        kind = f"*{workload['apiVersion'].rpartition('/')[2]}.{workload['kind']}"
+        doing = "get the logs from" if is_log else "attach to"
+        raise Failure(f"error: cannot {doing} {kind}: selector for {kind} not implemented")
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     pods = (await session.client.list(PODS, Selection(session.namespace, selector))).items
     if not pods:
@@ -117,9 +138,7 @@ def _query(container: str, selected: bool, options: Options) -> dict[str, str]:
         "previous": "true" if options.previous else "",
         "timestamps": "true" if options.timestamps else "",
         "tailLines": str(tail) if tail is not None and tail >= 0 else "",
-        "sinceSeconds": str(max(1, round(seconds_of(options.since, "--since", "logs"))))
-        if options.since
-        else "",
+        "sinceSeconds": str(max(1, round(options.since_seconds))) if options.since_seconds else "",
         "limitBytes": str(options.limit_bytes) if options.limit_bytes else "",
     }
     return {key: value for key, value in query.items() if value}

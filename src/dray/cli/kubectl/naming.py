@@ -50,12 +50,12 @@ class Discovery:
 
     def find(self, name: str) -> Served:
         """By any of its names, optionally with `.group` or `.version.group`. Raises UnknownResource."""
-        name = name.lower()
-        bare, _, rest = name.partition(".")
+        asked = name.partition(".")[0]
+        bare, _, rest = name.lower().partition(".")
         for each in self._served:
             if bare in each.names and _fits(rest, each.resource):
                 return each
-        raise UnknownResource(name)
+        raise UnknownResource(asked)
 
     def find_kind(self, api_version: str, kind: str) -> Served:
         """By what a manifest says. Raises UnknownResource."""
@@ -79,8 +79,8 @@ class Discovery:
 def _fits(rest: str, resource: Resource) -> bool:
     if not rest or rest == resource.group:
         return True
-    version, _, group = rest.partition(".")
-    return version == resource.version and group == resource.group
+    version, dot, group = rest.partition(".")
+    return bool(dot) and version == resource.version and group == resource.group
 
 
 def _group(group: Object) -> list[Served]:

@@ -165,6 +165,8 @@ def split_arguments(words: Sequence[str], verb: str) -> list[tuple[str, str]]:
     if any("/" in word for word in words):
         return [_slashed(word) for word in words]
     kinds, names = words[0].split(","), words[1:]
+    if "" in names:
+        raise Failure("error: resource name may not be empty")
     if names:
         return [(kind, name) for kind in kinds for name in names]
     return [(kind, "") for kind in kinds]

@@ -53,12 +53,8 @@ async def named_or_selected(
     session: Session, words: Sequence[str], verb: str, selecting: Selecting
 ) -> list[Target]:
     """The objects that the arguments of `verb` name; of a type without names all, or those that are selected."""
-    wanted = split_arguments(words, verb)
-    if any(name for _, name in wanted):
-        _check_named(words, selecting)
     targets: list[Target] = []
-    for kind, name in wanted:
-        served = await session.find(kind)
+    for served, name in await kinds_and_names(session, words, verb, selecting):
         is_inside = served.resource.namespaced and not selecting.all_namespaces
         namespace = session.namespace if is_inside else ""
         if name:
@@ -70,6 +66,24 @@ async def named_or_selected(
         else:
             raise Failure("error: resource(s) were provided, but no name was specified")
     return targets
+
+
+async def kinds_and_names(
+    session: Session, words: Sequence[str], verb: str, selecting: Selecting
+) -> list[tuple[Served, str]]:
+    """The types and names in the arguments, categories such as `all` opened; name "" means all of the type."""
+    wanted = split_arguments(words, verb)
+    if any(name for _, name in wanted):
+        _check_named(words, selecting)
+    found: dict[tuple[Served, str], None] = {}
+    repeated: list[tuple[Served, str]] = []
+    for kind, name in wanted:
+        members = [] if name else (await session.discovery()).category(kind.lower())
+        for served in members or [await session.find(kind)]:
+            if name:
+                repeated.append((served, name))
+            found[served, name] = None
+    return repeated or list(found)
 
 
 def _check_named(words: Sequence[str], selecting: Selecting) -> None:
