@@ -7,7 +7,6 @@ upstream. Everything outside (kubectl, drivers in pods, other programs) comes in
 import asyncio
 import contextlib
 import dataclasses
-import dataclasses
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 

@@ -14,6 +14,7 @@ from dray.apiserver.core import Call
 from dray.apiserver.ownership import (
     Converter,
     apply,
+    entries,
     keep_times_when_unchanged,
     record_update,
     reset_fields,
@@ -48,6 +49,26 @@ def record(call: Call, new: Object, old: Object | None) -> None:
     _take(new, owned)
 
 
+def record_scale(call: Call, new: Object, old: Object) -> None:
+    """The same of a change of `spec.replicas` through /scale.
+
+    Owners are told from each other in the Scale, which shows those of the replicas alone: where there are none, nobody's
+    ownership is tracked, and what is brought back from there has no time.
+    """
+    record(call, new, old)
+    before = old["metadata"].get("managedFields") or []
+    if any("f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {}) for entry in before):
+        timeless = [
+            {key: value for key, value in entry.items() if key != "time"}
+            if entry.get("subresource") == call.subresource
+            else entry
+            for entry in new["metadata"].get("managedFields") or ()
+        ]
+        _take(new, {"metadata": {"managedFields": entries.write(entries.read_or_none(timeless))}})
+    else:
+        _take(new, old)
+
+
 def applied(call: Call, live: Object | None, config: Mapping[str, Any]) -> Object:
     """The object (client's version, new where it differs) that applying `config` to `live` gives.
 
@@ -80,9 +101,9 @@ def settle(new: Object, old: Object) -> None:
 
 
 def _take(obj: Object, owned: Object) -> None:
-    entries = owned["metadata"].get("managedFields")
-    if entries:
-        obj["metadata"]["managedFields"] = [_shared(entry) for entry in entries]
+    found = owned["metadata"].get("managedFields")
+    if found:
+        obj["metadata"]["managedFields"] = [_shared(entry) for entry in found]
     else:
         obj["metadata"].pop("managedFields", None)
 

@@ -52,7 +52,7 @@ async def _set(call: Call, scale_for: Callable[[Object], Object], *, is_uncondit
         new["spec"]["replicas"] = replicas
         if version := scale["metadata"].get("resourceVersion"):
             new["metadata"]["resourceVersion"] = version
-        managed.record(call, new, stored)
+        managed.record_scale(call, new, stored)
         return new
 
     # The kind's own strategy must see an update of the object itself: a new number of replicas is a new generation.
