@@ -1,13 +1,17 @@
 """IP addresses as older fields take them: leading zeros of IPv4 were accepted once and still are."""
 
 import ipaddress
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from dray.api.fields import FieldError, Path, invalid, quote
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_BAD_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+_BAD_ADDRESS: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+_LINK_LOCAL_MULTICAST: Final = {
+    4: ipaddress.ip_network("224.0.0.0/24"),
+    6: ipaddress.ip_network("ff02::/16"),
+}
 
 
 def parse_address(text: str) -> Address | None:
@@ -56,6 +60,30 @@ def validate_canonical(text: str, path: Path) -> list[FieldError]:
     if errors or str(parse_address(text)) == text:
         return errors
     return [invalid(path, text, f'must be in canonical form ("{parse_address(text)}")')]
+
+
+def validate_reach(text: str, path: Path, *, may_be_loopback: bool = True) -> list[FieldError]:
+    """Not an address that means another machine wherever it is used.
+
+    Of endpoints, loopback addresses, which Kubernetes refuses as well, are taken: pods that share the machine's network
+    have them here.
+    """
+    address = parse_address(text)
+    if address is None:
+        return [invalid(path, text, "must be a valid IP address")]
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    errors: list[FieldError] = []
+    if address.is_unspecified:
+        errors.append(invalid(path, text, f"may not be unspecified ({text})"))
+    if address.is_loopback and not may_be_loopback:
+        errors.append(invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
+    if address.is_link_local:
+        errors.append(invalid(path, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"))
+    if address in _LINK_LOCAL_MULTICAST[address.version]:
+        problem = "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"
+        errors.append(invalid(path, text, problem))
+    return errors
 
 
 def address_warnings(text: str, path: Path) -> list[str]:

@@ -7,6 +7,7 @@ from dray.api.fields import FieldError
 from dray.api.meta import Object
 from dray.api.resources import SERVICES
 from dray.api.validation.core.service import validate_service, validate_service_update
+from dray.api.validation.core.service_warnings import service_warnings
 from dray.api.validation.lists import items_of
 from dray.apiserver.registry.columns import AGE, NAME, NONE, at, find, label_map, wide
 from dray.apiserver.registry.kind import Column, Kind, StatusStrategy, WriteContext
@@ -21,7 +22,12 @@ def _default(obj: Object, version: str) -> None:
     for field, value in (("sessionAffinity", "None"), ("type", "ClusterIP")):
         if not spec.get(field):
             spec[field] = value
-    if spec["sessionAffinity"] == "ClientIP" and spec.get("sessionAffinityConfig") is None:
+    if spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
+    elif (
+        spec["sessionAffinity"] == "ClientIP"
+        and find(spec, "sessionAffinityConfig", "clientIP", "timeoutSeconds") is None
+    ):
         spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": 10800}}
     for port in items_of(spec.get("ports")):
         if not port.get("protocol"):
@@ -32,7 +38,7 @@ def _default(obj: Object, version: str) -> None:
         spec["allocateLoadBalancerNodePorts"] = True
     if is_external(spec) and not spec.get("externalTrafficPolicy"):
         spec["externalTrafficPolicy"] = "Cluster"
-    if spec["type"] in ADDRESSED and not spec.get("internalTrafficPolicy"):
+    if spec["type"] in ADDRESSED and spec.get("internalTrafficPolicy") is None:
         spec["internalTrafficPolicy"] = "Cluster"
 
 
@@ -100,6 +106,7 @@ SERVICE = Kind(
     prepare_update=_prepare_update,
     validate_create=checks(validate_service),
     validate_update=_validate_update,
+    warnings=lambda context, obj: list(service_warnings(obj)),
     status=StatusStrategy(keep_spec),
     subresources=("proxy",),
     create_on_update=True,

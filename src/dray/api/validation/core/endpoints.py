@@ -1,12 +1,16 @@
 """Endpoints and EndpointSlice: the addresses behind a service, their ports, and where traffic to them should come from."""
 
-import ipaddress
 from typing import Final
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, duplicate, invalid, not_supported, required, too_many
 from dray.api.meta import Object
-from dray.api.validation.addresses import parse_address, validate_canonical, validate_plain_address
+from dray.api.validation.addresses import (
+    parse_address,
+    validate_canonical,
+    validate_plain_address,
+    validate_reach,
+)
 from dray.api.validation.core.service import PROTOCOLS
 from dray.api.validation.domain_names import validate_qualified_domain
 from dray.api.validation.lists import items_of
@@ -55,7 +59,7 @@ def _validate_endpoint_address(address: Object, path: Path) -> list[FieldError]:
     if host := address.get("hostname") or "":
         errors += [invalid(path.child("hostname"), host, problem) for problem in names.dns_label(host)]
     errors += _validate_node(address, path)
-    return errors + _validate_reach(text, at)
+    return errors + validate_reach(text, at)
 
 
 def _validate_node(holder: Object, path: Path) -> list[FieldError]:
@@ -63,33 +67,6 @@ def _validate_node(holder: Object, path: Path) -> list[FieldError]:
     if node is None:
         return []
     return [invalid(path.child("nodeName"), node, text) for text in names.dns_subdomain(node)]
-
-
-def _validate_reach(text: str, path: Path) -> list[FieldError]:
-    """Not an address that means another machine wherever it is used.
-
-    Loopback addresses, which Kubernetes refuses as well, are taken: pods that share the machine's network have them here.
-    """
-    address = parse_address(text)
-    if address is None:
-        return [invalid(path, text, "must be a valid IP address")]
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    errors: list[FieldError] = []
-    if address.is_unspecified:
-        errors.append(invalid(path, text, f"may not be unspecified ({text})"))
-    if address.is_link_local:
-        errors.append(invalid(path, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"))
-    if address in _LINK_LOCAL_MULTICAST[address.version]:
-        problem = "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"
-        errors.append(invalid(path, text, problem))
-    return errors
-
-
-_LINK_LOCAL_MULTICAST: Final = {
-    4: ipaddress.ip_network("224.0.0.0/24"),
-    6: ipaddress.ip_network("ff02::/16"),
-}
 
 
 def _validate_protocols(port: Object, path: Path) -> list[FieldError]:
@@ -164,7 +141,7 @@ def _validate_address(address: str, kind: str, whole: Path, path: Path) -> list[
     if wrong:
         return wrong
     found = parse_address(address)
-    errors = _validate_reach(address, path)
+    errors = validate_reach(address, path)
     if found is not None and f"IPv{found.version}" != kind:
         errors.insert(0, invalid(whole, address, f"must be an {kind} address"))
     return errors

@@ -2,39 +2,91 @@
 
 from dray.api import names
 from dray.api.fields import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
-from dray.api.meta import Object
+from dray.api.meta import Object, annotations_of
+from dray.api.validation.core.service_reach import (
+    validate_balancing,
+    validate_external_addresses,
+    validate_traffic,
+)
+from dray.api.validation.core.service_warnings import HINTS, MODE
 from dray.api.validation.lists import items_of
 from dray.api.validation.meta import validate_labels
 
 SPEC = Path("spec")
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
-TRAFFIC = ("Cluster", "Local")
+_DAY = 86400
 
 
-def validate_service(obj: Object) -> list[FieldError]:
-    spec = obj.get("spec") or {}
+def validate_service(obj: Object, old: Object | None = None) -> list[FieldError]:
+    """`old`: the stored one, on update."""
+    spec, before = obj.get("spec") or {}, (old or {}).get("spec") or {}
     kind, ports = spec.get("type") or "", items_of(spec.get("ports"))
-    errors: list[FieldError] = []
+    errors = _validate_hints(obj)
     if not ports and spec.get("clusterIP") != "None" and kind != "ExternalName":
         errors.append(required(SPEC.child("ports")))
     errors += _validate_type(kind, spec)
     errors += _validate_ports(ports, SPEC.child("ports"))
     errors += validate_labels(spec.get("selector") or {}, SPEC.child("selector"))
+    errors += _validate_affinity(spec)
+    errors += validate_external_addresses(spec, before)
     if kind not in TYPES:
         errors.append(not_supported(SPEC.child("type"), kind, TYPES))
+    errors += _check_numbers(kind, ports, SPEC.child("ports"))
+    errors += validate_balancing(obj, old or {})
+    return errors + validate_traffic(spec)
+
+
+def _validate_hints(obj: Object) -> list[FieldError]:
+    """Two annotations for one thing."""
+    annotations = annotations_of(obj)
+    hints, mode = annotations.get(HINTS), annotations.get(MODE)
+    if hints is None or mode is None or hints == mode:
+        return []
+    text = f"must match annotations[{HINTS}] when both are specified"
+    return [invalid(Path("metadata.annotations").key(MODE), mode, text)]
+
+
+def _validate_affinity(spec: Object) -> list[FieldError]:
     affinity = spec.get("sessionAffinity") or ""
     if affinity not in ("ClientIP", "None"):
-        errors.append(not_supported(SPEC.child("sessionAffinity"), affinity, ("ClientIP", "None")))
-    if kind == "ClusterIP":
-        text = "may not be used when `type` is 'ClusterIP'"
-        places = (
-            SPEC.child("ports").index(index).child("nodePort")
-            for index, port in enumerate(ports)
-            if port.get("nodePort")
-        )
-        errors += [forbidden(place, text) for place in places]
-    return errors + _validate_traffic(kind, spec)
+        return [not_supported(SPEC.child("sessionAffinity"), affinity, ("ClientIP", "None"))]
+    client = (spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
+    seconds = client.get("timeoutSeconds")
+    if affinity == "None" or seconds is None or 0 < seconds <= _DAY:
+        return []
+    at = SPEC.child("sessionAffinityConfig", "clientIP", "timeoutSeconds")
+    return [invalid(at, seconds, f"must be greater than 0 and less than {_DAY}")]
+
+
+def _check_numbers(kind: str, ports: list[Object], path: Path) -> list[FieldError]:
+    """No two ports are the same, of the service or of the nodes."""
+    nodes: set[tuple[int, str]] = set()
+    numbers: set[tuple[int, str]] = set()
+    forbidden_here: list[FieldError] = []
+    of_nodes: list[FieldError] = []
+    of_service: list[FieldError] = []
+    for index, port in enumerate(ports):
+        at, protocol = path.index(index), port.get("protocol") or ""
+        node, number = port.get("nodePort") or 0, port.get("port") or 0
+        if node and kind == "ClusterIP":
+            text = "may not be used when `type` is 'ClusterIP'"
+            forbidden_here.append(forbidden(at.child("nodePort"), text))
+        if node and (node, protocol) in nodes:
+            of_nodes.append(duplicate(at.child("nodePort"), node))
+        if (number, protocol) in numbers:
+            shown = {
+                "Name": "",
+                "Protocol": protocol,
+                "AppProtocol": None,
+                "Port": number,
+                "TargetPort": 0,
+                "NodePort": 0,
+            }
+            of_service.append(duplicate(at, shown))
+        nodes.add((node, protocol))
+        numbers.add((number, protocol))
+    return forbidden_here + of_nodes + of_service
 
 
 def _validate_type(kind: str, spec: Object) -> list[FieldError]:
@@ -51,32 +103,8 @@ def _validate_type(kind: str, spec: Object) -> list[FieldError]:
     return errors + _validate_external_name(spec.get("externalName") or "", SPEC.child("externalName"))
 
 
-def _validate_traffic(kind: str, spec: Object) -> list[FieldError]:
-    policy, path = spec.get("externalTrafficPolicy") or "", SPEC.child("externalTrafficPolicy")
-    port, is_local = spec.get("healthCheckNodePort") or 0, kind == "LoadBalancer" and policy == "Local"
-    errors: list[FieldError] = []
-    if kind not in ("LoadBalancer", "NodePort") and not (kind == "ClusterIP" and spec.get("externalIPs")):
-        if policy:
-            errors.append(invalid(path, policy, "may only be set for externally-accessible services"))
-    elif not policy:
-        errors.append(required(path))
-    elif policy not in TRAFFIC:
-        errors.append(not_supported(path, policy, TRAFFIC))
-    if port and not is_local:
-        text = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
-        errors.append(invalid(SPEC.child("healthCheckNodePort"), port, text))
-    inner = spec.get("internalTrafficPolicy")
-    if inner is not None and inner not in TRAFFIC:
-        errors.append(not_supported(SPEC.child("internalTrafficPolicy"), inner, TRAFFIC))
-    if spec.get("loadBalancerClass") is not None and kind != "LoadBalancer":
-        errors.append(
-            forbidden(SPEC.child("loadBalancerClass"), "may only be used when `type` is 'LoadBalancer'")
-        )
-    return errors
-
-
 def validate_service_update(new: Object, old: Object) -> list[FieldError]:
-    errors = validate_service(new)
+    errors = validate_service(new, old)
     spec, before = new.get("spec") or {}, old.get("spec") or {}
     earlier: list[FieldError] = []
     address, known = spec.get("clusterIP") or "", before.get("clusterIP") or ""
@@ -102,7 +130,6 @@ def _validate_external_name(name: str, path: Path) -> list[FieldError]:
 def _validate_ports(ports: list[Object], path: Path) -> list[FieldError]:
     errors: list[FieldError] = []
     seen_names: set[str] = set()
-    seen_ports: set[tuple[int, str]] = set()
     for index, port in enumerate(ports):
         at, name = path.index(index), port.get("name") or ""
         if not name and len(ports) > 1:
@@ -117,9 +144,9 @@ def _validate_ports(ports: list[Object], path: Path) -> list[FieldError]:
         if protocol not in PROTOCOLS:
             errors.append(not_supported(at.child("protocol"), protocol, PROTOCOLS))
         errors += _validate_target(port.get("targetPort"), at.child("targetPort"))
-        if (number, protocol) in seen_ports:
-            errors.append(duplicate(at, {"protocol": protocol, "port": number}))
-        seen_ports.add((number, protocol))
+        if (protocol_name := port.get("appProtocol")) is not None:
+            where = at.child("appProtocol")
+            errors += [invalid(where, protocol_name, text) for text in names.qualified_name(protocol_name)]
     return errors
 
 
