@@ -59,3 +59,19 @@ def test_node(node, found):
 )
 def test_change_of_a_node(old, new, found):
     assert [str(error) for error in validate_node_update(new, old)] == found
+
+
+@pytest.mark.parametrize(
+    ("features", "found"),
+    [
+        (["A", "B", "Ba/b"], []),
+        (["B", "A"], ['[1]: Invalid value: "A": list must be sorted alphabetically']),
+        (["A", "A"], ['[1]: Duplicate value: "A"']),
+        (["A", "B", "A"], ['[2]: Invalid value: "A": list must be sorted alphabetically']),
+    ],
+)
+def test_features_that_a_node_declares_are_sorted_and_told_once(
+    features: list[str], found: list[str]
+) -> None:
+    told = [str(error) for error in validate_node({"status": {"declaredFeatures": features}})]
+    assert told == [f"status.declaredFeatures{text}" for text in found]

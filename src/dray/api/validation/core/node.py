@@ -52,12 +52,13 @@ def validate_node(node: Object) -> list[FieldError]:
 
 def _validate_features(features: list[str], path: Path) -> list[FieldError]:
     """What a kubelet says it can do: names of features, each once, sorted."""
-    again = set(repeated(features))
     errors: list[FieldError] = []
     for index, feature in enumerate(features):
-        at = path.index(index)
-        if index in again:
+        at, before = path.index(index), features[index - 1] if index else None
+        if before == feature:
             errors.append(duplicate(at, feature))
+        elif before is not None and before > feature:
+            errors.append(invalid(at, feature, "list must be sorted alphabetically"))
         if not _FEATURE.fullmatch(feature):
             errors.append(invalid(at, feature, f"invalid feature name {quote(feature)}: {_FEATURE_TEXT}"))
     return errors
