@@ -64,6 +64,7 @@ def _comparable(stdout: str, stderr: str, code: int) -> Said:
     """Without ages, the blanks that pad them, and what every object gets anew."""
     for pattern, shown in (
         (r"RenewTime: .*", "RenewTime: <time>"),
+        (r'" (force )?deleted from \S+ namespace', r'" \1deleted'),  # which kubectl tells since 1.34
         (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uid>"),
         (r"\b(?:\d+[smh]){1,2}(?: +|(?=[ )])|$)", "<age> "),
     ):

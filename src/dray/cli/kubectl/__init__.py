@@ -10,11 +10,16 @@ from typing import Any
 
 import click
 
-from dray.cli.kubectl.arguments import SEPARATED, WHOLE, Kubectl
+from dray.cli.kubectl.arguments import DRY_RUN, SEPARATED, WHOLE, Kubectl
 from dray.cli.kubectl.session import Failure, Globals, Session, run
 
 Action = Callable[[Session], Awaitable[None]]
-DRY_RUNS = ("none", "client", "server")
+GENERATORS = (
+    "clusterrole clusterrolebinding configmap cm cronjob cj deployment deploy ingress ing job "
+    "poddisruptionbudget pdb priorityclass pc quota resourcequota role rolebinding secret service svc "
+    "serviceaccount sa token "
+)
+"""What kubectl makes without a file, and this one does not."""
 SEE_LOGS = "See 'kubectl logs -h' for help and examples"
 
 
@@ -105,7 +110,7 @@ def describe(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...],
 @click.option("--server-side", is_flag=True, help="Let the server merge, and keep who owns what.")
 @click.option("--force-conflicts", is_flag=True)
 @click.option("--field-manager", default="kubectl", show_default=True)
-@click.option("--dry-run", type=click.Choice(DRY_RUNS), default="none")
+@click.option("--dry-run", type=DRY_RUN, default="none")
 @global_flags
 def apply(flags: Globals, files: tuple[str, ...], **options: Any) -> None:
     """Create or change objects as the files say."""
@@ -123,7 +128,7 @@ def apply(flags: Globals, files: tuple[str, ...], **options: Any) -> None:
 @command.command()
 @click.argument("what", nargs=-1)
 @click.option("-f", "--filename", "files", multiple=True)
-@click.option("--dry-run", type=click.Choice(DRY_RUNS), default="none")
+@click.option("--dry-run", type=DRY_RUN, default="none")
 @global_flags
 def create(flags: Globals, what: tuple[str, ...], files: tuple[str, ...], dry_run: str) -> None:
     """`create namespace NAME`, or `create -f FILE`."""
@@ -136,6 +141,10 @@ def create(flags: Globals, what: tuple[str, ...], files: tuple[str, ...], dry_ru
             raise Failure("error: must specify one of -f and -k")
         elif what[0] in ("namespace", "ns"):
             await create_namespace(session, what[1:], dry_run)
+        elif what[0] not in GENERATORS.split():
+            raise Failure(
+                f"error: Unexpected args: [{' '.join(what)}]\nSee 'kubectl create -h' for help and examples"
+            )
         else:
             raise Failure(
                 "error: the built-in kubectl creates namespaces and files: create namespace NAME, create -f FILE"
@@ -190,10 +199,10 @@ def logs(flags: Globals, words: tuple[str, ...], selector: str, since: str, **op
 @click.option("-A", "--all-namespaces", is_flag=True)
 @click.option("--wait", type=bool, default=True, is_flag=False, flag_value=True, help="Until they are gone.")
 @click.option("--force", is_flag=True)
-@click.option("--grace-period", type=int)
+@click.option("--grace-period", type=WHOLE)
 @click.option("--ignore-not-found", is_flag=True)
 @click.option("--now", is_flag=True, help="The same as --grace-period=1.")
-@click.option("--dry-run", type=click.Choice(DRY_RUNS), default="none")
+@click.option("--dry-run", type=DRY_RUN, default="none")
 @global_flags
 def delete(flags: Globals, resources: tuple[str, ...], files: tuple[str, ...], **options: Any) -> None:
     """Delete objects and wait until they are gone."""

@@ -18,6 +18,7 @@ FALSE = ("0", "f", "F", "FALSE", "false", "False")
 _EXTRA = re.compile(r"Got unexpected extra arguments? \((.*)\)")
 _EXTRA_WORDS = {
     "": "error: unexpected arguments: [{0}]\nSee 'kubectl {verb} -h' for help and examples",
+    "apply": "error: Unexpected args: [{0}]\nSee 'kubectl apply -h' for help and examples",
     "explain": "error: We accept only this format: explain RESOURCE",
     "version": "error: extra arguments: [{0}]",
 }
@@ -40,7 +41,17 @@ class _Whole(click.ParamType[int]):
         raise Refused(invalid(flag, value, f'strconv.ParseInt: parsing "{value}": {number}', ctx))
 
 
+class _DryRun(click.ParamType[str]):
+    name = "none|client|server"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in ("none", "client", "server"):
+            raise Refused(f'error: Invalid dry-run value ({value}). Must be "none", "server", or "client".')
+        return str(value)
+
+
 WHOLE = _Whole()
+DRY_RUN = _DryRun()
 
 
 def invalid(flag: str, value: str, why: str, ctx: click.Context | None) -> str:

@@ -30,15 +30,30 @@ async def apply_here(session: Session, manifest: Manifest, dry_run: str) -> None
     wanted = _with_annotation(manifest.object, namespace)
     name = wanted["metadata"].get("name")
     if not name:
-        raise Failure("error: resource name may not be empty")
+        raise Failure(
+            f"error: {_retrieving(served, '', namespace, manifest.source)}resource name may not be empty"
+        )
     path = served.resource.path(namespace, name)
     try:
         live = await session.client.request("GET", path)
     except errors.NotFound:
         done = await _create(session, served, namespace, wanted, manifest.source, dry_run)
+    except errors.StatusError as error:
+        doing = _retrieving(served, name, namespace, manifest.source)
+        raise Failure(server_error(error, doing)) from error
     else:
         done = await _patch(session, served, wanted, live, manifest.source, dry_run)
     click.echo(f"{served.display}/{name} {done}{dry_words(dry_run)}")
+
+
+def _retrieving(served: Served, name: str, namespace: str, source: str) -> str:
+    resource = served.resource
+    version = resource.api_version if resource.group else f"/{resource.version}"
+    return (
+        "error when retrieving current configuration of:\n"
+        f'Resource: "{version}, Resource={resource.plural}", GroupVersionKind: "{version}, Kind={resource.kind}"\n'
+        f'Name: "{name}", Namespace: "{namespace}"\nfrom server for: "{source}": '
+    )
 
 
 def _with_annotation(obj: Object, namespace: str) -> Object:

@@ -31,14 +31,20 @@ class Options:
     dry_run: str = "none"
 
     @property
+    def seconds(self) -> int:
+        """What the objects are given to end; -1 for what they ask for themselves. Only by force it is nothing."""
+        given = -1 if self.grace_period is None else self.grace_period
+        if self.now:
+            return 1
+        if self.force:
+            return max(given, 0)
+        return 1 if given == 0 else given
+
+    @property
     def body(self) -> Object:
         body: Object = {"propagationPolicy": "Background"}
-        if self.force and self.grace_period is None:
-            body["gracePeriodSeconds"] = 0
-        elif self.now:
-            body["gracePeriodSeconds"] = 1
-        elif self.grace_period is not None and self.grace_period >= 0:
-            body["gracePeriodSeconds"] = self.grace_period
+        if (seconds := self.seconds) >= 0:
+            body["gracePeriodSeconds"] = seconds
         if self.dry_run == "server":
             body["dryRun"] = ["All"]
         return body
@@ -46,16 +52,15 @@ class Options:
 
 async def delete(session: Session, words: Sequence[str], files: Sequence[str], options: Options) -> None:
     """What is not there is told, and the rest deleted. Raises Failure then."""
-    if not words and not files:
-        raise Failure(NOTHING_NAMED)
+    _check(words, files, options)
+    if options.force and options.seconds == 0:
+        click.echo(_AT_ONCE, err=True)
     if files:
         targets = await named_in_files(session, files)
     else:
         targets = await named_or_selected(session, words, "delete", options.selecting)
     if not targets:
         click.echo("No resources found")
-    if options.force:
-        click.echo(_AT_ONCE, err=True)
     failures: list[str] = []
     going: list[tuple[Target, str]] = []
     for target in targets:
@@ -70,13 +75,38 @@ async def delete(session: Session, words: Sequence[str], files: Sequence[str], o
     tell(failures)
 
 
+def _check(words: Sequence[str], files: Sequence[str], options: Options) -> None:
+    """Raises Failure for flags and words that do not go together."""
+    selecting = options.selecting
+    if options.now and options.grace_period not in (None, -1):
+        raise Failure("error: --now and --grace-period cannot be specified together")
+    for selector, flag in ((selecting.labels, "--selector"), (selecting.fields, "--field-selector")):
+        if selecting.every and selector:
+            raise Failure(f"error: cannot set --all and {flag} at the same time")
+    if options.force and options.seconds > 0:
+        raise Failure("error: --force and --grace-period greater than 0 cannot be specified together")
+    if files and words:
+        raise Failure(
+            "error: when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
+        )
+    if not words and not files and (selecting.every or selecting.is_selector):
+        raise Failure("error: at least one resource must be specified to use a selector")
+    if not words and not files:
+        raise Failure(NOTHING_NAMED)
+    is_named = "/" not in "".join(words) and len(words) > 1
+    if selecting.every and is_named:
+        raise Failure("error: name cannot be provided when a selector is specified")
+
+
 async def _delete_one(session: Session, target: Target, options: Options) -> str:
     """The object's UID, to tell it from one of the same name."""
     if options.dry_run == "client":
         answer = await session.client.get(target.served.resource, target.name, target.namespace)
     else:
         answer = await session.client.request("DELETE", target.path, body=options.body)
-    done = f"{'force ' if options.force else ''}deleted{dry_words(options.dry_run)}"
+    where = f" from {target.namespace} namespace" if target.served.resource.namespaced else ""
+    forced = "force " if options.seconds == 0 else ""
+    done = f"{forced}deleted{where}{dry_words(options.dry_run)}"
     click.echo(f'{target.served.display} "{target.name}" {done}')
     meta = answer.get("metadata") or {}
     return str(meta.get("uid") or (answer.get("details") or {}).get("uid") or "")

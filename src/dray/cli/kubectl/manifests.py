@@ -98,6 +98,10 @@ def _missing(document: object) -> str:
     """What keeps a document from being an object; "" when nothing does."""
     if not isinstance(document, dict):
         return "invalid object to validate"
+    if wrong := next(
+        (name for name in ("apiVersion", "kind") if not isinstance(document.get(name, ""), str)), ""
+    ):
+        return f"{wrong} isn't string type"
     absent = [f"{name} not set" for name in ("apiVersion", "kind") if not document.get(name)]
     return absent[0] if len(absent) == 1 else f"[{', '.join(absent)}]" if absent else ""
 

@@ -30,9 +30,12 @@ async def apply(session: Session, files: Sequence[str], options: Applying) -> No
         raise Failure(
             "error: --dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"
         )
+    if options.force_conflicts and not options.server_side:
+        raise Failure("error: --force-conflicts only works with --server-side")
     failures: list[str] = []
     for manifest in read_sources(files, recursive=options.recursive):
         try:
+            _refuse_generated(manifest)
             if options.server_side:
                 await _apply_one(session, manifest, options)
             else:
@@ -50,11 +53,20 @@ async def apply(session: Session, files: Sequence[str], options: Applying) -> No
         raise Failure("")
 
 
+def _refuse_generated(manifest: Manifest) -> None:
+    meta = manifest.object.get("metadata") or {}
+    if meta.get("generateName") and not meta.get("name"):
+        raise Failure(f"error: from {meta['generateName']}: cannot use generate name with apply")
+
+
 async def _apply_one(session: Session, manifest: Manifest, options: Applying) -> None:
     obj = manifest.object
     served = await served_manifest(session, manifest)
     namespace = namespace_of_manifest(session, served, obj)
-    name = (obj.get("metadata") or {}).get("name")
+    meta = obj.get("metadata") or {}
+    name = meta.get("name")
+    if namespace:
+        obj = {**obj, "metadata": {**meta, "namespace": namespace}}
     if not name:
         raise Failure("error: resource name may not be empty")
     query = {
