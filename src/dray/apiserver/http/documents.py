@@ -18,7 +18,7 @@ from dray.apiserver.http.negotiation import (
     JSON,
     YAML,
     check_document,
-    representation,
+    check_route,
 )
 from dray.apiserver.http.responses import (
     NOT_CACHED,
@@ -131,6 +131,8 @@ class Documents:
     async def _api(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
         if _wants_aggregated(request):
             return self._aggregated(tuple(group for group in self._core.kinds.groups if not group.name))
+        check_route(_accept(request))
+        check_document(_accept(request))
         return json_answer(discovery.core_versions(self._address()), accept=_accept(request))
 
     async def _apis(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
@@ -241,6 +243,7 @@ class Documents:
         return answer(indented(go_json.encode({"paths": sorted(set(paths))})))
 
     async def _version(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
+        check_route(_accept(request), (JSON,))
         return answer(indented(go_json.encode(version_document(self._core.features.release))))
 
     async def _metrics_text(self, request: web.BaseRequest, query: Query) -> web.StreamResponse:
@@ -270,8 +273,9 @@ def _discovered(document: Any) -> Page:
     """A document of discovery: it is written in YAML, too, and has no other form."""
 
     async def page(request: web.BaseRequest, query: Query) -> web.StreamResponse:
-        if request.rel_url.path.strip("/").count("/") > 1:
-            representation(_accept(request))
+        path = request.rel_url.path
+        if path.startswith("/api/") or path.strip("/").count("/") > 1:  # not that of a whole group
+            check_route(_accept(request))
         check_document(_accept(request))
         return json_answer(document, accept=_accept(request))
 

@@ -24,6 +24,9 @@ _FORMS: Final[dict[str, Form]] = {
     "PartialObjectMetadataList": "partial",
 }
 
+_OF_FORMS: Final = frozenset(("as", "g", "v"))
+"""Parameters that together name a form."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Representation:
@@ -67,26 +70,38 @@ def streamed(accept: str) -> Representation:
 
 def speaks_yaml(accept: str) -> bool:
     """Whether a refusal, too, is to be written in YAML."""
-    plain = (media for media in parse_accept(accept) if "as" not in media.parameters)
+    plain = (media for media in parse_accept(accept) if not _names_form(media))
     return next((media.type == YAML for media in plain if media.type in (*_OFFERED, "*/*")), False)
 
 
 def check_document(accept: str) -> None:
     """Documents of discovery have no other forms. Raises NotAcceptable."""
-    media_types = [media for media in parse_accept(accept) if "as" not in media.parameters]
-    if accept and not any(media.type in (*_OFFERED, "*/*", "application/*") for media in media_types):
+    media_types = [media for media in parse_accept(accept) if not _names_form(media)]
+    if accept and not any(media.type in (*_OFFERED, "*/*", "application/*", "*") for media in media_types):
         raise unknown_form()
 
 
-def not_acceptable(is_collection: bool = False) -> errors.NotAcceptable:
-    available = ", ".join(_OFFERED + _STREAMED if is_collection else _OFFERED)
+def check_route(accept: str, offered: tuple[str, ...] = _OFFERED) -> None:
+    """Most paths know the media types they can write by their names alone. Raises NotAcceptable."""
+    if accept and not any(media.type in (*offered, "*/*") for media in parse_accept(accept)):
+        raise not_acceptable(offered=offered)
+
+
+def not_acceptable(is_collection: bool = False, offered: tuple[str, ...] = _OFFERED) -> errors.NotAcceptable:
+    available = ", ".join(offered + _STREAMED if is_collection else offered)
     return errors.NotAcceptable(f"406: Not Acceptable\n\nAvailable representations: {available}", details={})
+
+
+def _names_form(media: MediaType) -> bool:
+    return any(media.parameters.get(name) for name in _OF_FORMS)
 
 
 def _offer(media: MediaType) -> Representation | None:
     if media.type not in (*_OFFERED, "*/*"):
         return None
     wanted = media.parameters.get("as")
+    if not wanted and _names_form(media):
+        return None
     if not wanted:
         return Representation(yaml=media.type == YAML)
     form = _FORMS.get(wanted)
