@@ -30,6 +30,7 @@ from dray.apiserver.verbs.scale import SCALE, get_scale, patch_scale, update_sca
 from dray.apiserver.verbs.subresources import POSTED, bind_named
 from dray.apiserver.verbs.told import tell, tell_all
 from dray.apiserver.verbs.virtual import review
+from dray.apiserver.verbs.writing import as_written
 from dray.client.protocol import PatchType
 
 
@@ -48,7 +49,7 @@ async def _review(wanted: ResourceRequest) -> web.StreamResponse:
     wanted.written("CreateOptions")
     obj = await wanted.object(type_name(call.kind, call.version))
     match_namespace(call, obj["metadata"])
-    answered = await review(call, obj)
+    answered = as_written(call, await review(call, obj))
     return json_answer(answered, status=201, warnings=call.warnings, accept=wanted.accept)
 
 
