@@ -19,9 +19,12 @@ _SHAPES_MAX: Final = 1000
 """Sets of fields that are remembered for each struct: as many as are met, but for those who try all."""
 
 
-def in_order(value: Any, schema: Schema) -> Any:
-    """`value` itself where all of it is in order; else a copy, which shares the parts that are. Changes nothing."""
-    sort = _sorter(schema)
+def in_order(value: Any, schema: Schema | None) -> Any:
+    """`value` itself where all of it is in order; else a copy, which shares the parts that are. Changes nothing.
+
+    `schema` None: of a kind without one, about which nothing is known.
+    """
+    sort = _sorter(schema) if schema is not None else None
     return value if sort is None else sort(value)
 
 

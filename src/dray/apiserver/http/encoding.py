@@ -14,6 +14,7 @@ import orjson
 from dray.api import errors
 from dray.api.meta import Object
 from dray.api.resources import Resource
+from dray.api.schema.model import Schema
 from dray.api.schema.order import in_order
 from dray.apiserver.http import table as tables
 from dray.apiserver.http.negotiation import JSON, PLAIN, YAML, Representation
@@ -42,9 +43,8 @@ class View:
     def is_stored_form(self) -> bool:
         """Whether stored bytes can be sent as they are."""
         kind = self.kind
-        return (
-            self.representation is PLAIN and kind.stored_as is None and self.version == kind.resource.version
-        )
+        is_own = kind.stored_as is None and not kind.told and self.version == kind.resource.version
+        return is_own and self.representation == PLAIN
 
     @property
     def content_type(self) -> str:
@@ -77,11 +77,12 @@ class View:
         return self._converted(obj)
 
     def _converted(self, obj: Object) -> Object:
-        return self._ordered(from_hub(self.kind, obj, self.version))
+        shown: Object = in_order(from_hub(self.kind, obj, self.version), self._schema)
+        return shown
 
-    def _ordered(self, obj: Object) -> Object:
-        schema = type_name(self.kind, self.version).schema
-        return obj if schema is None else in_order(obj, schema)
+    @property
+    def _schema(self) -> Schema | None:
+        return type_name(self.kind, self.version).schema
 
     # --- lists
 
@@ -110,15 +111,16 @@ class View:
             cut = _head_length(resource)
             items = b",".join([b"{" + record.data[cut:] for record in records])
         else:
-            items = b",".join([self._item(record.obj) for record in records])
+            schema = self._schema
+            items = b",".join([self._item(record.obj, schema) for record in records])
         head = go_json.encode(
             {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": meta}
         )
         data = head[:-1] + b',"items":[' + items + b"]}\n"
         return to_yaml(orjson.loads(data)) if self.representation.yaml else data
 
-    def _item(self, obj: Object) -> bytes:
-        shown = self._converted(obj)
+    def _item(self, obj: Object, schema: Schema | None) -> bytes:
+        shown = in_order(from_hub(self.kind, obj, self.version), schema)
         return go_json.encode(
             {key: value for key, value in shown.items() if key not in ("apiVersion", "kind")}
         )
@@ -167,7 +169,7 @@ class View:
         if self.representation.form == "partial":
             obj = tables.partial(self.kind, obj, self.representation.version)
         else:
-            obj = self._ordered(obj)
+            obj = in_order(obj, self._schema)
         return _line("BOOKMARK", go_json.encode(obj))
 
     def _dump(self, value: Any) -> bytes:

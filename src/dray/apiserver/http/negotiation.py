@@ -103,7 +103,7 @@ def _offer(media: MediaType) -> Representation | None:
     if not wanted and _names_form(media):
         return None
     if not wanted:
-        return Representation(yaml=media.type == YAML)
+        return Representation(yaml=True) if media.type == YAML else PLAIN
     form = _FORMS.get(wanted)
     if form == "table" and media.type == PROTOBUF:
         return None

@@ -76,3 +76,20 @@ async def test_documents_that_a_client_has_are_not_sent_again(url: str, accept: 
             tag = answer.headers["ETag"]
         async with session.get(f"{url}/openapi/v2", headers={"If-None-Match": tag}) as answer:
             assert (answer.status, answer.headers["ETag"], await answer.read()) == (304, tag, b"")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/namespaces/default/configmaps", "/api/v1/componentstatuses"])
+async def test_the_ways_to_ask_for_json_are_answered_with_the_same_bytes(url: str, path: str) -> None:
+    made = {"data": {"b": "<&>", "a": "1"}, "metadata": {"labels": {"z": "1", "b": "2"}, "name": "m"}}
+    async with aiohttp.ClientSession(url, skip_auto_headers=["Accept"]) as session:
+        for collection, obj in (
+            ("/api/v1/namespaces", {"metadata": {"name": "default"}}),
+            ("/api/v1/namespaces/default/configmaps", made),
+        ):
+            async with session.post(collection, json=obj) as answer:
+                assert answer.status == 201
+        found = set()
+        for headers in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+            async with session.get(path, headers=headers) as answer:
+                found.add(await answer.read())
+    assert len(found) == 1
