@@ -203,7 +203,7 @@ class _Parser:
     def _values(self) -> set[str]:
         token = self._take()
         if token != "(":
-            raise SelectorError(f"found '{token}', expected: '('")
+            raise SelectorError(f"found '{token}' expected: '('")
         values = {""} if self._peek() == ")" else self._value_list()
         token = self._take()
         if token != ")":

@@ -20,6 +20,7 @@ from dray.api.selectors import (
     parse_field_selector,
     parse_label_selector,
 )
+from dray.api.validation.core.go_numbers import duration_problem
 from dray.apiserver.core import FieldValidation, WriteOptions
 from dray.apiserver.ownership import manager_of
 
@@ -57,6 +58,20 @@ class DeleteOptions:
     dry_run: bool = False
     orphan_dependents: bool | None = None
     """As it was given; `propagation_policy` says what comes of it."""
+
+
+def check_timeout(query: Query) -> None:
+    """Raises BadRequest for a time that is none; how long an answer takes is not up to the client here."""
+    timeout = first(query, "timeout")
+    if timeout and (why := duration_problem(timeout)):
+        raise errors.BadRequest(f"invalid timeout specified in the request URL - {why}")
+
+
+def check_no_export(query: Query) -> None:
+    """Raises BadRequest for what objects could be asked to be stripped of, once."""
+    if _flag(query, "export"):
+        why = "the export parameter, deprecated since v1.14, is no longer supported"
+        raise errors.BadRequest(why)
 
 
 def first(query: Query, name: str) -> str:
@@ -109,12 +124,16 @@ def _watch_errors(options: ListOptions) -> list[FieldError]:
 
 
 def _list_errors(options: ListOptions) -> list[FieldError]:
-    match, found = options.resource_version_match, []
+    found = _match_errors(options) if options.resource_version_match else []
     if options.send_initial_events is not None:
         detail = "sendInitialEvents is forbidden for list"
         found.append(fields.forbidden(Path("sendInitialEvents"), detail))
-    if not match:
-        return found
+    return found
+
+
+def _match_errors(options: ListOptions) -> list[FieldError]:
+    """Of a list."""
+    match, found = options.resource_version_match, []
     if not options.resource_version:
         detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
         found.append(fields.forbidden(_MATCH, detail))
@@ -168,7 +187,7 @@ def delete_options(query: Query, body: Object | None) -> DeleteOptions:
     else:
         given = {
             "gracePeriodSeconds": _integer(query, "gracePeriodSeconds"),
-            "propagationPolicy": first(query, "propagationPolicy") or None,
+            "propagationPolicy": first(query, "propagationPolicy") if "propagationPolicy" in query else None,
             "orphanDependents": _flag(query, "orphanDependents") if "orphanDependents" in query else None,
             "preconditions": {
                 field: first(query, field) for field in ("uid", "resourceVersion") if field in query
@@ -243,9 +262,9 @@ def _flag(query: Query, name: str) -> bool:
 
 
 def _integer(query: Query, name: str) -> int | None:
-    text = first(query, name)
-    if not text:
+    if name not in query:
         return None
+    text = first(query, name)
     if not _INTEGER.fullmatch(text):
         raise errors.BadRequest(f"strconv.ParseInt: parsing {fields.quote(text)}: invalid syntax")
     digits = text.lstrip("+-").lstrip("0") or "0"

@@ -24,6 +24,8 @@ from dray.apiserver.registry.kind import Kind
 from dray.apiserver.type_name import DELETE_OPTIONS, TypeName
 
 _SCHEME: Final = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"
+MACHINERY: Final = "pkg/runtime/scheme.go:111"
+"""As what Kubernetes names its schemes: of its own kinds, and of what every API has."""
 _TYPE_META: Final = (
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 )
@@ -250,9 +252,9 @@ def _misfit(tree: Any, given: TypeName) -> str:
     return ""
 
 
-def not_registered(given: TypeName) -> str:
+def not_registered(given: TypeName, scheme: str = _SCHEME) -> str:
     kind, version = quote(given.kind), quote(given.api_version)
-    return f'no kind {kind} is registered for version {version} in scheme "{_SCHEME}"'
+    return f'no kind {kind} is registered for version {version} in scheme "{scheme}"'
 
 
 def untyped(tree: Any) -> str:

@@ -19,11 +19,11 @@ from dray.apiserver.http.backends import Backends
 from dray.apiserver.http.documents import Documents
 from dray.apiserver.http.inflight import NO_LIMITS, Inflight, InflightLimits, TooManyInflight
 from dray.apiserver.http.layout import is_for_people, lay_out
-from dray.apiserver.http.metrics import RequestMetrics
+from dray.apiserver.http.metrics import LONG_RUNNING, RequestMetrics
 from dray.apiserver.http.request import audit_id
 from dray.apiserver.http.request_info import RequestInfo
 from dray.apiserver.http.responses import error_answer, page_not_found, too_many_requests
-from dray.apiserver.options import Query, first
+from dray.apiserver.options import Query, check_timeout, first
 from dray.apiserver.registry.kind import User
 
 log = logging.getLogger("dray.apiserver")
@@ -107,6 +107,8 @@ class HttpApi:
     async def _serve(
         self, request: web.BaseRequest, info: RequestInfo, user: User, query: Query, asker: "_Asker"
     ) -> web.StreamResponse:
+        if not (info.is_watch or info.subresource in LONG_RUNNING):
+            check_timeout(query)
         if not info.is_resource:
             return await self._documents.serve(request, query)
         if info.path.startswith("//"):

@@ -32,8 +32,8 @@ _CONNECTED: Final = ("log", "exec", "attach", "portforward", "proxy")
 _APPLYING: Final = ("application/apply-patch+yaml", "application/apply-patch+cbor")
 _DOCUMENTS: Final = ("api", "apis")
 _CHECKS: Final = ("healthz", "livez", "readyz")
-_LONG_RUNNING: Final = frozenset({"log", "exec", "attach", "portforward", "proxy"})
-_SUBRESOURCES: Final = _LONG_RUNNING | {
+LONG_RUNNING: Final = frozenset({"log", "exec", "attach", "portforward", "proxy"})
+_SUBRESOURCES: Final = LONG_RUNNING | {
     "status", "scale", "binding", "eviction", "token", "finalize", "ephemeralcontainers", "resize",
 }  # fmt: skip
 _VERBS: Final[Mapping[str, str]] = {
@@ -172,7 +172,7 @@ class Measured:
 
     def __init__(self, metrics: RequestMetrics, info: RequestInfo, place: "Place") -> None:
         self._place = place
-        self._is_long = info.is_watch or info.subresource in _LONG_RUNNING
+        self._is_long = info.is_watch or info.subresource in LONG_RUNNING
         self._start = time.perf_counter()
         if self._is_long:
             self._under_way = metrics._long_running.cell(**place.labels)

@@ -21,6 +21,7 @@ from dray.apiserver.http.responses import (
 )
 from dray.apiserver.http.watching import WatchStream
 from dray.apiserver.options import (
+    check_no_export,
     delete_options,
     first,
     list_options,
@@ -50,6 +51,7 @@ async def _create(wanted: ResourceRequest) -> web.StreamResponse:
 
 async def _get(wanted: ResourceRequest) -> web.StreamResponse:
     shown_as = wanted.represented()
+    check_no_export(wanted.query)
     _check_name(wanted.info.name)
     record = await get(wanted.call, first(wanted.query, "resourceVersion"))
     return wanted.respond(record, shown_as)

@@ -75,9 +75,9 @@ def _single(call: Call, name: str, matches: Matcher | None) -> Listing:
 async def _start(call: Call, options: ListOptions, prefix: str) -> tuple[int | None, str]:
     """At which revision to read (None: now), and after which path."""
     if options.continue_token:
+        revision, after = decode_continue(options.continue_token)
         if options.resource_version not in ("", "0"):
             raise errors.BadRequest("specifying resource version is not allowed when using continue")
-        revision, after = decode_continue(options.continue_token)
         await reach(call, revision or 0)
         return revision, prefix + after
     if options.resource_version in ("", "0"):
@@ -161,11 +161,17 @@ def _field_value(call: Call, field: str, obj: Object) -> str:
 
 def parse_version(text: str) -> int:
     """A resourceVersion as the store counts. Raises a 500, as Kubernetes does where nothing caught it."""
-    if text.isascii() and text.isdigit() and len(text) < 20:
+    is_number = text.isascii() and text.isdigit()
+    if is_number and len(text) < _TOO_MANY_DIGITS:
         return int(text)
+    why = "value out of range" if is_number else "invalid syntax"
     raise errors.StatusError(
-        f"resourceVersion: Invalid value: {quote(text)}: strconv.ParseUint: parsing {quote(text)}: invalid syntax"
+        f"resourceVersion: Invalid value: {quote(text)}: strconv.ParseUint: parsing {quote(text)}: {why}"
     )
+
+
+_TOO_MANY_DIGITS: Final = 20
+"""Of a revision: more than the store ever counts to."""
 
 
 async def reach(call: Call, revision: int) -> None:

@@ -93,3 +93,56 @@ async def test_the_ways_to_ask_for_json_are_answered_with_the_same_bytes(url: st
             async with session.get(path, headers=headers) as answer:
                 found.add(await answer.read())
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "complaint"),
+    [
+        ("limit=", 'strconv.ParseInt: parsing "": invalid syntax'),
+        ("timeoutSeconds=", 'strconv.ParseInt: parsing "": invalid syntax'),
+        ("timeout=abc", 'invalid timeout specified in the request URL - time: invalid duration "abc"'),
+        ("timeout=1", 'invalid timeout specified in the request URL - time: missing unit in duration "1"'),
+        (
+            "resourceVersion=99999999999999999999",
+            'invalid resource version: resourceVersion: Invalid value: "99999999999999999999": strconv.ParseUint: '
+            'parsing "99999999999999999999": value out of range',
+        ),
+        (
+            "resourceVersion=1&continue=abc",
+            "invalid continue token: continue key is not valid: invalid character 'i' looking for beginning of value",
+        ),
+        ("labelSelector=l%20notin", "unable to parse requirement: found '' expected: '('"),
+        (
+            "resourceVersionMatch=x&resourceVersion=1&sendInitialEvents=true",
+            'ListOptions.meta.k8s.io "" is invalid: [resourceVersionMatch: Unsupported value: "x": supported values: '
+            '"Exact", "NotOlderThan", "", sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list]',
+        ),
+    ],
+)
+async def test_what_a_list_is_asked_wrongly_is_told_in_kubernetes_words(
+    url: str, query: str, complaint: str
+) -> None:
+    """As kube-apiserver 1.36.2 answered."""
+    async with aiohttp.request("GET", f"{url}/api/v1/configmaps?{query}") as answer:
+        assert (await answer.json())["message"] == complaint
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "complaint"),
+    [
+        ("GET", "export=1", "the export parameter, deprecated since v1.14, is no longer supported"),
+        ("GET", "timeout=x", 'invalid timeout specified in the request URL - time: invalid duration "x"'),
+        ("DELETE", "gracePeriodSeconds=", 'strconv.ParseInt: parsing "": invalid syntax'),
+        (
+            "DELETE",
+            "propagationPolicy=",
+            'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "": '
+            'supported values: "Foreground", "Background", "Orphan", "nil"',
+        ),
+    ],
+)
+async def test_what_is_asked_wrongly_of_an_object_is_told_in_kubernetes_words(
+    url: str, method: str, query: str, complaint: str
+) -> None:
+    async with aiohttp.request(method, f"{url}/api/v1/namespaces/x?{query}") as answer:
+        assert (await answer.json())["message"] == complaint

@@ -6,10 +6,9 @@ apiserver/pkg/admission/plugin/policy/mutating/patch, 1.36.
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from dray.api import patch as languages
-from dray.api.fields import quote
 from dray.api.meta import Object
 from dray.api.schema.go_text import GoValue
 from dray.api.schema.inspection import DecodeError
@@ -19,12 +18,10 @@ from dray.apiserver.admission.policies.evaluation import BUDGET, Activation, Met
 from dray.apiserver.admission.policies.terms import Terms, text_of
 from dray.apiserver.admission.webhooks.failures import internal
 from dray.apiserver.ownership import merging, typed
-from dray.apiserver.structure import Body, not_registered, strict_decode
+from dray.apiserver.structure import MACHINERY, Body, not_registered, strict_decode
 from dray.apiserver.type_name import TypeName
 from dray.cel.admission.compiler import CONFIGURATION, OPERATIONS, Compiled
 from dray.cel.values.patch import NoJson, Part, PatchOperation, configuration_of, json_of, misnamed
-
-_SCHEME: Final = "pkg/runtime/scheme.go:111"
 
 
 class MutationFault(Exception):
@@ -179,5 +176,4 @@ def _check_type(document: Any, type: TypeName) -> None:
     found = document if isinstance(document, dict) else {}
     api_version, kind = found.get("apiVersion", type.api_version), found.get("kind", type.kind)
     if (api_version, kind) != (type.api_version, type.kind):
-        shown = f"no kind {quote(str(kind))} is registered for version {quote(str(api_version))}"
-        raise DecodeError(f'{shown} in scheme "{_SCHEME}"')
+        raise DecodeError(not_registered(TypeName(str(api_version), str(kind)), MACHINERY))
