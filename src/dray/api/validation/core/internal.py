@@ -3,6 +3,7 @@
 from typing import Final
 
 from dray.api.validation.internal_form import InternalForms
+from dray.api.validation.internal_sources import SOURCES
 
 FORMS: Final = InternalForms(
     """
@@ -50,28 +51,11 @@ PersistentVolumeClaimSpec:
   DataSource dataSource *TypedLocalObjectReference
   DataSourceRef dataSourceRef *TypedObjectReference
   VolumeAttributesClassName volumeAttributesClassName any
-GCEPersistentDiskVolumeSource:
-  PDName pdName string
-  FSType fsType string
-  Partition partition int
-  ReadOnly readOnly bool
-AWSElasticBlockStoreVolumeSource:
-  VolumeID volumeID string
-  FSType fsType string
-  Partition partition int
-  ReadOnly readOnly bool
-HostPathVolumeSource:
-  Path path string
-  Type type any
 GlusterfsPersistentVolumeSource:
   EndpointsName endpoints string
   Path path string
   ReadOnly readOnly bool
   EndpointsNamespace endpointsNamespace any
-NFSVolumeSource:
-  Server server string
-  Path path string
-  ReadOnly readOnly bool
 RBDPersistentVolumeSource:
   CephMonitors monitors []any
   RBDImage image string
@@ -81,13 +65,6 @@ RBDPersistentVolumeSource:
   Keyring keyring string
   SecretRef secretRef *SecretReference
   ReadOnly readOnly bool
-QuobyteVolumeSource:
-  Registry registry string
-  Volume volume string
-  ReadOnly readOnly bool
-  User user string
-  Group group string
-  Tenant tenant string
 ISCSIPersistentVolumeSource:
   TargetPortal targetPortal string
   IQN iqn string
@@ -118,39 +95,11 @@ CephFSPersistentVolumeSource:
   SecretFile secretFile string
   SecretRef secretRef *SecretReference
   ReadOnly readOnly bool
-FCVolumeSource:
-  TargetWWNs targetWWNs []any
-  Lun lun any
-  FSType fsType string
-  ReadOnly readOnly bool
-  WWIDs wwids []any
-FlockerVolumeSource:
-  DatasetName datasetName string
-  DatasetUUID datasetUUID string
 AzureFilePersistentVolumeSource:
   SecretName secretName string
   ShareName shareName string
   ReadOnly readOnly bool
   SecretNamespace secretNamespace any
-VsphereVirtualDiskVolumeSource:
-  VolumePath volumePath string
-  FSType fsType string
-  StoragePolicyName storagePolicyName string
-  StoragePolicyID storagePolicyID string
-AzureDiskVolumeSource:
-  DiskName diskName string
-  DataDiskURI diskURI string
-  CachingMode cachingMode any
-  FSType fsType any
-  ReadOnly readOnly any
-  Kind kind any
-PhotonPersistentDiskVolumeSource:
-  PdID pdID string
-  FSType fsType string
-PortworxVolumeSource:
-  VolumeID volumeID string
-  FSType fsType string
-  ReadOnly readOnly bool
 ScaleIOPersistentVolumeSource:
   Gateway gateway string
   System system string
@@ -182,28 +131,9 @@ CSIPersistentVolumeSource:
   NodePublishSecretRef nodePublishSecretRef *SecretReference
   ControllerExpandSecretRef controllerExpandSecretRef *SecretReference
   NodeExpandSecretRef nodeExpandSecretRef *SecretReference
-VolumeResourceRequirements:
-  Limits limits map[any]
-  Requests requests map[any]
-TypedLocalObjectReference:
-  APIGroup apiGroup any
-  Kind kind string
-  Name name string
-TypedObjectReference:
-  APIGroup apiGroup any
-  Kind kind string
-  Name name string
-  Namespace namespace any
 SecretReference:
   Name name string
   Namespace namespace string
-ObjectReference:
-  Kind kind string
-  Namespace namespace string
-  Name name string
-  UID uid string
-  APIVersion apiVersion string
-  ResourceVersion resourceVersion string
-  FieldPath fieldPath string
 """
+    + SOURCES
 )

@@ -1,6 +1,7 @@
 """How the server's internal pod types look when a message shows one, above all the difference between two specs."""
 
 from dray.api.validation.internal_form import InternalForms
+from dray.api.validation.internal_sources import SOURCES
 from dray.api.validation.pod.internal_volumes import VOLUMES
 
 FORMS = InternalForms(
@@ -302,6 +303,7 @@ FileKeySelector:
   Optional optional any
 """
     + VOLUMES
+    + SOURCES
 )
 
 _HOST_FIELDS = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers")

@@ -7,37 +7,34 @@ Volume:
   Name name string
   HostPath hostPath *HostPathVolumeSource
   EmptyDir emptyDir *EmptyDirVolumeSource
-  GCEPersistentDisk gcePersistentDisk *GCEDisk
-  AWSElasticBlockStore awsElasticBlockStore *AWSDisk
+  GCEPersistentDisk gcePersistentDisk *GCEPersistentDiskVolumeSource
+  AWSElasticBlockStore awsElasticBlockStore *AWSElasticBlockStoreVolumeSource
   GitRepo gitRepo *GitRepo
   Secret secret *SecretVolumeSource
-  NFS nfs *NFS
+  NFS nfs *NFSVolumeSource
   ISCSI iscsi *ISCSI
   Glusterfs glusterfs *Glusterfs
   PersistentVolumeClaim persistentVolumeClaim *PersistentVolumeClaimVolumeSource
   RBD rbd *RBD
-  Quobyte quobyte *Quobyte
+  Quobyte quobyte *QuobyteVolumeSource
   FlexVolume flexVolume *FlexVolume
   Cinder cinder *Cinder
   CephFS cephfs *CephFS
-  Flocker flocker *Flocker
+  Flocker flocker *FlockerVolumeSource
   DownwardAPI downwardAPI *DownwardAPIVolumeSource
-  FC fc *FC
+  FC fc *FCVolumeSource
   AzureFile azureFile *AzureFile
   ConfigMap configMap *ConfigMapVolumeSource
-  VsphereVolume vsphereVolume *VsphereVolume
-  AzureDisk azureDisk *AzureDisk
-  PhotonPersistentDisk photonPersistentDisk *PhotonDisk
+  VsphereVolume vsphereVolume *VsphereVirtualDiskVolumeSource
+  AzureDisk azureDisk *AzureDiskVolumeSource
+  PhotonPersistentDisk photonPersistentDisk *PhotonPersistentDiskVolumeSource
   Projected projected *ProjectedVolumeSource
-  PortworxVolume portworxVolume *Portworx
+  PortworxVolume portworxVolume *PortworxVolumeSource
   ScaleIO scaleIO *ScaleIO
   StorageOS storageos *StorageOS
   CSI csi *CSIVolumeSource
   Ephemeral ephemeral *EphemeralVolume
   Image image *ImageVolumeSource
-HostPathVolumeSource:
-  Path path string
-  Type type any
 EmptyDirVolumeSource:
   Medium medium string
   SizeLimit sizeLimit any
@@ -99,24 +96,10 @@ CSIVolumeSource:
 ImageVolumeSource:
   Reference reference string
   PullPolicy pullPolicy string
-GCEDisk:
-  PDName pdName string
-  FSType fsType string
-  Partition partition int
-  ReadOnly readOnly bool
-AWSDisk:
-  VolumeID volumeID string
-  FSType fsType string
-  Partition partition int
-  ReadOnly readOnly bool
 GitRepo:
   Repository repository string
   Revision revision string
   Directory directory string
-NFS:
-  Server server string
-  Path path string
-  ReadOnly readOnly bool
 ISCSI:
   TargetPortal targetPortal string
   IQN iqn string
@@ -142,13 +125,6 @@ RBD:
   Keyring keyring string
   SecretRef secretRef *LocalObjectReference
   ReadOnly readOnly bool
-Quobyte:
-  Registry registry string
-  Volume volume string
-  ReadOnly readOnly bool
-  User user string
-  Group group string
-  Tenant tenant string
 FlexVolume:
   Driver driver string
   FSType fsType string
@@ -167,37 +143,9 @@ CephFS:
   SecretFile secretFile string
   SecretRef secretRef *LocalObjectReference
   ReadOnly readOnly bool
-Flocker:
-  DatasetName datasetName string
-  DatasetUUID datasetUUID string
-FC:
-  TargetWWNs targetWWNs []any
-  Lun lun any
-  FSType fsType string
-  ReadOnly readOnly bool
-  WWIDs wwids []any
 AzureFile:
   SecretName secretName string
   ShareName shareName string
-  ReadOnly readOnly bool
-VsphereVolume:
-  VolumePath volumePath string
-  FSType fsType string
-  StoragePolicyName storagePolicyName string
-  StoragePolicyID storagePolicyID string
-AzureDisk:
-  DiskName diskName string
-  DataDiskURI diskURI string
-  CachingMode cachingMode any
-  FSType fsType any
-  ReadOnly readOnly any
-  Kind kind any
-PhotonDisk:
-  PdID pdID string
-  FSType fsType string
-Portworx:
-  VolumeID volumeID string
-  FSType fsType string
   ReadOnly readOnly bool
 ScaleIO:
   Gateway gateway string
@@ -224,25 +172,13 @@ ClaimTemplate:
 ClaimSpec:
   AccessModes accessModes []any
   Selector selector meta
-  Resources resources ClaimResources
+  Resources resources VolumeResourceRequirements
   VolumeName volumeName string
   StorageClassName storageClassName any
   VolumeMode volumeMode any
-  DataSource dataSource *DataSource
-  DataSourceRef dataSourceRef *DataSourceReference
+  DataSource dataSource *TypedLocalObjectReference
+  DataSourceRef dataSourceRef *TypedObjectReference
   VolumeAttributesClassName volumeAttributesClassName any
-ClaimResources:
-  Limits limits map[any]
-  Requests requests map[any]
-DataSource:
-  APIGroup apiGroup any
-  Kind kind string
-  Name name string
-DataSourceReference:
-  APIGroup apiGroup any
-  Kind kind string
-  Name name string
-  Namespace namespace any
 ClusterTrustBundle:
   Name name any
   SignerName signerName any
