@@ -91,31 +91,7 @@ class RequestMetrics:
         self._long_running = registry.gauge(
             "apiserver_longrunning_requests", "Watches and streams being served.", _PLACE
         )
-        registry.gauge(
-            "apiserver_storage_objects",
-            "Objects stored, by resource.",
-            ("resource",),
-            collect=lambda: _object_counts(core),
-        )
-        registry.gauge(
-            "apiserver_resource_objects",
-            "Objects stored, by resource.",
-            ("group", "resource"),
-            collect=lambda: _parted(_object_counts(core)),
-        )
-        registry.gauge(
-            "kubernetes_build_info",
-            "The release that the server stands for, and what it runs on; the value is 1.",
-            tuple(_BUILD),
-            collect=lambda: _build(core.features.release),
-        )
-        add_process_metrics(registry)
-        registry.gauge(
-            "kubernetes_feature_enabled",
-            "Feature gates: 1 where on, 0 where off. The stage of settled ones is empty.",
-            ("name", "stage"),
-            collect=lambda: _features(core.features),
-        )
+        _tell_of_server(registry, core)
 
     def begin(self, info: RequestInfo, request: web.BaseRequest) -> "Measured":
         """Call `end` on the result when the answer is complete."""
@@ -153,6 +129,35 @@ class WatchMeter:
 
 
 WATCH_METER: Final = web.RequestKey("watch-meter", WatchMeter)
+
+
+def _tell_of_server(registry: Registry, core: Core) -> None:
+    """What is found out when somebody reads the metrics."""
+    registry.gauge(
+        "apiserver_storage_objects",
+        "Objects stored, by resource.",
+        ("resource",),
+        collect=lambda: _object_counts(core),
+    )
+    registry.gauge(
+        "apiserver_resource_objects",
+        "Objects stored, by resource.",
+        ("group", "resource"),
+        collect=lambda: _parted(_object_counts(core)),
+    )
+    registry.gauge(
+        "kubernetes_build_info",
+        "The release that the server stands for, and what it runs on; the value is 1.",
+        tuple(_BUILD),
+        collect=lambda: _build(core.features.release),
+    )
+    add_process_metrics(registry)
+    registry.gauge(
+        "kubernetes_feature_enabled",
+        "Feature gates: 1 where on, 0 where off. The stage of settled ones is empty.",
+        ("name", "stage"),
+        collect=lambda: _features(core.features),
+    )
 
 
 def _features(features: FeatureGates) -> dict[tuple[str, ...], float]:
