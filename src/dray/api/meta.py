@@ -122,3 +122,12 @@ def parse_time(text: str) -> dt.datetime:
     if moment.tzinfo is None:
         raise ValueError(f"timestamp {text!r} has no time zone")
     return moment
+
+
+def clone(value: Any) -> Any:
+    """A deep copy of a JSON value."""
+    if value.__class__ is dict:
+        return {key: clone(item) for key, item in value.items()}
+    if value.__class__ is list:
+        return [clone(item) for item in value]
+    return value

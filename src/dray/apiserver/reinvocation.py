@@ -8,7 +8,7 @@ apiserver/pkg/admission/{reinvocation.go,plugin/webhook/mutating/reinvocationcon
 import dataclasses
 from collections.abc import Hashable
 
-from dray.api.meta import Object
+from dray.api.meta import Object, clone
 
 
 @dataclasses.dataclass(slots=True)
@@ -29,6 +29,11 @@ class Applied:
         self._again |= self._seen
         self._seen = set()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody wants to see later changes."""
+        return bool(self._seen)
+
     def is_wanted_again(self, key: Hashable) -> bool:
         return key in self._again
 
@@ -48,6 +53,11 @@ class Reinvocation:
         """A plugin is about to look at `obj`: in the second round at all that changed since it was left."""
         if self.running and obj != applied.output:
             applied.changed()
+
+    def ends(self, applied: Applied, obj: Object | None) -> None:
+        """The plugin is done; where somebody wants to see later changes, they are told from `obj` as it is now."""
+        if not self.running and applied.is_wanted:
+            applied.output = clone(obj)
 
     def skips(self, applied: Applied, key: Hashable) -> bool:
         """Whether the present round leaves this policy or webhook out."""

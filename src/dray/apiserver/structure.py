@@ -12,7 +12,7 @@ import orjson
 
 from dray.api import errors
 from dray.api.fields import quote
-from dray.api.meta import Object
+from dray.api.meta import Object, clone
 from dray.api.schema import decode, json_text, schema_for
 from dray.api.schema.conversion import restore
 from dray.api.schema.emptiness import may_be_empty
@@ -192,15 +192,6 @@ def from_hub(kind: Kind, obj: Object, version: str) -> Object:
         return obj
     shown = kind.from_hub(obj, version)
     return {**shown, "apiVersion": resource.at(version).api_version, "kind": resource.kind}
-
-
-def clone(value: Any) -> Any:
-    """A deep copy of a JSON value."""
-    if value.__class__ is dict:
-        return {key: clone(item) for key, item in value.items()}
-    if value.__class__ is list:
-        return [clone(item) for item in value]
-    return value
 
 
 def _check_type(body: Body, wanted: TypeName, warnings: list[str] | None = None) -> None:

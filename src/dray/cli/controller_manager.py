@@ -59,6 +59,7 @@ def signing_options(function: Callable[..., None]) -> Callable[..., None]:
 def command(flags: RoleFlags, root_ca_file: pathlib.Path | None, **values: Any) -> None:
     """Run the control loops: claims from templates and their release, workloads, namespaces, garbage, nodes, certificates."""
     signing = _signing(values)
+    root_ca = _text_of(root_ca_file) if root_ca_file else ""
 
     def make(client: Client, metrics: Registry) -> Role:
         from dray.controllers.manager import ControllerManager
@@ -68,12 +69,22 @@ def command(flags: RoleFlags, root_ca_file: pathlib.Path | None, **values: Any) 
             client,
             clock=SystemClock(),
             features=flags.features,
-            root_ca_pem=root_ca_file.read_text() if root_ca_file else "",
+            root_ca_pem=root_ca,
             signing=signing,
             registry=metrics,
         )
 
     run_role(flags, "kube-controller-manager", make)
+
+
+def _text_of(root_ca_file: pathlib.Path) -> str:
+    """Raises ClusterError."""
+    try:
+        return root_ca_file.read_text()
+    except OSError as error:
+        raise ClusterError(f"--root-ca-file {root_ca_file}: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        raise ClusterError(f"--root-ca-file {root_ca_file} is no text; give a PEM certificate") from None
 
 
 def _signing(values: Mapping[str, Any]) -> "Signing | None":

@@ -1,6 +1,7 @@
 """The API server as a role: its directory, certificates, database, access rules, and the kubeconfig that opens it."""
 
 import contextlib
+import csv
 import dataclasses
 import datetime as dt
 import errno
@@ -130,9 +131,10 @@ class ApiServerRole:
         self._exit.callback(lock.release)
         try:
             self.authority = Authority(self.layout.pki, self._clock.now())
+            self.front_proxy = self.settings.front_proxy or self._own_front_proxy()
+            self._token_key = service_account_key(self.layout.pki)
         except CertificateError as error:
             raise ClusterError(str(error)) from error
-        self.front_proxy = self.settings.front_proxy or self._own_front_proxy()
         store = self._open_store()
         self._exit.push_async_callback(store.close)
         self.server = self._server(store)
@@ -179,7 +181,7 @@ class ApiServerRole:
 
     def _server(self, store: SqliteStore) -> ApiServer:
         metrics = Registry()
-        issuer = TokenIssuer(service_account_key(self.layout.pki))
+        issuer = TokenIssuer(self._token_key)
         authorizer = AuthorizerChain(store)
         authenticator = AuthenticatorChain(
             store,
@@ -243,7 +245,7 @@ class ApiServerRole:
             return {}
         try:
             return read_token_file(self.settings.token_file)
-        except (OSError, TokenFileError) as error:
+        except (OSError, UnicodeDecodeError, csv.Error, TokenFileError) as error:
             raise ClusterError(f"cannot use the token file: {error}") from error
 
     async def _listen(self) -> None:

@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Sequence
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -44,13 +45,19 @@ class Authority:
         self.directory = directory
         self._now = now
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _check_whole(directory, file)
         pair = _read_pair(directory, file)
         if pair is None:
             pair = self._make_ca(subject)
             _write_pair(directory, file, pair)
         self.pem = pair.certificate
-        self._certificate = _load_certificate(pair.certificate, directory / f"{file}.crt")
-        self._key = _load_key(pair.key, directory / f"{file}.key")
+        certificate, key = directory / f"{file}.crt", directory / f"{file}.key"
+        self._certificate = _load_certificate(pair.certificate, certificate)
+        self._key = _load_key(pair.key, key)
+        if self._certificate.public_key() != self._key.public_key():
+            raise CertificateError(
+                f"{key} is not the key of {certificate}; put it back, or delete the directory to start anew"
+            )
 
     def _make_ca(self, subject: str) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -113,11 +120,15 @@ class Authority:
         return pair
 
     def _is_fresh(self, pair: KeyPair) -> bool:
-        certificate = x509.load_pem_x509_certificate(pair.certificate)
-        return (
-            certificate.issuer == self._certificate.subject
-            and certificate.not_valid_after_utc - self._now > RENEW_BEFORE
-        )
+        """Whether the pair can be used as it is: what is damaged or of another authority is made anew."""
+        try:
+            certificate = x509.load_pem_x509_certificate(pair.certificate)
+            key = serialization.load_pem_private_key(pair.key, password=None)
+            certificate.verify_directly_issued_by(self._certificate)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        is_whole = certificate.public_key() == key.public_key()
+        return is_whole and certificate.not_valid_after_utc - self._now > RENEW_BEFORE
 
     def server_context(self, name: str, further: bytes = b"") -> ssl.SSLContext:
         """TLS for the server whose pair is kept under `name`; client certificates are checked, but not demanded.
@@ -147,12 +158,14 @@ class Authority:
 
 
 def service_account_key(directory: pathlib.Path) -> bytes:
-    """The PEM key that signs service account tokens; made at first use."""
+    """The PEM key that signs service account tokens; made at first use. Raises CertificateError."""
     path = directory / "sa.key"
     if not path.exists():
         key = ec.generate_private_key(ec.SECP256R1())
         _write(path, _key_pem(key))
-    return path.read_bytes()
+    pem = path.read_bytes()
+    _load_key(pem, path)
+    return pem
 
 
 def _authority_id(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
@@ -227,6 +240,18 @@ def _load_key(pem: bytes, path: pathlib.Path) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise CertificateError(f"{path} is not an elliptic-curve key")
     return key
+
+
+def _check_whole(directory: pathlib.Path, name: str) -> None:
+    """Raises CertificateError where the key of an authority is lost: another one would know none of its certificates.
+
+    A key alone is what is left when the first start is killed, and nothing has been signed with it.
+    """
+    certificate, key = directory / f"{name}.crt", directory / f"{name}.key"
+    if certificate.exists() and not key.exists():
+        raise CertificateError(
+            f"{key} is missing, while {certificate} is there; put it back, or delete the directory to start anew"
+        )
 
 
 def _read_pair(directory: pathlib.Path, name: str) -> KeyPair | None:

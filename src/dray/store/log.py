@@ -113,8 +113,11 @@ class Log:
                 connection.executemany(
                     "DELETE FROM log WHERE revision = ?", [(revision,) for revision in compaction.revisions]
                 )
+                # Never back: what was forgotten since the compaction was found must not count as held.
                 connection.executemany(
-                    "INSERT OR REPLACE INTO floors VALUES (?, ?)", list(compaction.floors.items())
+                    "INSERT INTO floors VALUES (?, ?) ON CONFLICT(resource) "
+                    "DO UPDATE SET revision = max(revision, excluded.revision)",
+                    list(compaction.floors.items()),
                 )
 
     def forget_history(self, revision: int) -> None:

@@ -29,13 +29,13 @@ def first_block(data: bytes) -> Block | None:
 
 def blocks(data: bytes) -> Iterator[Block]:
     """What does not hold together (no end, another type there, no base64) is passed over."""
-    rest = data
-    while (start := _after_begin(rest)) is not None:
-        found = _read(start)
+    text, at = _Text(data), 0
+    while (start := text.after_begin(at)) >= 0:
+        found = _read(text, start)
         if found is None:
-            rest = _line(start)[1]
+            at = text.line(start)[1]
             continue
-        block, rest = found
+        block, at = found
         yield block
 
 
@@ -46,37 +46,73 @@ def encode(type_: str, content: bytes) -> bytes:
     return b"\n".join([_BEGIN + name + _DASHES, *lines, _END + name + _DASHES, b""])
 
 
-def _after_begin(data: bytes) -> bytes | None:
-    """What follows the next BEGIN that starts a line."""
-    if data.startswith(_BEGIN):
-        return data[len(_BEGIN) :]
-    _, mark, rest = data.partition(b"\n" + _BEGIN)
-    return rest if mark else None
+class _Text:
+    """Offsets into a text. Each of its lines may begin a block, so that what is looked for once is not looked for again."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._end = (0, data.find(b"\n" + _END))
+        self._last_end = data.rfind(b"\n" + _END)
+        """From where an END was looked for, and where it is."""
+        self._headers = (0, 0)
+        """Where lines with colons begin, and where they end."""
+
+    def after_begin(self, at: int) -> int:
+        """Where what follows the next BEGIN that starts a line begins; below 0 for none, or where no END follows."""
+        if self.data.startswith(_BEGIN, at):
+            found = at
+        else:
+            found = self.data.find(b"\n" + _BEGIN, at) + 1
+            if not found:
+                return -1
+        return found + len(_BEGIN) if found <= self._last_end else -1
+
+    def end(self, at: int) -> int:
+        """Where the next END stands, with the line break before it; below 0 for none."""
+        asked, found = self._end
+        if not asked <= at or 0 <= found < at:
+            found = self.data.find(b"\n" + _END, at)
+            self._end = (at, found)
+        return found
+
+    def after_headers(self, at: int) -> int:
+        """Where the first line without a colon begins."""
+        first, after = self._headers
+        if first <= at < after:
+            return after
+        begin = at
+        while at < len(self.data) and b":" in (line := self.line(at))[0]:
+            at = line[1]
+        self._headers = (begin, at)
+        return at
+
+    def line(self, at: int) -> tuple[bytes, int]:
+        """The line from `at` on, without blanks at its end, and where the next one begins."""
+        end = self.data.find(b"\n", at)
+        line = self.data[at:] if end < 0 else self.data[at:end]
+        return line.removesuffix(b"\r").rstrip(b" \t"), len(self.data) if end < 0 else end + 1
 
 
-def _read(data: bytes) -> tuple[Block, bytes] | None:
-    """The block whose type `data` begins with, and what follows it."""
-    type_line, rest = _line(data)
+def _read(text: _Text, start: int) -> tuple[Block, int] | None:
+    """The block whose type begins at `start`, and where it ends."""
+    data = text.data
+    type_line, at = text.line(start)
     if not type_line.endswith(_DASHES):
         return None
     type_ = type_line[: -len(_DASHES)]
-    has_headers = False
-    while rest and b":" in (line := _line(rest))[0]:
-        has_headers, rest = True, line[1]
-    text, mark, tail = (b"\n" + rest if not has_headers else rest).partition(b"\n" + _END)
-    if not mark or not tail.startswith(type_ + _DASHES):
+    after = text.after_headers(at)
+    has_headers = after > at
+    body = after if has_headers else at - 1
+    end = text.end(body)
+    mark = end + 1 + len(_END)
+    if end < 0 or not data.startswith(type_ + _DASHES, mark):
         return None
-    end_line, after = _line(tail[len(type_) + len(_DASHES) :])
-    if end_line:
+    end_line, after = text.line(mark + len(type_) + len(_DASHES))
+    # No base64 has a dash: another block that begins in this one need not be read to its end.
+    if end_line or data.find(b"-", body, end) >= 0:
         return None
     try:
-        content = base64.b64decode(text.translate(_BLANKS, b" \t\r\n"), validate=True)
+        content = base64.b64decode(data[body:end].translate(_BLANKS, b" \t\r\n"), validate=True)
     except binascii.Error:
         return None
     return Block(type_.decode("utf-8", "replace"), content, has_headers), after
-
-
-def _line(data: bytes) -> tuple[bytes, bytes]:
-    """The first line without blanks at its end, and the rest."""
-    line, _, rest = data.partition(b"\n")
-    return line.removesuffix(b"\r").rstrip(b" \t"), rest

@@ -12,6 +12,7 @@ import orjson
 
 from dray.api.errors import BadRequest, RequestEntityTooLarge
 from dray.api.fields import quote
+from dray.api.meta import clone
 from dray.api.patch.refusals import PatchError, PatchTestError
 from dray.api.schema import go_text, json_text
 
@@ -219,13 +220,7 @@ def _copy(working: _Working, operation: Operation) -> None:
             "Unable to complete the copy, the accumulated size increase of copy is "
             f"{working.copied}, exceeding the limit {MAX_COPIED_BYTES}"
         )
-    working.insert(_pointer(operation, "path"), _copied(value), "copy")
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
+    working.insert(_pointer(operation, "path"), clone(value), "copy")
 
 
 def _written(value: Any) -> bytes:

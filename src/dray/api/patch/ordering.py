@@ -8,15 +8,20 @@ from typing import Any, Final
 
 import orjson
 
+from dray.api.patch.refusals import PatchError
+
 _BLOCK: Final = 20
 """How many elements Kubernetes' sort takes at a time; of more, the order of those without a place can be another."""
 
 
 def identity(value: Any) -> Hashable:
-    """What is the same for equal JSON values and can be looked up, so that long lists are not searched again and again."""
+    """What is the same for equal JSON values and can be looked up, so that long lists are not searched again and again. Raises PatchError."""
     if value.__class__ is str:
         return str(value)
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # nested too deeply to be written
+        raise PatchError("exceeded max depth") from None
 
 
 def in_order(merged: list[Any], *, order: list[Any], live: list[Any], key: str) -> list[Any]:

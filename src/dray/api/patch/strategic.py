@@ -7,6 +7,7 @@ Directives inside a patch: `$patch: replace | delete | merge`, `$retainKeys`, `$
 from collections.abc import Mapping
 from typing import Any, Final
 
+from dray.api.meta import clone
 from dray.api.patch.ordering import in_order
 from dray.api.patch.refusals import PatchFormatError
 from dray.api.patch.strategic_lists import (
@@ -29,18 +30,12 @@ _DELETE: Final = "$deleteFromPrimitiveList"
 
 def strategic_merge_patch(document: Members, patch: Members, schema: Schema | None) -> dict[str, Any]:
     """`document` with `patch` merged in. Raises PatchError for a patch that contradicts itself or the schema."""
-    return use_up(document, _own(patch), schema)
+    return use_up(document, clone(patch), schema)
 
 
 def use_up(document: Members, patch: dict[str, Any], schema: Schema | None) -> dict[str, Any]:
     """As `strategic_merge_patch`; takes out of `patch` what was followed, as Kubernetes does, which shows the rest."""
     return _merge(document, patch, Place(schema))
-
-
-def _own(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _own(item) for key, item in value.items()}
-    return [_own(item) for item in value] if isinstance(value, list) else value
 
 
 def _merge(document: Members, patch: dict[str, Any], place: Place) -> dict[str, Any]:

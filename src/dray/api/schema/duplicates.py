@@ -1,4 +1,7 @@
-"""Members that a JSON text gives more than once, for texts that have no schema of their own."""
+"""Members that a JSON text gives more than once, for texts that have no schema of their own.
+
+Nobody looks at the numbers, which may be of any length.
+"""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ class _Pairs(list[tuple[str, Any]]):
 def has_duplicates(text: bytes) -> bool:
     """Whether any member is given more than once in `text`, which must be JSON."""
     try:
-        json.loads(text, object_pairs_hook=_unique)
+        json.loads(text, object_pairs_hook=_unique, parse_int=str, parse_float=str)
     except _Duplicate:
         return True
     return False
@@ -31,7 +34,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def duplicate_members(text: bytes) -> list[str]:
     """Their paths, such as `spec.items[0].name`, in the order of the text, which must be JSON."""
-    return list(_found(json.loads(text, object_pairs_hook=_Pairs), ""))
+    return list(_found(json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str), ""))
 
 
 def _found(tree: Any, path: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from dray.api.fields import quote
+from dray.api.meta import clone
 from dray.api.schema import go_text, yaml_bytes
 from dray.api.schema.yaml_scalars import BadScalar, plain, tagged
 
@@ -188,7 +189,7 @@ class _Builder:
         self._copied += anchored.weight
         if self._copied > COPIES_MAX:
             raise BadYaml(_TOO_MANY_ALIASES)
-        return _copied(anchored.value)
+        return clone(anchored.value)
 
     def _put(self, value: Any, event: Any) -> None:
         """Into the list or mapping that is open, as an element, a key or a member."""
@@ -220,12 +221,6 @@ class _Builder:
     def _note_duplicate(self, mapping: dict[str, Any], key: str, event: Any) -> None:
         if key in mapping and len(self.duplicates) < DUPLICATES_MAX:
             self.duplicates.append(f"line {event.start_mark.line + 1}: key {quote(key)} already set in map")
-
-
-def _copied(value: Any) -> Any:
-    if value.__class__ is dict:
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if value.__class__ is list else value
 
 
 def _finite(value: Any) -> Any:

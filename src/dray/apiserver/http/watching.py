@@ -58,8 +58,8 @@ class WatchStream:
         for warning in warnings:
             response.headers.add("Warning", warning)
         response.enable_chunked_encoding()
-        await response.prepare(self._request)
         try:
+            await response.prepare(self._request)
             await self._send(self._watch.initial)
             await self._follow()
             await response.write_eof()

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from dray.api.fields import quote
+from dray.api.schema.go_text import GoValue
 from dray.api.schema.model import ABSENT, ZEROS, Field, Schema
 from dray.kits import go_json
 
@@ -35,6 +36,8 @@ def identity(item: Any, schema: Schema) -> Any:
     if not isinstance(item, dict):
         raise BadElement("associative list with keys may not have non-map elements")
     values = tuple(item.get(key, default) for key, default in key_defaults(schema))
+    if any(isinstance(value, GoValue) for value in values):
+        raise BadElement("associative list with keys has an element whose key has no form in JSON")
     if all(value is ABSENT for value in values):
         names = " ".join(quote(key) for key in schema.list_keys)
         raise BadElement(
@@ -49,6 +52,8 @@ def _set_value(item: Any) -> Any:
         raise BadElement("associative list without keys has an element that's a map type")
     if isinstance(item, list):
         raise BadElement("not supported: associative list with lists as elements")
+    if isinstance(item, GoValue):
+        raise BadElement("associative list without keys has an element without a form in JSON")
     if item is None:
         raise BadElement("associative list without keys has an element that's an explicit null")
     return item

@@ -4,9 +4,8 @@ from typing import Final
 
 from dray.api import errors, fields
 from dray.api.fields import FieldError, Path
-from dray.api.meta import Object, format_time, is_deleting
+from dray.api.meta import Object, clone, format_time, is_deleting
 from dray.apiserver.core import Call
-from dray.apiserver.structure import clone
 from dray.apiserver.type_name import TypeName
 from dray.apiserver.verbs.posting import check_name, created
 from dray.apiserver.verbs.update import amend

@@ -9,6 +9,7 @@ from dray.apiserver.core import AdmissionRequest, Call, path_of
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.verbs import lifecycle, managed, metadata
 from dray.apiserver.verbs.emptied import as_sent, as_told
+from dray.apiserver.verbs.read import is_version
 from dray.apiserver.verbs.writing import raise_invalid, store_new, unstored
 from dray.store.errors import KeyExists
 from dray.store.record import Record
@@ -70,7 +71,7 @@ def _findings(call: Call, obj: Object) -> list[FieldError]:
 def _refuse_version(obj: Object) -> None:
     """Only what is really stored is asked for it: a dry run shows the version that was sent."""
     version = str(obj["metadata"].get("resourceVersion") or "")
-    if version.isdigit() and int(version):
+    if is_version(version) and int(version):
         raise errors.StatusError("resourceVersion should not be set on objects to be created")
 
 

@@ -4,10 +4,9 @@ import datetime as dt
 from typing import Final
 
 from dray.api import errors
-from dray.api.meta import Object, finalizers_of, format_time, is_deleting
+from dray.api.meta import Object, clone, finalizers_of, format_time, is_deleting
 from dray.apiserver.core import AdmissionRequest, Call
 from dray.apiserver.options import DeleteOptions
-from dray.apiserver.structure import clone
 from dray.apiserver.verbs import lifecycle
 from dray.apiserver.verbs.update import RETRIES
 from dray.apiserver.verbs.writing import conflict, not_found, store_change, store_removal, unstored

@@ -4,14 +4,13 @@ import dataclasses
 from typing import Final
 
 from dray.api import errors
-from dray.api.meta import Object, format_time, is_deleting, labels_of, name_of
+from dray.api.meta import Object, clone, format_time, is_deleting, labels_of, name_of
 from dray.api.pods import is_ready
 from dray.api.resources import POD_DISRUPTION_BUDGETS
 from dray.api.selectors import SelectorError, selects
 from dray.apiserver.access import ADMIN
 from dray.apiserver.core import Call, WriteOptions
 from dray.apiserver.options import DeleteOptions, delete_options
-from dray.apiserver.structure import clone
 from dray.apiserver.type_name import TypeName
 from dray.apiserver.verbs.delete import check_preconditions, delete
 from dray.apiserver.verbs.posting import check_name, created

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from dray.api.meta import Object
+from dray.api.meta import Object, clone
 from dray.apiserver.core import Call
 from dray.apiserver.ownership import (
     Converter,
@@ -19,7 +19,7 @@ from dray.apiserver.ownership import (
     record_update,
     reset_fields,
 )
-from dray.apiserver.structure import clone, from_hub
+from dray.apiserver.structure import from_hub
 from dray.apiserver.type_name import type_name
 
 

@@ -11,7 +11,7 @@ import orjson
 
 from dray.api import errors
 from dray.api import patch as languages
-from dray.api.meta import Object
+from dray.api.meta import Object, clone
 from dray.api.schema import json_text
 from dray.api.schema.duplicates import duplicate_members
 from dray.api.schema.inspection import DecodeError, syntax_error
@@ -19,7 +19,6 @@ from dray.apiserver.core import Call
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.structure import (
     Body,
-    clone,
     from_hub,
     json_type,
     no_conversion,

@@ -161,17 +161,20 @@ def _field_value(call: Call, field: str, obj: Object) -> str:
 
 def parse_version(text: str) -> int:
     """A resourceVersion as the store counts. Raises a 500, as Kubernetes does where nothing caught it."""
-    is_number = text.isascii() and text.isdigit()
-    if is_number and len(text) < _TOO_MANY_DIGITS:
+    if is_version(text):
         return int(text)
-    why = "value out of range" if is_number else "invalid syntax"
+    why = "value out of range" if text.isascii() and text.isdigit() else "invalid syntax"
     raise errors.StatusError(
         f"resourceVersion: Invalid value: {quote(text)}: strconv.ParseUint: parsing {quote(text)}: {why}"
     )
 
 
+def is_version(text: str) -> bool:
+    """Whether it is a number that a store could have counted to."""
+    return text.isascii() and text.isdigit() and len(text) < _TOO_MANY_DIGITS
+
+
 _TOO_MANY_DIGITS: Final = 20
-"""Of a revision: more than the store ever counts to."""
 
 
 async def reach(call: Call, revision: int) -> None:

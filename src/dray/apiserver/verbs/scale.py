@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from dray.api import errors, fields
 from dray.api.fields import Path
-from dray.api.meta import Object
+from dray.api.meta import Object, clone
 from dray.apiserver.core import Call
-from dray.apiserver.structure import Body, clone
+from dray.apiserver.structure import Body
 from dray.apiserver.type_name import TypeName
 from dray.apiserver.verbs import managed
 from dray.apiserver.verbs.patch import LazyPatch

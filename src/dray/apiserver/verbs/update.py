@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from dray.api import errors, fields
-from dray.api.meta import Object, finalizers_of
+from dray.api.meta import Object, clone, finalizers_of
 from dray.api.validation.meta import METADATA
 from dray.apiserver.core import AdmissionRequest, Call
 from dray.apiserver.large_bodies import worked_out
 from dray.apiserver.registry.kind import StatusStrategy
-from dray.apiserver.structure import clone
 from dray.apiserver.verbs import managed, metadata
 from dray.apiserver.verbs.create import create
 from dray.apiserver.verbs.emptied import as_sent, as_stored, as_told
@@ -51,7 +50,7 @@ async def update(call: Call, obj: Object, sent: Any = None) -> tuple[Record, boo
     metadata.match_name(call, obj["metadata"])
     if call.kind.create_on_update and not call.subresource and call.record() is None:
         obj["metadata"].pop("resourceVersion", None)
-        return await create(call, obj), True
+        return await create(call, obj, sent=sent), True
     asked = str(obj["metadata"].get("resourceVersion") or "")
     uid = obj["metadata"].get("uid")
     metadata.merge_owners(call, obj["metadata"], after_admission=False)

@@ -123,8 +123,9 @@ def _change(event: Event, matches: Matcher) -> Change | None:
 
 def _at(record: Record, revision: int) -> Record:
     """The same object, told at a later revision."""
-    meta = {**record.obj["metadata"], "resourceVersion": str(revision)}
-    return Record(record.path, revision, {**record.obj, "metadata": meta}, b"")
+    obj = record.obj
+    meta = {**obj["metadata"], "resourceVersion": str(revision)}
+    return Record(record.path, revision, {**obj, "metadata": meta}, b"")
 
 
 async def open_watch(call: Call, options: ListOptions) -> ResourceWatch:

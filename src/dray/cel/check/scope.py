@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from dray.cel.types import DYN, STRING, WELL_KNOWN, CelType, Kind, struct, type_of
+from dray.cel.types import DYN, STRING, WELL_KNOWN, CelType, struct, type_of
 from dray.cel.values.patch import JSON_PATCH, is_of_patches
 
 _NOT_MESSAGES = ("google.protobuf.NullValue",)
@@ -66,7 +66,3 @@ class Scope:
 
     def pop(self, count: int) -> None:
         del self._locals[-count:]
-
-
-def is_type_name(found: CelType) -> bool:
-    return found.kind is Kind.TYPE

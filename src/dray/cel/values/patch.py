@@ -88,6 +88,8 @@ def configuration_of(value: Any) -> Any:
             return value.name
         case Uint():
             return GoValue("uint64", f"{int(value):#x}", str(int(value)))
+        case float() if not math.isfinite(value):
+            return GoValue("float64", {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN"))
         case str() | bool() | int() | float():
             return value
         case list():

@@ -66,7 +66,7 @@ def _in_argument(spec: str) -> list[Column]:
 
 def _in_file(name: str) -> list[Column]:
     try:
-        with open(name, encoding="utf-8") as file:
+        with open(name, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError as error:
         why = (error.strerror or "").lower()

@@ -14,7 +14,7 @@ from dray.cli.kubectl.session import Failure, refused_connection
 
 URL_TIMEOUT_SECONDS = 30
 EXTENSIONS = (".json", ".yaml", ".yml")
-_DOCUMENT = re.compile(r"^---.*$", re.MULTILINE)
+_DOCUMENT = re.compile(rb"^---.*$", re.MULTILINE)
 
 
 class Manifest(NamedTuple):
@@ -33,17 +33,17 @@ def read_sources(names: Sequence[str], *, recursive: bool = False) -> list[Manif
     found = [
         Manifest(source, obj)
         for name in names
-        for source, text in _sources(name, recursive)
-        for obj in _parse(source, text)
+        for source, data in _sources(name, recursive)
+        for obj in _parse(source, data)
     ]
     if not found:
         raise Failure("error: no objects passed to apply")
     return found
 
 
-def _sources(name: str, recursive: bool) -> Iterator[tuple[str, str]]:
+def _sources(name: str, recursive: bool) -> Iterator[tuple[str, bytes]]:
     if name == "-":
-        yield "STDIN", sys.stdin.read()
+        yield "STDIN", sys.stdin.buffer.read()
     elif name.startswith(("http://", "https://")):
         yield name, _download(name)
     else:
@@ -57,14 +57,18 @@ def _sources(name: str, recursive: bool) -> Iterator[tuple[str, str]]:
             extensions = " ".join(EXTENSIONS)
             raise Failure(f"error: error reading [{name}]: recognized file extensions are [{extensions}]")
         for file in found:
-            yield str(file), file.read_text()
+            try:
+                yield str(file), file.read_bytes()
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+                raise Failure(f"error: open {file}: {why}") from error
 
 
-def _download(url: str) -> str:
+def _download(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=URL_TIMEOUT_SECONDS) as response:
             content: bytes = response.read()
-            return content.decode()
+            return content
     except urllib.error.HTTPError as error:
         raise Failure(
             f'error: unable to read URL "{url}", server reported {error.code} {error.reason}'
@@ -75,23 +79,29 @@ def _download(url: str) -> str:
         raise Failure(f'error: unable to read URL "{url}": {getattr(error, "reason", error)}') from error
 
 
-def _parse(source: str, text: str) -> Iterator[Object]:
-    for part in _DOCUMENT.split(text):
+def _parse(source: str, data: bytes) -> Iterator[Object]:
+    for part in _DOCUMENT.split(data):
         try:
-            document = from_yaml(part.encode())
+            document = from_yaml(part)
         except BadYaml as error:
             raise Failure(f"error: error parsing {source}: error converting YAML to JSON: {error}") from error
         if document is None:
             continue
-        if missing := _missing(document):
-            raise Failure(
-                f'error: error validating "{source}": error validating data: {missing}; '
-                "if you choose to ignore these errors, turn validation off with --validate=false"
-            )
+        _check_object(source, document)
         is_list = document["kind"].endswith("List") and isinstance(document.get("items"), list)
         for obj in document["items"] if is_list else [document]:
+            _check_object(source, obj)
             _check_metadata(source, obj)
             yield obj
+
+
+def _check_object(source: str, document: object) -> None:
+    """Raises Failure."""
+    if missing := _missing(document):
+        raise Failure(
+            f'error: error validating "{source}": error validating data: {missing}; '
+            "if you choose to ignore these errors, turn validation off with --validate=false"
+        )
 
 
 def _missing(document: object) -> str:
@@ -107,11 +117,24 @@ def _missing(document: object) -> str:
 
 
 def _check_metadata(source: str, obj: Object) -> None:
+    """Raises Failure for what is of another type than metadata have it."""
+    meta = obj.get("metadata")
+    if meta is not None and not isinstance(meta, dict):
+        raise _undecodable(source, meta, "metadataOnlyObject.metadata", "v1.ObjectMeta")
     for field in ("name", "namespace"):
-        value = (obj.get("metadata") or {}).get(field)
-        if value is not None and not isinstance(value, str):
-            kind = {bool: "bool", int: "number", float: "number", list: "array"}.get(type(value), "object")
-            raise Failure(
-                f'error: unable to decode "{source}": json: cannot unmarshal {kind} into '
-                f"Go struct field ObjectMeta.metadata.{field} of type string"
+        if not isinstance((meta or {}).get(field), str | None):
+            raise _undecodable(source, (meta or {})[field], f"ObjectMeta.metadata.{field}", "string")
+    for field in ("labels", "annotations"):
+        if not isinstance((meta or {}).get(field), dict | None):
+            raise _undecodable(
+                source, (meta or {})[field], f"ObjectMeta.metadata.{field}", "map[string]string"
             )
+
+
+def _undecodable(source: str, value: object, field: str, wanted: str) -> Failure:
+    names = {bool: "bool", int: "number", float: "number", str: "string", list: "array"}
+    given = names.get(type(value), "object")
+    return Failure(
+        f'error: unable to decode "{source}": json: cannot unmarshal {given} into '
+        f"Go struct field {field} of type {wanted}"
+    )

@@ -24,7 +24,7 @@ from dray.api.fields import (
     too_long,
 )
 from dray.api.meta import Object
-from dray.api.validation.lists import items_of
+from dray.api.validation.lists import items_of, repeated
 
 LEGACY_SIGNER: Final = "kubernetes.io/legacy-unknown"
 APPROVED: Final = "Approved"
@@ -142,11 +142,7 @@ def _validate_usages(usages: Sequence[str], old: Sequence[str]) -> list[FieldErr
             if usage not in _USAGES
         ]
     if len(set(old)) == len(old):
-        errors += [
-            duplicate(path.index(position), usage)
-            for position, usage in enumerate(usages)
-            if usage in usages[:position]
-        ]
+        errors += [duplicate(path.index(position), usages[position]) for position in repeated(usages)]
     return errors
 
 

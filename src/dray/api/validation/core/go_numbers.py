@@ -20,38 +20,45 @@ _UNITS: Final = {
 }
 """In nanoseconds."""
 _LARGEST: Final = 2**63
+_DIGITS_MAX: Final = 19
+"""Of a number of 64 bits."""
 
 
 def whole_number(text: str) -> int | str:
     """The number, or why there is none."""
     if not _WHOLE.fullmatch(text):
         return "invalid syntax"
-    number = int(text)
+    if len(text.lstrip("+-").lstrip("0")) > _DIGITS_MAX:
+        return "value out of range"
+    number = int(text[:1].strip("0123456789") + (text.lstrip("+-").lstrip("0") or "0"))
     return number if -_LARGEST <= number < _LARGEST else "value out of range"
 
 
 def duration_problem(text: str) -> str:
     """Why `text` is no duration such as `1h30m`; "" if it is one."""
     wrong = f"time: invalid duration {quote(text)}"
-    rest = text[1:] if text[:1] in ("+", "-") else text
-    if rest == "0":
+    at = 1 if text[:1] in ("+", "-") else 0
+    if text[at:] == "0":
         return ""
-    if not rest:
+    if at == len(text):
         return wrong
     total = 0
-    while rest:
-        found = _NUMBER.match(rest)
+    while at < len(text):
+        found = _NUMBER.match(text, at)
         number = found[0] if found else ""
         if number in ("", "."):
             return wrong
-        rest = rest[len(number) :]
-        unit = (_UNIT.match(rest) or [""])[0]
+        at += len(number)
+        unit = (_UNIT.match(text, at) or [""])[0]
         if not unit:
             return f"time: missing unit in duration {quote(text)}"
         if unit not in _UNITS:
             return f"time: unknown unit {quote(unit)} in duration {quote(text)}"
-        rest = rest[len(unit) :]
+        at += len(unit)
         whole, _, part = number.partition(".")
+        whole, part = whole.lstrip("0"), part[:_DIGITS_MAX]  # beyond them nothing is left of a nanosecond
+        if len(whole) > _DIGITS_MAX:
+            return wrong
         total += int(whole or "0") * _UNITS[unit] + int(part or "0") * _UNITS[unit] // 10 ** len(part)
         if total > _LARGEST - (not text.startswith("-")):
             return wrong

@@ -29,10 +29,13 @@ def validate_ingress(obj: Object, old: Object | None = None) -> list[FieldError]
         errors.append(invalid(_SPEC, shown, "either `defaultBackend` or `rules` must be specified"))
     if spec.get("defaultBackend") is not None:
         errors += _validate_backend(spec["defaultBackend"], _SPEC.child("defaultBackend"))
+    may_be_bad = old is not None and any(_wildcard_findings(old))
     for index, rule in enumerate(rules):
-        errors += _validate_rule(rule, _SPEC.child("rules").index(index), old)
+        errors += _validate_rule(rule, _SPEC.child("rules").index(index), may_be_bad=may_be_bad)
+    stored = items_of(((old or {}).get("spec") or {}).get("tls"))
+    may_be_bad = any(_secret_problems(secure) for secure in stored)
     for index, secure in enumerate(items_of(spec.get("tls"))):
-        errors += _validate_tls(secure, _SPEC.child("tls").index(index), old)
+        errors += _validate_tls(secure, _SPEC.child("tls").index(index), may_be_bad=may_be_bad)
     name = spec.get("ingressClassName")
     if name is not None:
         errors += [invalid(_SPEC.child("ingressClassName"), name, text) for text in names.dns_subdomain(name)]
@@ -63,12 +66,13 @@ def validate_ingress_status(obj: Object) -> list[FieldError]:
     return errors
 
 
-def _validate_rule(rule: Object, path: Path, old: Object | None) -> list[FieldError]:
+def _validate_rule(rule: Object, path: Path, *, may_be_bad: bool) -> list[FieldError]:
+    """`may_be_bad`: wildcards with paths that are wrong are stored already."""
     host, at = rule.get("host") or "", path.child("host")
     errors = [invalid(at, host, _NO_ADDRESS)] if host and parse_address(host) else []
     problems = wildcard_subdomain(host) if "*" in host else names.dns_subdomain(host) if host else []
     errors += [invalid(at, host, text) for text in problems]
-    if "*" in host and old is not None and any(_wildcard_findings(old)):
+    if "*" in host and may_be_bad:
         return errors
     return errors + _validate_paths(rule.get("http"), path.child("http"))
 
@@ -141,12 +145,13 @@ def _validate_reference(reference: Object, path: Path) -> list[FieldError]:
     return errors
 
 
-def _validate_tls(secure: Object, path: Path, old: Object | None) -> list[FieldError]:
+def _validate_tls(secure: Object, path: Path, *, may_be_bad: bool) -> list[FieldError]:
+    """`may_be_bad`: names of secrets that are wrong are stored already."""
     errors: list[FieldError] = []
     for index, host in enumerate(secure.get("hosts") or ()):
         rule = wildcard_subdomain if "*" in (host or "") else names.dns_subdomain
         errors += [invalid(path.child("hosts").index(index), host or "", text) for text in rule(host or "")]
-    if old is None or not any(_secret_problems(one) for one in items_of((old.get("spec") or {}).get("tls"))):
+    if not may_be_bad:
         at = path.child("secretName")
         errors += [invalid(at, secure["secretName"], text) for text in _secret_problems(secure)]
     return errors

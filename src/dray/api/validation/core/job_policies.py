@@ -18,7 +18,7 @@ from dray.api.fields import (
 from dray.api.meta import Object
 from dray.api.validation.core.job_indexes import UnreadableIndexes, count_indexes
 from dray.api.validation.core.workload_forms import FORMS
-from dray.api.validation.lists import items_of
+from dray.api.validation.lists import items_of, repeated
 
 _RULES_MAX: Final = 20
 _PATTERNS_MAX: Final = 20
@@ -101,10 +101,11 @@ def _validate_exit_codes(codes: Object, containers: set[str], path: Path) -> lis
         errors.append(invalid(at, codes.get("values"), "at least one value is required"))
     elif len(known) > _CODES_MAX:
         errors.append(too_many(at, len(known), _CODES_MAX))
+    again = set(repeated(known))
     for index, value in enumerate(known):
         if operator == "In" and value == 0:
             errors.append(invalid(at.index(index), value, "must not be 0 for the In operator"))
-        if value in known[:index]:
+        if index in again:
             errors.append(duplicate(at.index(index), value))
     return errors if known == sorted(known) else [*errors, invalid(at, known, "must be ordered")]
 

@@ -1,6 +1,7 @@
 """NetworkPolicy: which pods it is about, and between which peers and ports it lets traffic pass."""
 
 import ipaddress
+import re
 from typing import Final, TypeAlias
 
 from dray.api import names
@@ -96,12 +97,13 @@ def _validate_block(block: Object, path: Path) -> list[FieldError]:
     return errors
 
 
+_LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,2}")
+
+
 def _network(text: str) -> _Network | None:
     """The block of `address/length`; bits behind the length do not count."""
     address, slash, length = text.partition("/")
     found = parse_address(address)
-    if found is None or not slash or not (length.isascii() and length.isdecimal()):
-        return None
-    if int(length) > found.max_prefixlen or (length[0] == "0" and len(length) > 1):
+    if found is None or not slash or not _LENGTH.fullmatch(length) or int(length) > found.max_prefixlen:
         return None
     return ipaddress.ip_network(f"{found}/{length}", strict=False)

@@ -1,6 +1,7 @@
 """How a service is reached from outside of the cluster: its addresses there, who may come, and which ways traffic takes."""
 
 import ipaddress
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -63,13 +64,17 @@ def _validate_ranges(obj: Object, before: Object, old: Object, *, is_balanced: b
     ]
 
 
+_LENGTH: Final = re.compile(r"[0-9]{1,100}")
+"""Zeros before it are told of apart."""
+
+
 def _validate_block(text: str, path: Path, known: Collection[str]) -> list[FieldError]:
     if text in known:
         return []
     head, _, length = text.partition("/")
     address = parse_address(head)
     bits = 32 if address is not None and address.version == 4 else 128
-    if address is None or not (length.isascii() and length.isdigit()) or int(length) > bits:
+    if address is None or not _LENGTH.fullmatch(length) or int(length) > bits:
         return [invalid(path, text, _BAD_BLOCK)]
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     errors: list[FieldError] = []

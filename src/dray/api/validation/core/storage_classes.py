@@ -1,5 +1,6 @@
 """StorageClass and VolumeAttributesClass: who makes or changes volumes, by which parameters, and where."""
 
+import collections
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from dray.api.fields import (
     too_long,
 )
 from dray.api.meta import Object
-from dray.api.validation.lists import items_of
+from dray.api.validation.lists import items_of, repeated
 from dray.api.validation.meta import IMMUTABLE
 from dray.api.validation.sameness import same
 
@@ -78,12 +79,19 @@ def _validate_parameters(parameters: Mapping[str, str], path: Path) -> list[Fiel
     return errors + [too_long(path, _PARAMETERS_BYTES_MAX)] * (size > _PARAMETERS_BYTES_MAX)
 
 
+_NOTHING: Final[frozenset[tuple[str, frozenset[str]]]] = frozenset()
+_FINDINGS_MAX: Final = 20_000
+"""About terms that mean the same, whose number is the square of theirs: more than an answer has room for."""
+
+
 def _validate_topologies(terms: list[Object], path: Path) -> list[FieldError]:
     """Where volumes may be. No two terms may mean the same, and none may be empty."""
     errors: list[FieldError] = []
     # Kubernetes compares with as many empty terms as there are terms in all.
-    known: list[Any] = [{}] * len(terms)
+    known = collections.Counter({_NOTHING: len(terms)})
     for index, term in enumerate(terms):
+        if len(errors) > _FINDINGS_MAX:
+            break
         at = path.index(index).child("matchLabelExpressions")
         meaning: dict[str, set[str]] = {}
         for number, requirement in enumerate(items_of(term.get("matchLabelExpressions"))):
@@ -92,16 +100,15 @@ def _validate_topologies(terms: list[Object], path: Path) -> list[FieldError]:
             if key in meaning:
                 errors.append(duplicate(at.index(number).child("key"), key))
             meaning[key] = {value or "" for value in requirement.get("values") or ()}
-        errors += [duplicate(at, "") for other in known if other == meaning]
-        known.append(meaning)
+        same = frozenset((key, frozenset(values)) for key, values in meaning.items())
+        errors += [duplicate(at, "")] * min(known[same], _FINDINGS_MAX)
+        known[same] += 1
     return errors
 
 
 def _validate_requirement(requirement: Object, path: Path) -> list[FieldError]:
     values, at = [value or "" for value in requirement.get("values") or ()], path.child("values")
     errors = [] if values else [required(at)]
-    errors += [
-        duplicate(at.index(index), value) for index, value in enumerate(values) if value in values[:index]
-    ]
+    errors += [duplicate(at.index(index), values[index]) for index in repeated(values)]
     key = requirement.get("key") or ""
     return errors + [invalid(path.child("key"), key, text) for text in names.qualified_name(key)]

@@ -9,7 +9,7 @@ from dray.api.quantity import parse_quantity
 from dray.api.validation.core.driver_name import validate_driver_name
 from dray.api.validation.core.persistent_volume import validate_inline_volume
 from dray.api.validation.label_selector import validate_label_selector
-from dray.api.validation.lists import items_of
+from dray.api.validation.lists import items_of, repeated
 from dray.api.validation.meta import IMMUTABLE, immutable
 from dray.api.validation.sameness import same
 
@@ -116,10 +116,11 @@ def _validate_node_id(identity: str, path: Path) -> list[FieldError]:
 def _validate_topology_keys(keys: list[str], path: Path) -> list[FieldError]:
     """Told of at the driver, not at the key."""
     errors: list[FieldError] = []
+    again = set(repeated(keys))
     for index, key in enumerate(keys):
         if not key:
             errors.append(required(path))
-        if key in keys[:index]:
+        if index in again:
             errors.append(duplicate(path, key))
         errors += [invalid(path, key, text) for text in names.qualified_name(key)]
     return errors

@@ -1,7 +1,7 @@
 """What kinds that make pods from a template have in common: their selector, how long their pods last, numbers of pods."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from dray.api.fields import FieldError, Path, forbidden, invalid, not_supported
 from dray.api.meta import Object
@@ -108,8 +108,11 @@ def check_portion(value: int | str, path: Path) -> list[FieldError]:
     return [invalid(path, value, text)]
 
 
+_HUNDREDTHS: Final = range(101)
+
+
 def check_not_above_all(value: int | str, path: Path) -> list[FieldError]:
-    if isinstance(value, int) or not _is_percentage(value) or int(value[:-1]) <= 100:
+    if isinstance(value, int) or not _is_percentage(value) or whole_number(value[:-1]) in _HUNDREDTHS:
         return []
     return [invalid(path, value, "must not be greater than 100%")]
 

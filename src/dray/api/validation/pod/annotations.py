@@ -6,7 +6,10 @@ from typing import Final
 
 from dray.api.fields import FieldError, Path, forbidden, invalid
 from dray.api.meta import Object, annotations_of
+from dray.api.schema.decoding import decode
+from dray.api.schema.inspection import DecodeError
 from dray.api.schema.json_syntax import syntax_error
+from dray.api.schema.registry import type_schema
 from dray.api.validation.lists import items_of
 from dray.api.validation.pod.mounts import validate_local_path
 from dray.api.validation.pod.placement import validate_tolerations
@@ -20,7 +23,7 @@ _TOLERATIONS: Final = "scheduler.alpha.kubernetes.io/tolerations"
 _DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _SECCOMP_PROFILES: Final = ("runtime/default", "docker/default", "unconfined")
 _APP_ARMOR_PROFILES: Final = ("", "runtime/default", "unconfined")
-_COST: Final = re.compile(r"0|-?[1-9][0-9]*")
+_COST: Final = re.compile(r"0|-?[1-9][0-9]{0,9}")
 _INT32: Final = 2**31
 _AT: Final = Path("metadata").child("annotations")
 
@@ -78,9 +81,12 @@ def _validate_tolerations(text: str, path: Path) -> list[FieldError]:
     except ValueError:
         return [invalid(path, _TOLERATIONS, syntax_error(text.encode()))]
     tolerations = found if isinstance(found, list) else []
-    return validate_tolerations(
-        [one for one in tolerations if isinstance(one, dict)], path.child(_TOLERATIONS)
-    )
+    schema = type_schema("core/v1", "Toleration")
+    try:
+        read = [decode(one, schema, strict=False).object for one in tolerations if isinstance(one, dict)]
+    except DecodeError as error:
+        return [invalid(path, _TOLERATIONS, str(error))]
+    return validate_tolerations(read, path.child(_TOLERATIONS))
 
 
 def _validate_seccomp(profile: str, path: Path) -> list[FieldError]:

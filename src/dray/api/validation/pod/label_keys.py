@@ -23,11 +23,11 @@ def validate_term_keys(term: Object, path: Path) -> list[FieldError]:
     for field, keys in (("matchLabelKeys", matched), ("mismatchLabelKeys", mismatched)):
         errors += _validate_keys(keys, selector, path.child(field))
     errors += _validate_chosen_twice(matched, selector, path)
-    at = path.child("matchLabelKeys")
+    at, excluded = path.child("matchLabelKeys"), set(mismatched)
     return errors + [
         invalid(at.index(index), key, "exists in both matchLabelKeys and mismatchLabelKeys")
         for index, key in enumerate(matched)
-        if key in mismatched
+        if key in excluded
     ]
 
 

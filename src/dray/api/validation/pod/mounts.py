@@ -1,6 +1,6 @@
 """Where a container mounts the pod's volumes, or gets them as raw devices."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from dray.api.fields import FieldError, Path, forbidden, invalid, not_found, not_supported, required
 from dray.api.meta import Object
@@ -14,6 +14,7 @@ def validate_volume_mounts(container: Object, volumes: Mapping[str, Object], pat
     errors: list[FieldError] = []
     mounted: set[str] = set()
     devices = _places(items_of(container.get("volumeDevices")), "devicePath")
+    taken = frozenset(devices.values())
     for index, mount in enumerate(items_of(container.get("volumeMounts"))):
         at = path.index(index)
         errors += _check_volume(mount, volumes, at)
@@ -23,7 +24,7 @@ def validate_volume_mounts(container: Object, volumes: Mapping[str, Object], pat
         if place in mounted:
             errors.append(invalid(at.child("mountPath"), place, "must be unique"))
         mounted.add(place)
-        errors += _check_apart(mount, "mountPath", devices, "volumeDevices", at)
+        errors += _check_apart(mount, "mountPath", devices, taken, "volumeDevices", at)
         errors += _validate_sub_paths(mount, path, at)
         errors += _validate_propagation(mount, container, path.child("mountPropagation"))
         errors += _validate_recursion(mount, path.child("recursiveReadOnly"))
@@ -35,11 +36,12 @@ def validate_volume_devices(container: Object, volumes: Mapping[str, Object], pa
     names: set[str] = set()
     places: set[str] = set()
     mounts = _places(items_of(container.get("volumeMounts")), "mountPath")
+    taken = frozenset(mounts.values())
     for index, device in enumerate(items_of(container.get("volumeDevices"))):
         at = path.index(index)
         errors += _check_block(device, volumes, at, names)
         errors += _check_device_path(device.get("devicePath") or "", at.child("devicePath"), places)
-        errors += _check_apart(device, "devicePath", mounts, "volumeMounts", at)
+        errors += _check_apart(device, "devicePath", mounts, taken, "volumeMounts", at)
     return errors
 
 
@@ -98,14 +100,14 @@ def _check_volume(use: Object, volumes: Mapping[str, Object], path: Path) -> lis
 
 
 def _check_apart(
-    use: Object, field: str, others: Mapping[str, str], shown: str, path: Path
+    use: Object, field: str, others: Mapping[str, str], taken: Collection[str], shown: str, path: Path
 ) -> list[FieldError]:
-    """A volume is mounted or a raw device, not both, and each has a place of its own; `others`: see `_places`."""
+    """A volume is mounted or a raw device, not both, and each has a place of its own; `others`: see `_places`; `taken` are those places."""
     errors: list[FieldError] = []
     name, place = use.get("name") or "", use.get(field) or ""
     if name in others:
         errors.append(invalid(path.child("name"), name, f"must not already exist in {shown}"))
-    if place in others.values():
+    if place in taken:
         errors.append(invalid(path.child(field), place, f"must not already exist as a path in {shown}"))
     return errors
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from dray.api import errors
-from dray.api.meta import Object, name_of, namespace_of
+from dray.api.meta import Object, clone, name_of, namespace_of
 from dray.apiserver.admission.conditions import MatchFault
 from dray.apiserver.admission.matching import BadCriteria
 from dray.apiserver.admission.policies.application import shown_name
@@ -16,7 +16,6 @@ from dray.apiserver.admission.policies.binding import BadBinding, BadPolicy, Bin
 from dray.apiserver.admission.policies.mutation import MutatingPolicy, MutationFault, mutated
 from dray.apiserver.admission.policies.patience import patiently
 from dray.apiserver.admission.view import Form, View
-from dray.apiserver.structure import clone
 
 PLUGIN = "policies"
 """Under which name the second round is told what this plugin saw in the first."""
@@ -118,7 +117,7 @@ async def _invoke(invocations: Sequence[Invocation], view: View) -> list[Fault]:
     if has_written and view.request.object is not None:
         # Whatever was written, even if nothing came of it, upstream takes for a change.
         rounds.changed(applied)
-    applied.output = clone(view.request.object)
+    rounds.ends(applied, view.request.object)
     return faults
 
 

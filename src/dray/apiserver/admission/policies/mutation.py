@@ -77,9 +77,14 @@ def mutated(mutation: Mutation, value: Any, obj: Object, type: TypeName) -> Obje
 
     Raises MutationFault, or InternalError for a patch after which the object cannot be read.
     """
-    if mutation.is_json_patch:
-        return _patched([_operation(each) for each in value], obj, type)
-    return _applied(value, obj, type)
+    # Lists of anything pass the compiler's check of types, with anything in them.
+    if not mutation.is_json_patch:
+        if not isinstance(value, Part):
+            raise MutationFault("unsupported return type from ApplyConfiguration expression")
+        return _applied(value, obj, type)
+    if not all(isinstance(each, PatchOperation) for each in value):
+        raise MutationFault("type mismatch: JSONPatchType.expression should evaluate to array of JSONPatch")
+    return _patched([_operation(each) for each in value], obj, type)
 
 
 def _applied(part: Part, obj: Object, type: TypeName) -> Object:

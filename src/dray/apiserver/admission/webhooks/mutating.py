@@ -22,7 +22,7 @@ from dray.apiserver.admission.webhooks.failures import CallFailed, internal, unc
 from dray.apiserver.admission.webhooks.webhook import Webhook, webhooks_of
 from dray.apiserver.audit.policy import PATCH_NOTES
 from dray.apiserver.core import AdmissionRequest
-from dray.apiserver.structure import Body, clone, strict_decode
+from dray.apiserver.structure import Body, strict_decode
 from dray.kits import go_json, klog
 
 log = logging.getLogger("dray.apiserver.admission")
@@ -57,8 +57,7 @@ class MutatingWebhooks:
                 rounds.changed(applied)
             if webhook.is_reinvoked:
                 applied.saw(webhook.key)
-        if not rounds.running:
-            applied.output = clone(request.object)
+        rounds.ends(applied, request.object)
 
     async def _ask(self, index: int, webhook: Webhook, view: View, form: Form) -> bool:
         """Whether the webhook changed the object. Raises its refusal, or a 500 when it cannot be asked."""
