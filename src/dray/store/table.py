@@ -64,7 +64,7 @@ class Table:
             self.records[record.path] = record
         self.events.append(event)
         self._bytes += len(record.data)
-        for watch in self.watches:
+        for watch in tuple(self.watches):  # one may be opened or closed meanwhile
             watch.wake()
 
     def trim(self) -> list[Event]:

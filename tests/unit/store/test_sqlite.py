@@ -11,7 +11,7 @@ import pytest
 
 from dray.store.backend import HISTORY_MINUTES
 from dray.store.errors import Compacted, StoreClosed, StoreCorrupt, StoreFull, StoreLocked, StoreUnavailable
-from dray.store.log import Log, Row
+from dray.store.log import Compaction, Log, Row
 from dray.store.sqlite import SqliteStore
 from tests.unit.store.builders import config_map
 
@@ -53,7 +53,7 @@ def test_a_killed_process_loses_no_acknowledged_write(tmp_path: Path) -> None:
     script = f"""
 import asyncio, os
 from pathlib import Path
-from dray.store.log import Log, Row
+from dray.store.log import Compaction, Log, Row
 from dray.store.sqlite import SqliteStore
 
 async def main():
@@ -228,3 +228,12 @@ async def test_a_writer_that_cannot_go_on_closes_the_store(
     with pytest.raises(StoreClosed):
         await failing_store.create(CM, "ns/a", config_map("a"))
     await failing_store.close()
+
+
+def test_a_floor_never_goes_back(tmp_path: Path) -> None:
+    """A sweep of old history is written after what was trimmed while it went on."""
+    log = Log.open(tmp_path)
+    log.append([], [Compaction([], {"pods": 164})])
+    log.append([], [Compaction([], {"pods": 112, "nodes": 150})])
+    assert log.floors() == {"pods": 164, "nodes": 150}
+    log.close()

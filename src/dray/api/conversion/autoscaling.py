@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from dray.api.meta import Object
+from dray.api.schema.decoding import decode
+from dray.api.schema.inspection import DecodeError
+from dray.api.schema.registry import type_schema
 
 _PREFIX: Final = "autoscaling.alpha.kubernetes.io/"
 _DEFAULT_UTILIZATION: Final = 80
@@ -103,14 +106,17 @@ def autoscaler_to_hub(obj: Object, version: str) -> Object:
     if "annotations" in metadata:
         metadata["annotations"] = annotations
     spec, status = dict(obj.get("spec") or {}), dict(obj.get("status") or {})
-    _collect(spec, "metrics", _cpu_target(spec), carried[_METRICS], _SPECS)
+    metrics = _fitting([_restored(metric, _SPECS) for metric in carried[_METRICS]], "MetricSpec")
+    _collect(spec, "metrics", _cpu_target(spec), metrics)
     if not spec.get("metrics"):
         spec["metrics"] = [default_metric()]
-    _collect(status, "currentMetrics", _cpu_use(status), carried[_CURRENT], _STATUSES)
-    if carried[_CONDITIONS]:
-        status["conditions"] = carried[_CONDITIONS]
-    if carried[_BEHAVIOR]:
-        spec["behavior"] = carried[_BEHAVIOR]
+    metrics = _fitting([_restored(metric, _STATUSES) for metric in carried[_CURRENT]], "MetricStatus")
+    _collect(status, "currentMetrics", _cpu_use(status), metrics)
+    if conditions := _fitting(carried[_CONDITIONS], "HorizontalPodAutoscalerCondition"):
+        status["conditions"] = conditions
+    carried_behavior = [carried[_BEHAVIOR]] if carried[_BEHAVIOR] else []
+    for behavior in _fitting(carried_behavior, "HorizontalPodAutoscalerBehavior"):
+        spec["behavior"] = behavior
     return {**obj, "apiVersion": "autoscaling/v2", "metadata": metadata, "spec": spec, "status": status}
 
 
@@ -153,13 +159,10 @@ def _cpu_use(status: Object) -> Iterator[Object]:
         yield {"type": "Resource", "resource": {"name": "cpu", "current": current}}
 
 
-def _collect(
-    part: Object, field: str, mine: Iterator[Object], others: Sequence[Object], names: Mapping[str, _Names]
-) -> None:
+def _collect(part: Object, field: str, mine: Iterator[Object], restored: Sequence[Object]) -> None:
     """What the annotation says of CPU use says more than the one number beside it."""
-    restored = [_restored(metric, names) for metric in others]
     about_cpu = any(_is_cpu(metric, "current") for metric in restored)
-    metrics = restored if about_cpu else [*restored, *mine]
+    metrics = list(restored) if about_cpu else [*restored, *mine]
     if metrics:
         part[field] = metrics
 
@@ -202,6 +205,17 @@ def _moved(given: Object, fields: _Names) -> Object:
     if target := out.get("target"):
         target["type"] = next(kind for field, kind in _TARGET_TYPES.items() if field in target)
     return out
+
+
+def _fitting(values: list[Object], type_name: str) -> list[Object]:
+    """`values`, or none where one of them is not of the type: nobody has judged what an annotation holds."""
+    schema = type_schema("autoscaling/v2", type_name)
+    try:
+        for value in values:
+            decode(value, schema, strict=False)
+    except DecodeError:
+        return []
+    return values
 
 
 def _loaded(text: str, kind: type) -> Any:

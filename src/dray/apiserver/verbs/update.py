@@ -131,8 +131,12 @@ async def _replace_once(
     metadata.merge_owners(call, obj["metadata"], after_admission=True)
     metadata.carry_over(call, obj, old)
     # Rules of subresources may ask for permissions, which is no work for a thread.
-    new, size = obj, call.size if strategy is None else 0
-    obj = await worked_out(size, lambda: _apply_strategy(call, strategy, new, old, sent))
+    read, size = obj, call.size if strategy is None else 0
+    counted = strategy is None and metadata.counts_already(call.kind, read, old)
+    new = await worked_out(size, lambda: as_sent(call, read, sent()))
+    prepare = call.kind.prepare_update if strategy is None else strategy.prepare_update
+    prepare(call, new)  # may ask the store, which is no work for a thread either
+    obj = await worked_out(size, lambda: _judge(call, strategy, read, new, old, counted=counted))
     request.object = obj
     await call.core.admission.validate(request)
     obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
@@ -187,14 +191,10 @@ def _strategy(call: Call) -> StatusStrategy | None:
     return call.kind.updatable.get(call.subresource)
 
 
-def _apply_strategy(
-    call: Call, strategy: StatusStrategy | None, read: Object, old: Object, sent: Callable[[], Any]
+def _judge(
+    call: Call, strategy: StatusStrategy | None, read: Object, obj: Object, old: Object, *, counted: bool
 ) -> Object:
-    """What is to be stored; `read` is taken over. Raises Invalid."""
-    prepare = call.kind.prepare_update if strategy is None else strategy.prepare_update
-    counted = strategy is None and metadata.counts_already(call.kind, read, old)
-    obj = as_sent(call, read, sent())
-    prepare(call, obj)
+    """What is to be stored of `obj`, which is taken over; it is `read` itself unless more was sent. Raises Invalid."""
     new = obj if obj is read else as_stored(call, obj)
     if call.subresource != "status":
         metadata.count_generation(call, new, old, counted=counted)

@@ -213,3 +213,27 @@ def test_kinds_are_there_from_1_36_on() -> None:
         return [kind.resource.kind for kind in catalog(release) if kind.resource.kind in COLLECTIONS]
 
     assert (served("1.35"), served("1.36")) == ([], list(COLLECTIONS))
+
+
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        configuration("Object{metadata: Object.metadata{generateName: string(1), name: 0.0/0.0}}"),
+        configuration("Object{metadata: Object.metadata{name: 1.0/0.0}}"),
+        configuration("Object{metadata: Object.metadata{finalizers: [null]}}"),
+        configuration('Object{metadata: Object.metadata{finalizers: [b"x"]}}'),
+        configuration('Object{metadata: Object.metadata{ownerReferences: [{"uid": duration("1s")}]}}'),
+        configuration("([Object{}] + dyn([1]))[1]"),
+        operations('[JSONPatch{op: "test", path: "/data"}] + dyn([1])'),
+    ],
+)
+async def test_odd_values_are_faults_of_the_policy_which_may_ignore_them(
+    cluster: Cluster, mutation: Object
+) -> None:
+    await mutate(cluster, "p", mutation)
+    refused = await cluster.refusal(lambda: cluster.write("m", {"a": "1"}))
+    assert refused.status_code == 403
+    await cluster.client.delete(MUTATING_ADMISSION_POLICIES, "p")
+    await cluster.client.delete(MUTATING_ADMISSION_POLICY_BINDINGS, "p")
+    await mutate(cluster, "q", mutation, failurePolicy="Ignore")
+    assert (await cluster.write("n", {"a": "1"}))["data"] == {"a": "1"}

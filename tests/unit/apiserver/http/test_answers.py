@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from dray.apiserver.authentication.tokens import TokenIssuer
 from dray.apiserver.registry.catalog import catalog
@@ -146,3 +147,41 @@ async def test_what_is_asked_wrongly_of_an_object_is_told_in_kubernetes_words(
 ) -> None:
     async with aiohttp.request(method, f"{url}/api/v1/namespaces/x?{query}") as answer:
         assert (await answer.json())["message"] == complaint
+
+
+async def test_a_version_that_no_store_counted_to_does_not_keep_an_object_from_creation(url: str) -> None:
+    for number, version in enumerate(("²", "9" * 5000)):
+        made = {"metadata": {"name": f"n{number}", "resourceVersion": version}}
+        async with aiohttp.request("POST", f"{url}/api/v1/namespaces", json=made) as answer:
+            assert answer.status == 201, await answer.text()
+
+
+async def test_a_rule_that_is_put_where_there_was_none_is_answered_like_one_that_is_posted(url: str) -> None:
+    async with aiohttp.ClientSession(url) as session:
+        async with session.post("/api/v1/namespaces", json={"metadata": {"name": "ns"}}) as answer:
+            assert answer.status == 201
+        roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/ns/roles"
+        role = {"metadata": {"name": "r"}, "rules": []}
+        found = []
+        for method, path in (("POST", roles), ("PUT", f"{roles}/r")):
+            async with session.request(method, f"{path}?dryRun=All", json=role) as answer:
+                assert answer.status == 201
+                found.append((await answer.json())["rules"])
+    assert found == [[], []]
+
+
+async def test_a_watch_whose_client_left_before_its_answer_began_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = ApiServer(MemoryStore(), catalog())
+    await server.start()
+
+    async def gone(response: web.StreamResponse, request: web.BaseRequest) -> None:
+        raise aiohttp.ClientConnectionResetError
+
+    monkeypatch.setattr(web.StreamResponse, "prepare", gone)
+    with pytest.raises(aiohttp.ClientError):
+        async with aiohttp.request("GET", f"http://{server.address}/api/v1/namespaces?watch=1"):
+            pass
+    assert not server.core.watches
+    await server.stop()
