@@ -351,11 +351,6 @@ class Inventory:
         self._unsure.add(entry.pool)
 
     @property
-    def shared_slices(self) -> Iterable[Slice]:
-        """Slices that more than one node may use."""
-        return self._everywhere.values()
-
-    @property
     def has_broken_selectors(self) -> bool:
         """Whether some node selector cannot be read, so that looking at a node may end in an error."""
         return any(

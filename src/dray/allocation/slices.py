@@ -8,7 +8,7 @@ Refuses to know: pools, nodes other than by its own reach, claims.
 """
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from dray.allocation.attributes import AttributeIndex, lookup_names, read_elements, value_under
 from dray.allocation.capacity import Capacity, Portion, read_capacities
@@ -255,8 +255,3 @@ def device_is_at(raw: Object, node: Object) -> bool:
         return True
     selector = raw.get("nodeSelector")
     return selector is not None and parse_node_selector(selector).matches(node)
-
-
-def all_bits(slices: Sequence[Slice]) -> int:
-    """How many devices the slices have together."""
-    return sum(len(entry.devices) for entry in slices)

@@ -148,10 +148,6 @@ def invalid(path: Path, value: Any, detail: str) -> FieldError:
     return FieldError(ErrorType.INVALID, str(path), value, detail)
 
 
-def type_invalid(path: Path, value: Any, detail: str) -> FieldError:
-    return FieldError(ErrorType.TYPE_INVALID, str(path), value, detail)
-
-
 def not_supported(
     path: Path,
     value: Any,

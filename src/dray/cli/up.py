@@ -95,7 +95,7 @@ def command(
     """
     layout = Layout(data_dir or default_root(name))
     if (pid := layout.running_pid()) is not None:
-        raise AlreadyRunning(name, pid)
+        raise AlreadyRunning(layout, name, pid)
     layout.create()
     asked = {
         "nodes": nodes,

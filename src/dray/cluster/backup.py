@@ -103,7 +103,7 @@ def restore_snapshot(
     """
     root = layout.root
     if (pid := layout.running_pid()) is not None:
-        raise AlreadyRunning(root.name, pid)
+        raise AlreadyRunning(layout, root.name, pid)
     occupied = root.exists() and any(root.iterdir())
     if occupied and not replace:
         raise ClusterError(

@@ -31,9 +31,13 @@ class ClusterError(Exception):
 
 
 class AlreadyRunning(ClusterError):
-    def __init__(self, name: str, pid: int) -> None:
+    def __init__(self, layout: "Layout", name: str, pid: int) -> None:
+        is_elsewhere = layout.root != default_root(name).absolute()
+        where = f"--data-dir {layout.root}" if is_elsewhere else f"--name {name}"
         super().__init__(
-            f"cluster {name!r} is already running (pid {pid}); stop it with: dray down --name {name}"
+            f"cluster {name!r} is already running (pid {pid}); stop it with: dray down {where}"
+            if layout.spec_file.exists()
+            else f"{layout.root} is in use by an API server (pid {pid}); stop it with: kill {pid}"
         )
         self.pid = pid
 
@@ -141,7 +145,7 @@ class Layout:
 
     def lock(self, name: str) -> "Lock":
         """Take the directory for this process. Raises AlreadyRunning."""
-        return Lock(self.root / "lock", name)
+        return Lock(self, name)
 
     def running_pid(self) -> int | None:
         """The process that runs this cluster, if one does."""
@@ -167,7 +171,8 @@ class Layout:
 class Lock:
     """Held until `release` or the end of the process, however it ends."""
 
-    def __init__(self, path: pathlib.Path, name: str) -> None:
+    def __init__(self, layout: Layout, name: str) -> None:
+        path = layout.root / "lock"
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -175,7 +180,7 @@ class Lock:
         if not _try_lock(self._descriptor):
             pid = _read_pid(self._descriptor) or 0
             os.close(self._descriptor)
-            raise AlreadyRunning(name, pid)
+            raise AlreadyRunning(layout, name, pid)
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
 

@@ -136,7 +136,7 @@ class _Working:
             raise _missing(verb, at)
         container = self.root = self._owned(self.root)
         for key in parts[:-1]:
-            place = key if isinstance(container, Mapping) else _index(container, key, len(container) - 1)
+            place = key if isinstance(container, Mapping) else _index(key, len(container) - 1)
             child = container.get(place) if isinstance(container, Mapping) else container[place]
             if not isinstance(child, Mapping | list):
                 raise _missing(verb, at)
@@ -159,7 +159,7 @@ class _Working:
             if isinstance(container, Mapping):
                 container[key] = value  # type: ignore[index]
             else:
-                index = len(container) if key == "-" else _index(container, key, len(container))
+                index = len(container) if key == "-" else _index(key, len(container))
                 container.insert(index, value)
 
         self.edit(at, verb, change)
@@ -171,7 +171,7 @@ class _Working:
                     raise PatchError(f"Unable to remove nonexistent key: {key}: missing value")
                 del container[key]  # type: ignore[attr-defined]
             else:
-                del container[_index(container, key, len(container) - 1)]
+                del container[_index(key, len(container) - 1)]
 
         self.edit(at, verb, change)
 
@@ -194,7 +194,7 @@ def _replace(working: _Working, operation: Operation) -> None:
         return
 
     def change(container: Any, key: str) -> None:
-        place = key if isinstance(container, Mapping) else _index(container, key, len(container) - 1)
+        place = key if isinstance(container, Mapping) else _index(key, len(container) - 1)
         container[place] = value
 
     working.edit(at, "replace", change)
@@ -269,13 +269,13 @@ def _find(document: Any, at: _Pointer, verb: str) -> Any:
         if isinstance(document, Mapping):
             document = document.get(part)
         elif isinstance(document, list):
-            document = document[_index(document, part, len(document) - 1)]
+            document = document[_index(part, len(document) - 1)]
         else:
             raise _missing(verb, at)
     return document
 
 
-def _index(container: Sequence[Any], key: str, last: int) -> int:
+def _index(key: str, last: int) -> int:
     if _DIGITS.fullmatch(key) is None:
         raise PatchError(f"value was not a proper array index: {key!r}")
     index = int(key)

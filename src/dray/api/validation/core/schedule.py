@@ -52,7 +52,7 @@ def zone_problem(name: str) -> str:
     for part in name.split("/"):
         if part in (".", "..") or part.startswith("-") or not _ZONE_PART.fullmatch(part):
             return f"unknown time zone {name}"
-    return "" if name == "Local" else _unknown_zone(name)
+    return _unknown_zone(name)
 
 
 def _unknown_zone(name: str) -> str:
